@@ -1,0 +1,45 @@
+//! A bounded context as its writer sees it.
+
+use std::fmt::Debug;
+
+use crate::event::Event;
+
+/// The pure core of a service: how commands become events, and events state.
+///
+/// A service with several aggregates has one `State` per stream all the same: an enum of them.
+pub trait Context: Send + Sync + 'static {
+    /// The service's name: prefix of its transactional ids, `ce_source` of its events.
+    const SERVICE: &'static str;
+
+    /// The topics that a writer of this service owns its partition of, and rehydrates from.
+    const TOPICS: &'static [&'static str];
+
+    /// A request to change something; carries every id and time that its events need.
+    type Command: Clone + Debug + Send + Sync + 'static;
+    /// What this service appends, and what it reads in its own topics.
+    type Event: Event;
+    /// One aggregate; the default is a stream in which nothing has happened yet.
+    type State: Clone + Debug + Default + Send + Sync + 'static;
+    /// Why a command was refused. Never stored.
+    type Rejection: Clone + Debug + Send + Sync + 'static;
+    /// What an answer says of the stream: its status after the command.
+    type Status: Copy + Debug + PartialEq + Send + Sync + 'static;
+
+    /// The stream that the command is decided against.
+    fn target(command: &Self::Command) -> <Self::Event as Event>::StreamId;
+
+    /// Validates a command against the state that the stream's events have built.
+    ///
+    /// # Errors
+    /// The rejection, when the rules refuse the command.
+    fn decide(
+        state: &Self::State,
+        command: &Self::Command,
+    ) -> Result<Vec<Self::Event>, Self::Rejection>;
+
+    /// The state after one more event. Never fails: an event is a fact.
+    fn evolve(state: Self::State, event: &Self::Event) -> Self::State;
+
+    /// The stream's status, for answers.
+    fn status(state: &Self::State) -> Self::Status;
+}

@@ -1,0 +1,15 @@
+//! What the business decides, and nothing else.
+//!
+//! Every context is laid out alike: `command` (what one may ask for), `event` (what happened), `state` (what follows from
+//! it) and `decide` (the rules). Commands carry the ids and times they need, so that the same history and the same
+//! command always give the same decision: no async, no clock, no randomness, no I/O in this crate.
+
+pub mod context;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod topics;
+
+pub use context::Context;
+pub use event::{Event, EventKind};
