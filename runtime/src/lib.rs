@@ -1,1 +1,13 @@
-//! runtime
+//! What the servers share: configuration, telemetry, health, shutdown, and HTTP with problem+json.
+//!
+//! A binary reads top-down: `config::parse`, `telemetry::init`, its own router, `http::app` around it, `http::serve`.
+//! Invariant: nothing in here knows orders, Kafka or Postgres.
+
+pub mod config;
+pub mod extract;
+pub mod health;
+pub mod http;
+pub mod problem;
+mod request_metrics;
+pub mod shutdown;
+pub mod telemetry;

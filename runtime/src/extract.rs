@@ -1,0 +1,222 @@
+//! Requests taken apart, with a problem for everything that can be wrong with them.
+
+use std::{error::Error, time::Duration};
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
+
+use crate::problem::Problem;
+
+/// The largest body that is read.
+pub const MAX_BODY_BYTES: usize = 256 << 10;
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A JSON body.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiJson<T>(pub T);
+
+/// A JSON body that may be absent, where all its members may be.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionalJson<T>(pub T);
+
+/// A body as it came, for whoever checks a signature over it.
+#[derive(Debug, Clone)]
+pub struct ApiBytes(pub Bytes);
+
+/// The query's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiQuery<T>(pub T);
+
+/// The path's parameters, of a type that only an id can be wrong for.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiPath<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(unsupported_media_type());
+        }
+        parse(&read(request).await?).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        let body = read(request).await?;
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        if !is_json {
+            return Err(unsupported_media_type());
+        }
+        parse(&body).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for ApiBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request).await.map(Self)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = Query::try_from_uri(&parts.uri).map_err(|rejection| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-query",
+                "The query cannot be read",
+            )
+            .detail(innermost(&rejection))
+        });
+        query.map(|Query(query)| Self(query))
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(path)| Self(path)).map_err(|rejection| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-id",
+                "The id in the path cannot be read",
+            )
+            .detail(innermost(&rejection))
+        })
+    }
+}
+
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
+    let Ok(body) = tokio::time::timeout(BODY_READ_TIMEOUT, body).await else {
+        return Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request-timeout",
+            "The body did not arrive in time",
+        ));
+    };
+    body.map_err(|error| {
+        let too_large = error
+            .source()
+            .is_some_and(<dyn Error>::is::<LengthLimitError>);
+        if too_large {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The body is too large",
+            )
+            .detail(format_args!("at most {MAX_BODY_BYTES} bytes are read"))
+        } else {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "incomplete-body",
+                "The body could not be read to its end",
+            )
+        }
+    })
+}
+
+/// `application/json`, or anything that ends in `+json`; parameters are ignored.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let Some(text) = value.and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let media_type = text.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return true;
+    }
+    let suffix = media_type.rsplit_once('+').map(|(_, suffix)| suffix);
+    suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("json"))
+}
+
+fn unsupported_media_type() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported-media-type",
+        "The body has to be JSON",
+    )
+    .detail("the content-type has to be application/json")
+}
+
+/// Parses fast; only a body that fails is parsed again, to find out where.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => invalid::<T>(body).unwrap_or_else(|| malformed(&error)),
+        Category::Syntax | Category::Eof | Category::Io => malformed(&error),
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-json",
+        "The body is not JSON",
+    )
+    .detail(error)
+}
+
+fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
+    let mut pointer = String::new();
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => push_segment(&mut pointer, &index.to_string()),
+            Segment::Map { key } => push_segment(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    let text = error.inner().to_string();
+    // serde_json appends where it stood, which a pointer says better.
+    let detail = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    let code = if let Some(field) = detail.strip_prefix("missing field `") {
+        push_segment(&mut pointer, field.trim_end_matches('`'));
+        "missing-field"
+    } else if detail.starts_with("unknown field") {
+        "unknown-field"
+    } else {
+        "invalid-value"
+    };
+    Some(Problem::validation().error(pointer, code, detail))
+}
+
+/// Appends a segment to a JSON pointer, escaped as RFC 6901 says.
+fn push_segment(pointer: &mut String, segment: &str) {
+    pointer.push('/');
+    pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+}
+
+/// axum's rejections repeat their sources; the last one says it all.
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+use std::net::SocketAddr;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::StatusCode,
+    routing::post,
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
+use tower::ServiceExt;
+
+use super::*;
+
+fn router() -> Router {
+    let api = Router::new()
+        .route("/echo", get(async |request: Request| echo_id(&request)))
+        .route("/only-post", post(async || "posted"))
+        .route("/panics", get(panics))
+        .route(
+            "/fails",
+            get(async || Problem::internal("the disk is full")),
+        );
+    app(api, Readiness::new(["kafka"]), Metrics::default())
+}
+
+fn echo_id(request: &Request) -> Vec<u8> {
+    request.headers()[X_REQUEST_ID].as_bytes().to_vec()
+}
+
+async fn panics() -> &'static str {
+    panic!("on purpose")
+}
+
+async fn send(router: Router, method: &str, uri: &str, id: &str) -> Response {
+    let mut request = Request::builder().method(method).uri(uri);
+    if !id.is_empty() {
+        request = request.header(X_REQUEST_ID, id);
+    }
+    let request = request.body(Body::empty()).expect("request");
+    router.oneshot(request).await.expect("infallible")
+}
+
+async fn problem(response: Response) -> Value {
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "application/problem+json"
+    );
+    assert!(response.headers().contains_key(X_REQUEST_ID));
+    let body = to_bytes(response.into_body(), usize::MAX).await;
+    serde_json::from_slice(&body.expect("body")).expect("json")
+}
+
+#[tokio::test]
+async fn echoes_printable_request_ids_and_mints_others() {
+    let longest = "x".repeat(128);
+    for id in ["order-7/3", &longest] {
+        let response = send(router(), "GET", "/echo", id).await;
+        assert_eq!(response.headers()[X_REQUEST_ID], id);
+        let body = to_bytes(response.into_body(), usize::MAX)
+            .await
+            .expect("body");
+        assert_eq!(body, id.as_bytes());
+    }
+    for id in ["", "two words", "umlaut-\u{fc}", &format!("{longest}x")] {
+        let response = send(router(), "GET", "/echo", id).await;
+        let minted = response.headers()[X_REQUEST_ID]
+            .to_str()
+            .expect("printable");
+        let minted = Uuid::parse_str(minted).expect("a UUID");
+        assert_eq!(minted.get_version_num(), 7);
+    }
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_problems() {
+    for uri in ["/", "/nowhere", "/health", "/only-post/x"] {
+        let response = send(router(), "GET", uri, "").await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(problem(response).await["code"], "route-not-found");
+    }
+    for (method, uri, allow) in [
+        ("GET", "/only-post", "POST"),
+        ("DELETE", "/health/live", "GET,HEAD"),
+        ("POST", "/metrics", "GET,HEAD"),
+    ] {
+        let response = send(router(), method, uri, "").await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()[header::ALLOW], allow);
+        assert_eq!(problem(response).await["code"], "method-not-allowed");
+    }
+}
+
+#[tokio::test]
+async fn panics_and_failures_are_problems_without_their_cause() {
+    for uri in ["/panics", "/fails"] {
+        let response = send(router(), "GET", uri, "").await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = problem(response).await;
+        assert_eq!(problem["code"], "internal");
+        assert!(problem.get("detail").is_none());
+    }
+}
+
+#[tokio::test]
+async fn health_follows_readiness() {
+    let readiness = Readiness::new(["kafka"]);
+    let router = app(Router::new(), readiness.clone(), Metrics::default());
+    let live = send(router.clone(), "GET", "/health/live", "").await;
+    assert_eq!(live.status(), StatusCode::OK);
+
+    let response = send(router.clone(), "GET", "/health/ready", "").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body = problem(response).await;
+    assert_eq!(body["errors"][0]["pointer"], "/checks/kafka");
+
+    readiness.set("kafka", Ok(()));
+    let response = send(router.clone(), "GET", "/health/ready", "").await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[test]
+fn requests_are_counted_by_route() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("runtime").block_on(async {
+            for uri in ["/echo", "/echo?again", "/nowhere", "/neither"] {
+                send(router(), "GET", uri, "").await;
+            }
+            send(router(), "BREW", "/echo", "").await;
+        });
+    });
+    let text = handle.render();
+    for line in [
+        "http_request_duration_seconds_count{method=\"GET\",route=\"/echo\",status=\"200\"} 2",
+        "http_request_duration_seconds_count{method=\"GET\",route=\"unmatched\",status=\"404\"} 2",
+        "http_request_duration_seconds_count{method=\"other\",route=\"/echo\",status=\"405\"} 1",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+async fn server(router: Router) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(listener, router, async {
+        let _ = stopped.await;
+    }));
+    Server {
+        address,
+        stop,
+        serving,
+    }
+}
+
+#[tokio::test]
+async fn answers_open_requests_before_it_stops() {
+    let (entered, proceed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (enter, wait) = (Arc::clone(&entered), Arc::clone(&proceed));
+    let slow = async move || {
+        enter.notify_one();
+        wait.notified().await;
+        "done"
+    };
+    let api = Router::new().route("/slow", get(slow));
+    let server = server(app(api, Readiness::new([]), Metrics::default())).await;
+
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    let mut idle = TcpStream::connect(server.address).await.expect("connected");
+    let request = b"GET /slow HTTP/1.1\r\nhost: test\r\n\r\n";
+    client.write_all(request).await.expect("sent");
+    entered.notified().await;
+    server.stop.send(()).expect("still serving");
+    // An idle connection is closed at once, which shows that the shutdown has begun.
+    let mut nothing = Vec::new();
+    idle.read_to_end(&mut nothing).await.expect("closed");
+    assert!(nothing.is_empty());
+
+    proceed.notify_one();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.ends_with("done"), "{answer}");
+    server.serving.await.expect("ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_up_on_requests_that_never_end() {
+    let entered = Arc::new(Notify::new());
+    let enter = Arc::clone(&entered);
+    let endless = async move || {
+        enter.notify_one();
+        std::future::pending::<()>().await;
+    };
+    let api = Router::new().route("/endless", get(endless));
+    let server = server(app(api, Readiness::new([]), Metrics::default())).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    let request = b"GET /endless HTTP/1.1\r\nhost: test\r\n\r\n";
+    client.write_all(request).await.expect("sent");
+    entered.notified().await;
+    let began = tokio::time::Instant::now();
+    server.stop.send(()).expect("still serving");
+    server.serving.await.expect("ended");
+    assert!(began.elapsed() >= SHUTDOWN_TIMEOUT);
+}

@@ -1,0 +1,282 @@
+//! Errors as clients see them: RFC 9457 problem details.
+//!
+//! What clients may read is in the members; what only we may read is the *cause*, which travels beside the response to
+//! the edge of [`crate::http::app`], is logged there once with the request's id, and never leaves the process.
+
+use std::fmt::Display;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+/// What a client is told to wait before it tries again, where nothing better is known.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// An answer that is not a success, as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// `urn:offset-zero:problem:<code>`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "urn:offset-zero:problem:order-not-found")]
+    kind: ProblemType,
+    /// The same for every problem of this code.
+    title: &'static str,
+    /// The HTTP status.
+    #[serde(serialize_with = "as_number")]
+    #[schema(value_type = u16)]
+    status: StatusCode,
+    /// Stable; what programs go by.
+    code: &'static str,
+    /// What is particular to this request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Box<str>>,
+    /// Where the request is invalid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    #[serde(skip)]
+    retry_after_seconds: Option<u32>,
+    #[serde(skip)]
+    cause: Option<Box<str>>,
+}
+
+/// One invalid member of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body, or `/name` of a query parameter.
+    pub pointer: String,
+    /// Stable; what programs go by.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+/// Why a request failed, for our log only; an extension of the response.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(pub(crate) Box<str>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ProblemType(&'static str);
+
+impl Serialize for ProblemType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:offset-zero:problem:{}", self.0))
+    }
+}
+
+fn as_number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem with a stable code (kebab case) and a title that is the same for all of its code.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self {
+            kind: ProblemType(code),
+            title,
+            status,
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// Says what is particular to this request.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Display) -> Self {
+        self.detail = Some(detail.to_string().into());
+        self
+    }
+
+    /// Adds an invalid member, by its JSON pointer.
+    #[must_use]
+    pub fn error(
+        mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Display,
+    ) -> Self {
+        self.errors.push(FieldError {
+            pointer: pointer.into(),
+            code,
+            detail: detail.to_string(),
+        });
+        self
+    }
+
+    /// Sets `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Keeps the reason for our log; clients never see it.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Display) -> Self {
+        self.cause = Some(cause.to_string().into());
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The invalid members.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+}
+
+/// The problems that every API has.
+impl Problem {
+    /// 404: no such route.
+    #[must_use]
+    pub fn route_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "route-not-found",
+            "There is no such route",
+        )
+    }
+
+    /// 405: the route does not know this method; `Allow` names those it knows.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The route does not answer this method",
+        )
+    }
+
+    /// 422: understood, and invalid; add an [`error`](Self::error) for each member.
+    #[must_use]
+    pub fn validation() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation-failed",
+            "The request is well-formed but invalid",
+        )
+    }
+
+    /// 400: a position is not of the form `Topic/partition@offset`.
+    #[must_use]
+    pub fn invalid_position() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid-position",
+            "A position reads Topic/partition@offset",
+        )
+    }
+
+    /// 503: nothing was done; trying again may help.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The service cannot answer just now",
+        )
+        .retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    /// 500: our fault. The cause is logged, not told.
+    #[must_use]
+    pub fn internal(cause: impl Display) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side",
+        )
+        .caused_by(cause)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(mut self) -> Response {
+        let cause = self.cause.take();
+        let body = serde_json::to_vec(&self).expect("a problem has string keys and plain values");
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn json_of(response: Response) -> Value {
+        let body = to_bytes(response.into_body(), usize::MAX).await;
+        serde_json::from_slice(&body.expect("body")).expect("json")
+    }
+
+    #[tokio::test]
+    async fn has_the_members_of_rfc_9457_and_ours() {
+        let response = Problem::validation()
+            .detail("2 errors")
+            .error("/lines/0/quantity", "out-of-range", "must be 1 to 100000")
+            .into_response();
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+        assert_eq!(
+            json_of(response).await,
+            json!({
+                "type": "urn:offset-zero:problem:validation-failed",
+                "title": "The request is well-formed but invalid",
+                "status": 422,
+                "code": "validation-failed",
+                "detail": "2 errors",
+                "errors": [{
+                    "pointer": "/lines/0/quantity",
+                    "code": "out-of-range",
+                    "detail": "must be 1 to 100000",
+                }],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn never_tells_the_cause() {
+        let response = Problem::internal("password is hunter2").into_response();
+        assert!(response.extensions().get::<Cause>().is_some());
+        let body = json_of(response).await;
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn unavailable_says_when_to_retry() {
+        let response = Problem::unavailable().retry_after(7).into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "7");
+    }
+}
