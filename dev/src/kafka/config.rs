@@ -1,0 +1,116 @@
+//! The broker's configuration and the storage of a fresh one-node cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::install::Installation;
+use crate::error::{FileContext, Result};
+
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Where the broker keeps its logs below the data folder.
+pub(super) fn log_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("logs")
+}
+
+/// One node that is broker and controller. What differs from Kafka's defaults, and why:
+pub(super) fn server_properties(data_dir: &Path, port: u16, controller_port: u16) -> String {
+    let log_dir = log_dir(data_dir);
+    let log_dir = log_dir.display();
+    format!(
+        "\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{LOOPBACK}:{controller_port}
+listeners=PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}
+advertised.listeners=PLAINTEXT://{LOOPBACK}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={log_dir}
+
+# a misspelt topic is an error, not a new topic
+auto.create.topics.enable=false
+# events are for ever; a topic that wants less says so itself
+log.retention.ms=-1
+unclean.leader.election.enable=false
+
+# a single node can only replicate to itself
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# 50 each by default: a quarter of a second of file creation for nothing
+offsets.topic.num.partitions=8
+transaction.state.log.num.partitions=8
+
+transaction.partition.verification.enable=true
+# a transaction left open by a killed writer holds all readers back until it is found
+transaction.abort.timed.out.transaction.cleanup.interval.ms=2000
+
+# no second member is about to join: assign at once
+group.initial.rebalance.delay.ms=0
+# after a kill -9 the controller otherwise waits 9 s for the broker that it remembers
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+"
+    )
+}
+
+/// A random id as Kafka spells it: 16 bytes in URL-safe base64.
+pub(super) fn random_id() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = Uuid::new_v4().as_u128();
+    // 128 bits are 21 groups of six and two bits over, padded with zeros at the end.
+    let groups =
+        (0..21).map(|group| usize::try_from(bits >> (122 - 6 * group) & 0x3f).expect("six bits"));
+    let last = usize::try_from((bits & 0x3) << 4).expect("six bits");
+    groups
+        .chain([last])
+        .map(|index| char::from(ALPHABET[index]))
+        .collect()
+}
+
+/// Formats a fresh data folder, as `StorageTool format` does; keeps one that is formatted.
+pub(super) fn format(data_dir: &Path, installation: &Installation) -> Result<()> {
+    let log_dir = log_dir(data_dir);
+    let meta = log_dir.join("meta.properties");
+    if meta.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&log_dir).on("create", &log_dir)?;
+    let checkpoint = log_dir.join("bootstrap.checkpoint");
+    fs::copy(installation.bootstrap_checkpoint(), &checkpoint).on("write", &checkpoint)?;
+    // A directory id that begins with a dash is reserved in some of Kafka's tools.
+    let [cluster_id, directory_id] = [random_id(), random_id()].map(|id| id.replacen('-', "A", 1));
+    let content =
+        format!("version=1\nnode.id=1\ncluster.id={cluster_id}\ndirectory.id={directory_id}\n");
+    // Written last: its presence says that the folder is formatted.
+    let partial = log_dir.join("meta.properties.partial");
+    fs::write(&partial, content).on("write", &partial)?;
+    fs::rename(&partial, &meta).on("write", &meta)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_22_characters_that_hold_16_bytes() {
+        let id = random_id();
+        assert_eq!(id.len(), 22);
+        assert!(
+            id.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        );
+        assert!(
+            id.ends_with(['A', 'Q', 'g', 'w']),
+            "the last two bits alone: {id}"
+        );
+        assert_ne!(id, random_id());
+    }
+}

@@ -1,0 +1,75 @@
+//! Free loopback ports.
+//!
+//! Asking the system for port 0 and closing the socket is a race: the system may give the same port
+//! to the next who asks, test binaries side by side among them. So ports come from below the
+//! system's own ephemeral range, and each is claimed by a file lock that we hold until we end.
+
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+
+/// Below Linux's ephemeral range (from 32768), above the well-known servers.
+const FIRST: u32 = 20_000;
+const COUNT: u32 = 12_000;
+
+/// The claims of this process, kept until it ends.
+static CLAIMS: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// A loopback port that nobody listens on and that no other process of ours will be given.
+pub fn free() -> Result<u16> {
+    let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+    // Processes begin in different places, so that they rarely meet.
+    let start = process::id().wrapping_mul(97);
+    let mut source = io::Error::from(io::ErrorKind::AddrInUse);
+    for offset in 0..COUNT {
+        let port = u16::try_from(FIRST + start.wrapping_add(offset) % COUNT)
+            .expect("the range lies below 65536");
+        match claim(port) {
+            Ok(Some(file)) => {
+                claims.push(file);
+                return Ok(port);
+            }
+            Ok(None) => {}
+            Err(error) => source = error,
+        }
+    }
+    Err(Error::NoFreePort { source })
+}
+
+fn claim(port: u16) -> io::Result<Option<File>> {
+    let folder = env::temp_dir().join("offset-zero-ports");
+    fs::create_dir_all(&folder)?;
+    let file = File::create(folder.join(port.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .is_ok()
+        .then_some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice_and_none_that_is_taken() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, free().expect("there are free ports")))
+            .expect("it was free");
+        let taken = taken.local_addr().expect("it is bound").port();
+        let ports: HashSet<u16> = (0..50)
+            .map(|_| free().expect("there are free ports"))
+            .collect();
+        assert_eq!(ports.len(), 50);
+        assert!(!ports.contains(&taken));
+    }
+}

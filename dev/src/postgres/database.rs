@@ -1,0 +1,132 @@
+//! Creating and reaching databases, the same for a native server, a container's, and one that
+//! `DATABASE_URL` names.
+
+use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::error::{Error, Result};
+
+/// Postgres' own limit on identifiers.
+const NAME_LIMIT: usize = 63;
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// SQLSTATE `duplicate_database`; `unique_violation` is what two at once get.
+const EXISTS: [&str; 2] = ["42P04", "23505"];
+
+/// Creates the database `name` on the server of `admin_url`; one that exists is kept.
+pub(crate) fn create_database(admin_url: &str, name: &str) -> Result<()> {
+    check_name(name)?;
+    // A quoted identifier cannot be a parameter; the check above leaves nothing to escape.
+    let statement = format!("create database \"{name}\"");
+    let created = blocking(admin_url, async move |connection: &mut PgConnection| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(connection)
+            .await
+            .map(drop)
+    });
+    match created {
+        Err(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| EXISTS.contains(&&*code)) =>
+        {
+            Ok(())
+        }
+        other => other.map_err(|source| Error::Database {
+            name: name.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Asks the server of `url` for a sign of life; what it answered instead if there is none.
+pub(crate) fn ping(url: &str) -> std::result::Result<(), String> {
+    blocking(url, async |connection: &mut PgConnection| {
+        connection.ping().await
+    })
+    .map_err(|error| error.to_string())
+}
+
+/// `url` with another database.
+pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
+    check_name(name)?;
+    let options =
+        PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
+    Ok(options.database(name).to_url_lossy().to_string())
+}
+
+/// The database that `url` names.
+pub(crate) fn database_name(url: &str) -> Result<Option<String>> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
+    Ok(options.get_database().map(str::to_owned))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+    };
+    if !name.is_empty() && name.len() <= NAME_LIMIT && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::DatabaseName {
+        name: name.to_owned(),
+    })
+}
+
+/// Runs `work` on a connection to `url`, on a thread of its own: the caller's may be a runtime's,
+/// where a second one is refused.
+fn blocking<T: Send>(
+    url: &str,
+    work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T> + Send,
+) -> sqlx::Result<T> {
+    let options = PgConnectOptions::from_str(url)?;
+    thread::scope(|scope| {
+        let run = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(sqlx::Error::Io)?;
+            runtime.block_on(async {
+                let connecting = tokio::time::timeout(PING_TIMEOUT, options.connect());
+                let mut connection = connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                let result = work(&mut connection).await?;
+                // The answer is in hand; a failed farewell changes nothing.
+                let _ = connection.close().await;
+                Ok(result)
+            })
+        });
+        run.join()
+            .expect("neither sqlx nor the closures here panic")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_need_quoting_are_refused() {
+        for name in ["", "a\"b", "Orders", "a b", "a;b", &"a".repeat(64)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        assert!(check_name("offset_zero-1").is_ok());
+    }
+
+    #[test]
+    fn the_database_of_a_url_is_replaced_and_the_rest_is_kept() {
+        let url = with_database("postgres://me:secret@db.example:6543/orders", "other")
+            .expect("the URL is well-formed");
+        assert!(
+            url.starts_with("postgres://me:secret@db.example:6543/other"),
+            "{url}"
+        );
+        assert_eq!(
+            database_name(&url)
+                .expect("the URL is well-formed")
+                .as_deref(),
+            Some("other")
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! Kafka and Postgres together, from wherever the environment says.
+//!
+//! `KAFKA_BROKERS` and `DATABASE_URL` win, each for its part; else `OFFSET_ZERO_STACK=docker` asks
+//! for containers; else both are started natively.
+
+mod docker;
+
+use std::env;
+use std::thread;
+
+use crate::dirs::{self, Scratch};
+use crate::error::{Error, Result};
+use crate::kafka::{Kafka, KafkaOptions};
+use crate::postgres::{self, Postgres, PostgresOptions};
+use docker::{KafkaContainer, PostgresContainer};
+
+/// The database of the stack that nobody asked for a particular one of.
+pub const DEFAULT_DATABASE: &str = "offset_zero";
+/// Where `make up` has Kafka.
+pub const KAFKA_PORT: u16 = 9092;
+/// Where `make up` has Postgres; 5432 is often taken by the machine's own.
+pub const POSTGRES_PORT: u16 = 5433;
+
+/// Which data and which ports.
+#[derive(Debug, Clone, Copy)]
+pub enum Placement {
+    /// A scratch folder, removed at the end, and free ports: demo, tests, benchmarks.
+    Fresh,
+    /// The clone's own data and these ports: `make up`.
+    Persistent {
+        /// Kafka's.
+        kafka_port: u16,
+        /// Postgres'.
+        postgres_port: u16,
+    },
+}
+
+/// How to run the stack.
+#[derive(Debug, Clone, Copy)]
+pub struct StackOptions {
+    /// Which data and which ports.
+    pub placement: Placement,
+    /// A broker tuned for load, see [`KafkaOptions::performance`].
+    pub performance: bool,
+    /// A Postgres that survives a power cut, see [`PostgresOptions::durable`].
+    pub durable_postgres: bool,
+}
+
+impl StackOptions {
+    /// For tests and demo: fresh data, free ports, quick to start.
+    pub fn fresh() -> Self {
+        Self {
+            placement: Placement::Fresh,
+            performance: false,
+            durable_postgres: false,
+        }
+    }
+
+    /// For `make up`: data that stays, on these ports.
+    pub fn persistent(kafka_port: u16, postgres_port: u16) -> Self {
+        let placement = Placement::Persistent {
+            kafka_port,
+            postgres_port,
+        };
+        Self {
+            placement,
+            performance: false,
+            durable_postgres: true,
+        }
+    }
+
+    /// For benchmarks: fresh data, a broker tuned for load, a Postgres that really writes.
+    pub fn benchmark() -> Self {
+        Self {
+            placement: Placement::Fresh,
+            performance: true,
+            durable_postgres: true,
+        }
+    }
+}
+
+/// A running Kafka and Postgres. Dropping it stops what it started.
+#[derive(Debug)]
+pub struct Stack {
+    kafka: KafkaSource,
+    postgres: PostgresSource,
+    // Last, so that the servers are gone before their data is.
+    scratch: Option<Scratch>,
+}
+
+#[derive(Debug)]
+enum KafkaSource {
+    External(String),
+    Native(Kafka),
+    Docker(KafkaContainer),
+}
+
+#[derive(Debug)]
+enum PostgresSource {
+    External(String),
+    Native(Postgres),
+    Docker(PostgresContainer),
+}
+
+/// Who starts what is not given by address.
+#[derive(Clone, Copy)]
+enum Engine {
+    Native,
+    Docker,
+}
+
+impl Stack {
+    /// Starts both at once and waits until both answer.
+    pub fn start(options: StackOptions) -> Result<Self> {
+        let engine = engine()?;
+        let scratch = match options.placement {
+            Placement::Fresh => Some(Scratch::new()?),
+            Placement::Persistent { .. } => None,
+        };
+        let (kafka, postgres) = thread::scope(|scope| {
+            let kafka = scope.spawn(|| start_kafka(engine, options, scratch.as_ref()));
+            let postgres = start_postgres(engine, options, scratch.as_ref());
+            (
+                kafka.join().expect("starting kafka does not panic"),
+                postgres,
+            )
+        });
+        Ok(Self {
+            kafka: kafka?,
+            postgres: postgres?,
+            scratch,
+        })
+    }
+
+    /// Kafka's bootstrap addresses.
+    pub fn brokers(&self) -> String {
+        match &self.kafka {
+            KafkaSource::External(brokers) => brokers.clone(),
+            KafkaSource::Native(kafka) => kafka.brokers(),
+            KafkaSource::Docker(container) => container.brokers(),
+        }
+    }
+
+    /// The URL of the database `name`, created where missing.
+    pub fn database_url(&self, name: &str) -> Result<String> {
+        let server = self.server_url();
+        postgres::create_database(&server, name)?;
+        postgres::with_database(&server, name)
+    }
+
+    /// The URL of the stack's own database: the one in `DATABASE_URL` where that is set.
+    pub fn default_database_url(&self) -> Result<String> {
+        match &self.postgres {
+            PostgresSource::External(url) if postgres::database_name(url)?.is_some() => {
+                Ok(url.clone())
+            }
+            _ => self.database_url(DEFAULT_DATABASE),
+        }
+    }
+
+    /// The native broker, for faults; `None` where Kafka runs elsewhere.
+    pub fn kafka(&self) -> Option<&Kafka> {
+        match &self.kafka {
+            KafkaSource::Native(kafka) => Some(kafka),
+            KafkaSource::External(_) | KafkaSource::Docker(_) => None,
+        }
+    }
+
+    /// Like [`kafka`](Self::kafka), to restart it.
+    pub fn kafka_mut(&mut self) -> Option<&mut Kafka> {
+        match &mut self.kafka {
+            KafkaSource::Native(kafka) => Some(kafka),
+            KafkaSource::External(_) | KafkaSource::Docker(_) => None,
+        }
+    }
+
+    /// The native Postgres, for faults; `None` where Postgres runs elsewhere.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        match &self.postgres {
+            PostgresSource::Native(postgres) => Some(postgres),
+            PostgresSource::External(_) | PostgresSource::Docker(_) => None,
+        }
+    }
+
+    /// Like [`postgres`](Self::postgres), to restart it.
+    pub fn postgres_mut(&mut self) -> Option<&mut Postgres> {
+        match &mut self.postgres {
+            PostgresSource::Native(postgres) => Some(postgres),
+            PostgresSource::External(_) | PostgresSource::Docker(_) => None,
+        }
+    }
+
+    /// The throw-away folder of a fresh stack; callers may keep their logs in it.
+    pub fn scratch(&self) -> Option<&Scratch> {
+        self.scratch.as_ref()
+    }
+
+    /// Stops in order what was started here: Kafka, then Postgres. Their clients go first.
+    pub fn stop(self) -> Result<()> {
+        let kafka = self.kafka().map_or(Ok(()), Kafka::stop);
+        let postgres = self.postgres().map_or(Ok(()), Postgres::stop);
+        kafka.and(postgres)
+    }
+
+    fn server_url(&self) -> String {
+        match &self.postgres {
+            PostgresSource::External(url) => url.clone(),
+            PostgresSource::Native(postgres) => postgres.url("postgres"),
+            PostgresSource::Docker(container) => container.url(),
+        }
+    }
+}
+
+fn engine() -> Result<Engine> {
+    match set_variable("OFFSET_ZERO_STACK").as_deref() {
+        None | Some("native") => Ok(Engine::Native),
+        Some("docker") => Ok(Engine::Docker),
+        Some(value) => Err(Error::UnknownStack {
+            value: value.to_owned(),
+        }),
+    }
+}
+
+/// An environment variable; set to nothing is the same as not set.
+fn set_variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn start_kafka(
+    engine: Engine,
+    options: StackOptions,
+    scratch: Option<&Scratch>,
+) -> Result<KafkaSource> {
+    if let Some(brokers) = set_variable("KAFKA_BROKERS") {
+        return Ok(KafkaSource::External(brokers));
+    }
+    let port = match options.placement {
+        Placement::Fresh => None,
+        Placement::Persistent { kafka_port, .. } => Some(kafka_port),
+    };
+    match engine {
+        Engine::Docker => KafkaContainer::start(port).map(KafkaSource::Docker),
+        Engine::Native => {
+            let data_dir = match scratch {
+                Some(scratch) => scratch.path().join("kafka"),
+                None => dirs::state()?.join("kafka"),
+            };
+            let options = KafkaOptions {
+                data_dir,
+                port,
+                performance: options.performance,
+            };
+            Kafka::start(options).map(KafkaSource::Native)
+        }
+    }
+}
+
+fn start_postgres(
+    engine: Engine,
+    options: StackOptions,
+    scratch: Option<&Scratch>,
+) -> Result<PostgresSource> {
+    if let Some(url) = set_variable("DATABASE_URL") {
+        return Ok(PostgresSource::External(url));
+    }
+    let port = match options.placement {
+        Placement::Fresh => None,
+        Placement::Persistent { postgres_port, .. } => Some(postgres_port),
+    };
+    match engine {
+        Engine::Docker => PostgresContainer::start(port).map(PostgresSource::Docker),
+        Engine::Native => {
+            let data_dir = match scratch {
+                Some(scratch) => scratch.path().join("postgres"),
+                None => dirs::postgres_data()?,
+            };
+            let options = PostgresOptions {
+                data_dir,
+                port,
+                durable: options.durable_postgres,
+            };
+            Postgres::start(options).map(PostgresSource::Native)
+        }
+    }
+}
