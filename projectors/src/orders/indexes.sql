@@ -1,4 +1,4 @@
--- Made after a rebuild has filled the table.
-create index orders_by_customer on orders (customer_id, placed_at desc, id desc);
-create index orders_by_status on orders (status, placed_at desc, id desc);
-create index orders_by_time on orders (placed_at desc, id desc);
+-- Made after a rebuild has filled the table; again after a crash in between.
+create index if not exists orders_by_customer on orders (customer_id, placed_at desc, id desc);
+create index if not exists orders_by_status on orders (status, placed_at desc, id desc);
+create index if not exists orders_by_time on orders (placed_at desc, id desc);
