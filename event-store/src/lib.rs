@@ -1,9 +1,30 @@
 //! Kafka as an event store: conditional append by one fenced writer per service and partition.
+//!
+//! In reading order: a [`Request`] goes through the [`EventStore`] to the writer of its partition, which decides it on the
+//! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back.
 
-pub mod envelope;
+mod codec;
+mod command;
+mod envelope;
+mod inbox;
+pub mod kafka;
 pub mod log;
-pub mod subscription;
+pub mod memory;
+mod ownership;
+mod partitioner;
+mod rehydrate;
+mod store;
+mod streams;
+mod subscription;
+mod takeover;
+mod telemetry;
+mod writer;
 
+pub use command::{Accepted, Answer, CommandMetadata, Refusal, Request};
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};
+pub use inbox::PartitionStatus;
 pub use log::LogError;
+pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord};
+pub use partitioner::{murmur2, partition_for};
+pub use store::{EventStore, StoreConfig};
 pub use subscription::{Batch, BatchLimits, Progress, StartAt, Subscription};

@@ -1,4 +1,146 @@
-//! What is asked of a log.
+//! What the event store asks of a log. Kafka answers it, and so does the in-memory twin; one contract suite holds both to it.
+
+use std::{fmt, time::Duration};
+
+use crate::{codec::Headers, subscription::StartAt};
+
+/// A partitioned log with transactions and fencing. Cheap to clone. Calls block: async callers use a blocking thread.
+pub trait Log: Clone + Send + Sync + 'static {
+    /// The append side of one owner.
+    type Appender: Appender;
+    /// A `read_committed` reader.
+    type Reader: Reader;
+
+    /// Names this very log, so that a checkpoint can prove that it belongs to it.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn cluster_id(&self) -> Result<String, LogError>;
+
+    /// How many partitions a topic has.
+    ///
+    /// # Errors
+    /// When the log cannot be reached or has no such topic.
+    fn partitions(&self, topic: &str) -> Result<i32, LogError>;
+
+    /// One past the last record of a partition, open transactions included (the high watermark).
+    ///
+    /// # Errors
+    /// When the log cannot be reached or has no such partition.
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
+
+    /// An appender under that id. When this returns, no earlier appender of the same id can commit any more, and what it
+    /// had open is aborted.
+    ///
+    /// # Errors
+    /// When the log cannot be reached, or a newer appender came in between.
+    fn appender(&self, id: &AppenderId) -> Result<Self::Appender, AppendError>;
+
+    /// A reader of committed records of some partitions, each from its offset.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn reader(&self, from: &[StartAt]) -> Result<Self::Reader, LogError>;
+}
+
+/// Appends for one (service, partition).
+pub trait Appender: Send + 'static {
+    /// Appends all records in one transaction, or none; answers their offsets, in order.
+    ///
+    /// # Errors
+    /// After any error this appender is of no use any more: drop it and take over anew.
+    fn append(&mut self, records: &[OutgoingRecord]) -> Result<Vec<i64>, AppendError>;
+}
+
+/// Reads committed records.
+pub trait Reader: Send + 'static {
+    /// Shows the next record to `visit`, waiting so long at most; none where none came.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetLost`] when the log does not hold the asked offset.
+    fn poll<T>(
+        &mut self,
+        timeout: Duration,
+        visit: impl FnOnce(&RawRecord<'_>) -> T,
+    ) -> Result<Option<T>, LogError>;
+
+    /// The next offset of a partition; goes past control and aborted records.
+    fn position(&self, topic: &str, partition: i32) -> i64;
+}
+
+/// Whose appends fence each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppenderId {
+    /// The service.
+    pub service: &'static str,
+    /// The partition.
+    pub partition: i32,
+}
+
+impl fmt::Display for AppenderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.service, self.partition)
+    }
+}
+
+/// A record to append.
+#[derive(Debug, Clone)]
+pub struct OutgoingRecord {
+    /// Topic.
+    pub topic: &'static str,
+    /// Partition, from 0.
+    pub partition: i32,
+    /// Record key.
+    pub key: String,
+    /// CloudEvents attributes.
+    pub headers: Headers,
+    /// JSON.
+    pub payload: Vec<u8>,
+}
+
+/// A record as it lies in the log, borrowed from the client library.
+pub struct RawRecord<'a> {
+    /// Topic, as clients know it.
+    pub topic: &'a str,
+    /// Partition, from 0.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Record key.
+    pub key: &'a [u8],
+    /// Value.
+    pub payload: &'a [u8],
+    pub(crate) headers: &'a dyn HeaderSource,
+}
+
+impl<'a> RawRecord<'a> {
+    /// Name and value of each header.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let source = self.headers;
+        (0..).map_while(move |index| source.header(index))
+    }
+}
+
+/// Where a record's headers lie.
+pub(crate) trait HeaderSource {
+    fn header(&self, index: usize) -> Option<(&str, &[u8])>;
+}
+
+/// Why an append did not come to a definite success.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// Another owner has taken over: this one must drop all state.
+    #[error("fenced: another process has taken over")]
+    Fenced,
+    /// Perhaps appended, perhaps not: take over anew and read what the log says.
+    #[error("the outcome of {attempted} is unknown: {reason}")]
+    Indefinite {
+        /// What was attempted.
+        attempted: &'static str,
+        /// What the client library said.
+        reason: String,
+    },
+}
 
 /// Why a log could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -12,7 +154,9 @@ pub enum LogError {
         reason: String,
     },
     /// The asked offset is not in the log: it was truncated, or is another log.
-    #[error("{topic}/{partition} holds no offset {offset}: the log is not the one that was read before")]
+    #[error(
+        "{topic}/{partition} holds no offset {offset}: the log is not the one that was read before"
+    )]
     OffsetLost {
         /// Topic.
         topic: String,
@@ -21,8 +165,8 @@ pub enum LogError {
         /// The offset that was asked for.
         offset: i64,
     },
-    /// A record that is no event of ours.
-    #[error("{topic}/{partition}@{offset} cannot be decoded: {reason}")]
+    /// A record that is no event of ours, or does not follow from those before it.
+    #[error("{topic}/{partition}@{offset} cannot be applied: {reason}")]
     Undecodable {
         /// Topic.
         topic: String,

@@ -1,10 +1,19 @@
 //! Reading committed events as batches with positions.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
+use domain::Event;
+use tokio::sync::mpsc;
 
-use crate::{envelope::Recorded, log::LogError};
+use crate::{
+    codec::{self, Interned},
+    envelope::Recorded,
+    log::{Log, LogError, Reader},
+};
 
 /// From where to read one partition of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,4 +77,142 @@ pub trait Subscription<E>: Send {
     /// # Errors
     /// When the log is out of reach, does not hold the asked offset any more, or an event cannot be decoded.
     async fn next_batch(&mut self) -> Result<Batch<E>, LogError>;
+}
+
+/// So many batches wait between the reading thread and the consumer: one is worked on while the next is read.
+const BATCHES_AHEAD: usize = 2;
+/// How long one wait for a record may be; also how soon a reading thread notices that its consumer has gone.
+const POLL: Duration = Duration::from_millis(50);
+/// How often the end of a partition is looked up.
+const END_OFFSET_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts a thread that reads ahead of the consumer, by so much and no more.
+pub(crate) fn subscribe<L: Log, E: Event>(
+    log: &L,
+    from: &[StartAt],
+    limits: BatchLimits,
+) -> Result<Box<dyn Subscription<E>>, LogError> {
+    let reader = log.reader(from)?;
+    let (batches, received) = mpsc::channel(BATCHES_AHEAD);
+    let progress = from
+        .iter()
+        .map(|start| Progress {
+            topic: Arc::clone(&start.topic),
+            partition: start.partition,
+            next_offset: start.next_offset,
+            end_offset: start.next_offset,
+        })
+        .collect();
+    let mut reading = Reading {
+        log: log.clone(),
+        reader,
+        interned: Interned::default(),
+        limits,
+        progress,
+        ends_known_at: None,
+    };
+    std::thread::Builder::new()
+        .name("subscription".to_owned())
+        .spawn(move || {
+            while !batches.is_closed() {
+                let Some(batch) = reading.next().transpose() else {
+                    continue;
+                };
+                let failed = batch.is_err();
+                if batches.blocking_send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        })
+        .map_err(|error| LogError::Unavailable {
+            attempted: "starting a subscription",
+            reason: error.to_string(),
+        })?;
+    Ok(Box::new(Received(received)))
+}
+
+struct Received<E>(mpsc::Receiver<Result<Batch<E>, LogError>>);
+
+#[async_trait]
+impl<E: Event> Subscription<E> for Received<E> {
+    async fn next_batch(&mut self) -> Result<Batch<E>, LogError> {
+        self.0.recv().await.unwrap_or_else(|| {
+            Err(LogError::Unavailable {
+                attempted: "reading",
+                reason: "the subscription has ended after an error".to_owned(),
+            })
+        })
+    }
+}
+
+/// The reading thread's side.
+struct Reading<L: Log> {
+    log: L,
+    reader: L::Reader,
+    interned: Interned,
+    limits: BatchLimits,
+    progress: Vec<Progress>,
+    ends_known_at: Option<Instant>,
+}
+
+impl<L: Log> Reading<L> {
+    /// What is there, up to the limits; none where nothing moved.
+    fn next<E: Event>(&mut self) -> Result<Option<Batch<E>>, LogError> {
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let begun = Instant::now();
+        let max_wait = Duration::from_millis(self.limits.max_wait_ms);
+        while events.len() < self.limits.max_events && bytes < self.limits.max_bytes {
+            let timeout = if events.is_empty() {
+                POLL
+            } else {
+                Duration::ZERO
+            };
+            let interned = &mut self.interned;
+            let polled = self.reader.poll(timeout, |record| {
+                bytes += record.payload.len();
+                codec::decode::<E>(record, interned)
+            })?;
+            match polled {
+                Some(recorded) => events.push(recorded?),
+                None => break,
+            }
+            if begun.elapsed() > max_wait {
+                break;
+            }
+        }
+        self.look_up_ends()?;
+        let progress = self.moved();
+        let nothing = events.is_empty() && progress.is_empty();
+        Ok((!nothing).then_some(Batch { events, progress }))
+    }
+
+    /// End offsets are for the lag that people see: now and then is often enough.
+    fn look_up_ends(&mut self) -> Result<(), LogError> {
+        if self
+            .ends_known_at
+            .is_none_or(|at| at.elapsed() > END_OFFSET_EVERY)
+        {
+            for progress in &mut self.progress {
+                progress.end_offset = self.log.end_offset(&progress.topic, progress.partition)?;
+            }
+            self.ends_known_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The partitions that moved since the last time.
+    fn moved(&mut self) -> Vec<Progress> {
+        let reader = &self.reader;
+        let mut moved = Vec::new();
+        for progress in &mut self.progress {
+            let next_offset = reader.position(&progress.topic, progress.partition);
+            if next_offset != progress.next_offset {
+                progress.next_offset = next_offset;
+                progress.end_offset = progress.end_offset.max(next_offset);
+                moved.push(progress.clone());
+            }
+        }
+        moved
+    }
 }

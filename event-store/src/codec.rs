@@ -1,0 +1,259 @@
+//! Events as Kafka records: CloudEvents headers in binary mode, versioned JSON as value.
+
+use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::{Event, EventKind};
+use uuid::Uuid;
+
+use crate::{
+    envelope::{DecisionMark, Metadata, Position, Recorded},
+    log::{LogError, OutgoingRecord, RawRecord},
+};
+
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/json";
+/// Where `ce_dataschema` points; the schemas themselves are in `docs/events/`.
+const SCHEMA_BASE: &str = "urn:offset-zero:event:";
+
+/// Record headers: names are known, values share one buffer.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    buffer: String,
+    entries: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Headers {
+    fn with_capacity(entries: usize, bytes: usize) -> Self {
+        Self {
+            buffer: String::with_capacity(bytes),
+            entries: Vec::with_capacity(entries),
+        }
+    }
+
+    fn push(&mut self, name: &'static str, value: std::fmt::Arguments<'_>) {
+        let start = self.buffer.len();
+        self.buffer
+            .write_fmt(value)
+            .expect("writing to a string never fails");
+        self.entries.push((name, start..self.buffer.len()));
+    }
+
+    /// Name and value of each header, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &str)> {
+        self.entries
+            .iter()
+            .map(|(name, range)| (*name, &self.buffer[range.clone()]))
+    }
+}
+
+/// The record of an event.
+#[must_use]
+pub(crate) fn encode<E: Event>(
+    event: &E,
+    key: String,
+    metadata: &Metadata,
+    partition: i32,
+) -> OutgoingRecord {
+    let EventKind { name, version } = event.kind();
+    let mut headers = Headers::with_capacity(15, 640);
+    headers.push("ce_specversion", format_args!("{SPEC_VERSION}"));
+    headers.push("ce_id", format_args!("{}", metadata.event_id));
+    headers.push("ce_type", format_args!("{name}"));
+    headers.push("ce_source", format_args!("{}", metadata.source));
+    headers.push("ce_subject", format_args!("{}", metadata.stream));
+    headers.push("ce_time", format_args!("{}", rfc3339(metadata.time)));
+    headers.push(
+        "ce_dataschema",
+        format_args!("{SCHEMA_BASE}{name}/{version}"),
+    );
+    headers.push(
+        "ce_correlationid",
+        format_args!("{}", metadata.correlation_id),
+    );
+    headers.push("ce_causationid", format_args!("{}", metadata.causation_id));
+    headers.push("ce_commandid", format_args!("{}", metadata.command_id));
+    headers.push("ce_commandhash", format_args!("{}", metadata.command_hash));
+    headers.push("ce_actor", format_args!("{}", metadata.actor));
+    headers.push(
+        "ce_streamversion",
+        format_args!("{}", metadata.stream_version),
+    );
+    let DecisionMark { number, index, of } = metadata.decision;
+    headers.push("ce_txn", format_args!("{number};{index};{of}"));
+    if let Some(traceparent) = &metadata.traceparent {
+        headers.push("ce_traceparent", format_args!("{traceparent}"));
+    }
+    headers.push("content-type", format_args!("{CONTENT_TYPE}"));
+    OutgoingRecord {
+        topic: event.topic(),
+        partition,
+        key,
+        headers,
+        payload: serde_json::to_vec(event).expect("events serialise: their maps have string keys"),
+    }
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Reads a record back, lifting old shapes.
+///
+/// # Errors
+/// [`LogError::Undecodable`] when it is no event of ours.
+pub(crate) fn decode<E: Event>(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+) -> Result<Recorded<E>, LogError> {
+    decode_parts(record, interned).map_err(|reason| LogError::Undecodable {
+        topic: record.topic.to_owned(),
+        partition: record.partition,
+        offset: record.offset,
+        reason,
+    })
+}
+
+fn decode_parts<E: Event>(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+) -> Result<Recorded<E>, String> {
+    let headers = EventHeaders::find(record)?;
+    let metadata = headers.metadata(interned)?;
+    let version = schema_version(required(headers.schema, "ce_dataschema")?)?;
+    let name = required(headers.name, "ce_type")?;
+    let mut payload = serde_json::Deserializer::from_slice(record.payload);
+    let event = E::deserialize(name, version, &mut payload)
+        .map_err(|error| format!("{name}/{version}: {error}"))?;
+    Ok(Recorded {
+        position: Position {
+            topic: interned.get(record.topic),
+            partition: record.partition,
+            offset: record.offset,
+        },
+        metadata,
+        event,
+    })
+}
+
+/// The headers of one record, found in a single pass.
+#[derive(Default)]
+struct EventHeaders<'a> {
+    id: Option<&'a str>,
+    name: Option<&'a str>,
+    source: Option<&'a str>,
+    subject: Option<&'a str>,
+    time: Option<&'a str>,
+    schema: Option<&'a str>,
+    correlation_id: Option<&'a str>,
+    causation_id: Option<&'a str>,
+    command_id: Option<&'a str>,
+    command_hash: Option<&'a str>,
+    actor: Option<&'a str>,
+    stream_version: Option<&'a str>,
+    decision: Option<&'a str>,
+    traceparent: Option<&'a str>,
+}
+
+impl<'a> EventHeaders<'a> {
+    fn find(record: &RawRecord<'a>) -> Result<Self, String> {
+        let mut found = Self::default();
+        for (name, value) in record.headers() {
+            let place = match name {
+                "ce_id" => &mut found.id,
+                "ce_type" => &mut found.name,
+                "ce_source" => &mut found.source,
+                "ce_subject" => &mut found.subject,
+                "ce_time" => &mut found.time,
+                "ce_dataschema" => &mut found.schema,
+                "ce_correlationid" => &mut found.correlation_id,
+                "ce_causationid" => &mut found.causation_id,
+                "ce_commandid" => &mut found.command_id,
+                "ce_commandhash" => &mut found.command_hash,
+                "ce_actor" => &mut found.actor,
+                "ce_streamversion" => &mut found.stream_version,
+                "ce_txn" => &mut found.decision,
+                "ce_traceparent" => &mut found.traceparent,
+                _ => continue,
+            };
+            let text = std::str::from_utf8(value).map_err(|_| format!("{name} is not UTF-8"))?;
+            *place = Some(text);
+        }
+        Ok(found)
+    }
+
+    fn metadata(&self, interned: &mut Interned) -> Result<Metadata, String> {
+        Ok(Metadata {
+            event_id: uuid(self.id, "ce_id")?,
+            source: interned.get(required(self.source, "ce_source")?),
+            stream: required(self.subject, "ce_subject")?.to_owned(),
+            stream_version: number(self.stream_version, "ce_streamversion")?,
+            time: time(self.time)?,
+            correlation_id: uuid(self.correlation_id, "ce_correlationid")?,
+            causation_id: uuid(self.causation_id, "ce_causationid")?,
+            command_id: uuid(self.command_id, "ce_commandid")?,
+            command_hash: uuid(self.command_hash, "ce_commandhash")?,
+            actor: interned.get(required(self.actor, "ce_actor")?),
+            decision: decision(required(self.decision, "ce_txn")?)?,
+            traceparent: self.traceparent.map(Into::into),
+        })
+    }
+}
+
+/// Strings that recur in most records (topic, source, actor), allocated once.
+#[derive(Debug, Default)]
+pub(crate) struct Interned(HashMap<Box<str>, Arc<str>, rustc_hash::FxBuildHasher>);
+
+impl Interned {
+    /// Actors come from outside: past this many the table starts over rather than grow.
+    const MOST: usize = 1_024;
+
+    fn get(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        let shared: Arc<str> = text.into();
+        self.0.insert(text.into(), Arc::clone(&shared));
+        shared
+    }
+}
+
+fn required<'a>(value: Option<&'a str>, name: &'static str) -> Result<&'a str, String> {
+    value.ok_or_else(|| format!("header {name} is missing"))
+}
+
+fn uuid(value: Option<&str>, name: &'static str) -> Result<Uuid, String> {
+    Uuid::try_parse(required(value, name)?).map_err(|_| format!("{name} is not a UUID"))
+}
+
+fn number<N: std::str::FromStr>(value: Option<&str>, name: &'static str) -> Result<N, String> {
+    required(value, name)?
+        .parse()
+        .map_err(|_| format!("{name} is not a number in range"))
+}
+
+fn time(value: Option<&str>) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(required(value, "ce_time")?)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "ce_time is not RFC 3339".to_owned())
+}
+
+fn schema_version(schema: &str) -> Result<u16, String> {
+    number(schema.rsplit('/').next(), "the version in ce_dataschema")
+}
+
+fn decision(mark: &str) -> Result<DecisionMark, String> {
+    let mut parts = mark.split(';');
+    let mark = DecisionMark {
+        number: number(parts.next(), "ce_txn")?,
+        index: number(parts.next(), "ce_txn")?,
+        of: number(parts.next(), "ce_txn")?,
+    };
+    if parts.next().is_some() || mark.index == 0 || mark.index > mark.of {
+        return Err("ce_txn does not read `number;n;m`".to_owned());
+    }
+    Ok(mark)
+}

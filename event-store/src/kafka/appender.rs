@@ -1,0 +1,237 @@
+//! A transactional producer as an appender.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, Message, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
+};
+use tracing::debug;
+
+use super::KafkaConfig;
+use crate::log::{AppendError, Appender, AppenderId, OutgoingRecord};
+
+/// Any transactional call; below the transaction's own timeout, so that we hear of a failure before the broker aborts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a transaction may stay open: what a foreign owner's crash delays a takeover by.
+const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+/// librdkafka retries EndTxn by itself after 0.8 of this, and then reports success for what may have hit the *next*
+/// transaction. Only the duration tells; a healthy commit never takes that long.
+const RETRY_BACKOFF_MS: u64 = 500;
+const SUSPICIOUS_COMMIT: Duration = Duration::from_millis(RETRY_BACKOFF_MS * 8 / 10);
+
+/// Appends by transactions of one producer.
+pub struct KafkaAppender {
+    producer: ThreadedProducer<Deliveries>,
+    deliveries: Deliveries,
+    namespace: String,
+}
+
+impl KafkaAppender {
+    pub(super) fn open(config: &KafkaConfig, id: &AppenderId) -> Result<Self, AppendError> {
+        let deliveries = Deliveries::default();
+        let producer: ThreadedProducer<Deliveries> = config
+            .client()
+            // `-a`: a second producer, used in turn, will be `-b`.
+            .set("transactional.id", format!("{}{id}-a", config.namespace))
+            .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
+            .set("socket.timeout.ms", "5000")
+            .set("message.timeout.ms", "7000")
+            .set("retry.backoff.ms", RETRY_BACKOFF_MS.to_string())
+            .set("retry.backoff.max.ms", "1000")
+            .set("acks", "all")
+            // Batches come from group commit: waiting for more only adds latency.
+            .set("linger.ms", "0")
+            .set("socket.nagle.disable", "true")
+            .create_with_context(deliveries.clone())
+            .map_err(|error| failed("configuring the producer", &error))?;
+        producer
+            .init_transactions(CALL_TIMEOUT)
+            .map_err(|error| failed("fencing earlier owners", &error))?;
+        Ok(Self {
+            producer,
+            deliveries,
+            namespace: config.namespace.clone(),
+        })
+    }
+
+    fn send(&self, index: usize, record: &OutgoingRecord) -> Result<(), AppendError> {
+        let pairs = record.headers.iter();
+        let mut headers = OwnedHeaders::new_with_capacity(pairs.len());
+        for (key, value) in pairs {
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+        let topic = format!("{}{}", self.namespace, record.topic);
+        let outgoing = BaseRecord::with_opaque_to(&topic, index)
+            .partition(record.partition)
+            .key(&record.key)
+            .payload(&record.payload)
+            .headers(headers);
+        self.producer
+            .send(outgoing)
+            .map_err(|(error, _)| failed("sending", &error))
+    }
+
+    /// `commit_transaction` flushes first, and a flush with anything in flight sleeps 100 ms: so nothing may be.
+    fn wait_until_idle(&self, deadline: Instant) -> Result<(), AppendError> {
+        self.deliveries.wait(deadline)?;
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() > deadline {
+                return Err(indefinite("waiting for delivery", "timed out"));
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+}
+
+impl Appender for KafkaAppender {
+    fn append(&mut self, records: &[OutgoingRecord]) -> Result<Vec<i64>, AppendError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let disconnects = self.deliveries.disconnects();
+        self.producer
+            .begin_transaction()
+            .map_err(|error| failed("beginning a transaction", &error))?;
+        self.deliveries.expect(records.len());
+        for (index, record) in records.iter().enumerate() {
+            self.send(index, record)?;
+        }
+        self.wait_until_idle(deadline)?;
+        let begun = Instant::now();
+        self.producer
+            .commit_transaction(CALL_TIMEOUT)
+            .map_err(|error| failed("committing", &error))?;
+        let elapsed = begun.elapsed();
+        if elapsed >= SUSPICIOUS_COMMIT {
+            return Err(indefinite(
+                "committing",
+                &format!(
+                    "took {} ms, so it may have been retried",
+                    elapsed.as_millis()
+                ),
+            ));
+        }
+        if self.deliveries.disconnects() != disconnects {
+            return Err(indefinite("committing", "a connection was lost meanwhile"));
+        }
+        Ok(self.deliveries.take_offsets())
+    }
+}
+
+fn indefinite(attempted: &'static str, reason: &str) -> AppendError {
+    AppendError::Indefinite {
+        attempted,
+        reason: reason.to_owned(),
+    }
+}
+
+fn failed(attempted: &'static str, error: &KafkaError) -> AppendError {
+    let code = match error {
+        KafkaError::Transaction(error) => Some(error.code()),
+        other => other.rdkafka_error_code(),
+    };
+    match code {
+        Some(
+            RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch,
+        ) => AppendError::Fenced,
+        _ => indefinite(attempted, &error.to_string()),
+    }
+}
+
+/// Delivery reports of the running transaction, filled by the producer's polling thread.
+#[derive(Clone, Default)]
+struct Deliveries {
+    shared: Arc<(Mutex<Reports>, Condvar)>,
+    disconnects: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Reports {
+    offsets: Vec<i64>,
+    missing: usize,
+    failure: Option<AppendError>,
+}
+
+impl Deliveries {
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn disconnects(&self) -> u64 {
+        self.disconnects.load(Ordering::Acquire)
+    }
+
+    fn expect(&self, records: usize) {
+        *self.reports() = Reports {
+            offsets: vec![-1; records],
+            missing: records,
+            failure: None,
+        };
+    }
+
+    fn wait(&self, deadline: Instant) -> Result<(), AppendError> {
+        let mut reports = self.reports();
+        while reports.missing > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(indefinite("waiting for delivery", "timed out"));
+            }
+            let waited = self.shared.1.wait_timeout(reports, left);
+            reports = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match reports.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    fn take_offsets(&self) -> Vec<i64> {
+        std::mem::take(&mut self.reports().offsets)
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "producer");
+        self.disconnects.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let mut reports = self.reports();
+        match result {
+            Ok(message) => {
+                if let Some(offset) = reports.offsets.get_mut(index) {
+                    *offset = message.offset();
+                }
+            }
+            Err((error, _)) => reports.failure = Some(failed("delivering", error)),
+        }
+        reports.missing = reports.missing.saturating_sub(1);
+        if reports.missing == 0 {
+            self.shared.1.notify_one();
+        }
+    }
+}
+
+impl std::fmt::Debug for KafkaAppender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaAppender").finish_non_exhaustive()
+    }
+}

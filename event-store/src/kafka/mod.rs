@@ -1,0 +1,187 @@
+//! The log on Apache Kafka, by librdkafka. The settings here are promises: each comment names what breaks without it.
+
+mod appender;
+mod reader;
+mod topics;
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+};
+
+pub use self::{
+    appender::KafkaAppender,
+    reader::KafkaReader,
+    topics::{Durability, TopicSpec},
+};
+use crate::{
+    log::{AppendError, AppenderId, Log, LogError},
+    subscription::{BatchLimits, StartAt, Subscription, subscribe},
+};
+
+/// How long a question about metadata or offsets may take.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Which Kafka, and which part of it.
+#[derive(Debug, Clone)]
+pub struct KafkaConfig {
+    /// `host:port`, several separated by commas.
+    pub brokers: String,
+    /// Put before every topic and transactional id, so that several deployments can share a cluster. Usually empty.
+    pub namespace: String,
+    /// Further librdkafka properties, such as those for TLS and SASL.
+    pub properties: Vec<(String, String)>,
+}
+
+impl KafkaConfig {
+    /// A cluster without namespace or further properties.
+    #[must_use]
+    pub fn new(brokers: impl Into<String>) -> Self {
+        Self {
+            brokers: brokers.into(),
+            namespace: String::new(),
+            properties: Vec::new(),
+        }
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", "offset-zero")
+            // A broker that restarts is found again soon, not after ten seconds.
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("log.connection.close", "false");
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+    }
+
+    fn physical(&self, topic: &str) -> String {
+        format!("{}{topic}", self.namespace)
+    }
+}
+
+/// A Kafka cluster as a log. Cheap to clone.
+#[derive(Clone)]
+pub struct KafkaLog {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: KafkaConfig,
+    /// For metadata and watermarks only. `read_uncommitted`: a `read_committed` client's watermark stops short of
+    /// transactions that are still open, our own committed ones behind a foreign open one included.
+    questions: BaseConsumer,
+}
+
+impl KafkaLog {
+    /// Connects in the background; nothing is asked of the cluster yet.
+    ///
+    /// # Errors
+    /// When the configuration is not accepted.
+    pub fn connect(config: &KafkaConfig) -> Result<Self, LogError> {
+        let questions = config
+            .client()
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .map_err(|error| unavailable("configuring the Kafka client", &error))?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                config: config.clone(),
+                questions,
+            }),
+        })
+    }
+
+    /// Creates the topics that are missing and verifies those that exist.
+    ///
+    /// # Errors
+    /// [`LogError::Topic`] names the first topic that is not as it has to be, and what to do.
+    pub async fn ensure_topics(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
+        topics::ensure(&self.shared.config, specs).await
+    }
+
+    /// Verifies topics without creating any.
+    ///
+    /// # Errors
+    /// [`LogError::Topic`] names the first topic that is not as it has to be, and what to do.
+    pub async fn verify_topics(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
+        topics::verify(&self.shared.config, specs).await
+    }
+
+    /// Events of some partitions from their offsets, as batches.
+    ///
+    /// # Errors
+    /// When the reader cannot be made.
+    pub fn subscribe<E: domain::Event>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Result<Box<dyn Subscription<E>>, LogError> {
+        subscribe(self, from, limits)
+    }
+}
+
+impl Log for KafkaLog {
+    type Appender = KafkaAppender;
+    type Reader = KafkaReader;
+
+    fn cluster_id(&self) -> Result<String, LogError> {
+        let client = self.shared.questions.client();
+        client
+            .fetch_cluster_id(METADATA_TIMEOUT)
+            .ok_or_else(|| LogError::Unavailable {
+                attempted: "reading the cluster id",
+                reason: "no broker answered".to_owned(),
+            })
+    }
+
+    fn partitions(&self, topic: &str) -> Result<i32, LogError> {
+        let name = self.shared.config.physical(topic);
+        let metadata = self
+            .shared
+            .questions
+            .fetch_metadata(Some(&name), METADATA_TIMEOUT)
+            .map_err(|error| unavailable("reading metadata", &error))?;
+        let count = metadata
+            .topics()
+            .first()
+            .map_or(0, |topic| topic.partitions().len());
+        if count == 0 {
+            return Err(LogError::Topic {
+                topic: name,
+                reason: "does not exist; the command API creates it when it starts".to_owned(),
+            });
+        }
+        Ok(i32::try_from(count).expect("Kafka counts partitions in 31 bits"))
+    }
+
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        let name = self.shared.config.physical(topic);
+        self.shared
+            .questions
+            .fetch_watermarks(&name, partition, METADATA_TIMEOUT)
+            .map(|(_, high)| high)
+            .map_err(|error| unavailable("reading the high watermark", &error))
+    }
+
+    fn appender(&self, id: &AppenderId) -> Result<KafkaAppender, AppendError> {
+        KafkaAppender::open(&self.shared.config, id)
+    }
+
+    fn reader(&self, from: &[StartAt]) -> Result<KafkaReader, LogError> {
+        KafkaReader::open(&self.shared.config, from)
+    }
+}
+
+fn unavailable(attempted: &'static str, error: &rdkafka::error::KafkaError) -> LogError {
+    LogError::Unavailable {
+        attempted,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,329 @@
+//! The in-memory twin of the Kafka log: the same promises, for property tests and for HTTP tests of the real router.
+//!
+//! Like Kafka it leaves gaps where control records would lie, fences by id, and shows committed records only. Its faults
+//! are those that the writer has to survive: an outcome that is not told, a log that is out of reach.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    codec::Headers,
+    log::{
+        AppendError, Appender, AppenderId, HeaderSource, Log, LogError, OutgoingRecord, RawRecord,
+        Reader,
+    },
+    ownership::OWNERSHIP_TOPIC,
+    subscription::{BatchLimits, StartAt, Subscription, subscribe},
+};
+
+/// A log in this process's memory. Cheap to clone; all clones are the same log.
+#[derive(Debug, Clone)]
+pub struct MemoryLog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    grown: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    partitions: HashMap<(String, i32), Partition>,
+    epochs: HashMap<String, u64>,
+    faults: VecDeque<Fault>,
+    reachable: bool,
+    cluster_id: String,
+    count: i32,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    records: Vec<Stored>,
+    end: i64,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    offset: i64,
+    key: String,
+    headers: Headers,
+    payload: Vec<u8>,
+}
+
+/// What may go wrong with an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Committed, but the answer is lost.
+    UnknownCommitted,
+    /// Not committed, and the answer is lost.
+    UnknownAborted,
+}
+
+impl MemoryLog {
+    /// An empty log whose topics have so many partitions each.
+    #[must_use]
+    pub fn new(topics: &[&str], partitions: i32) -> Self {
+        let names = topics.iter().chain([&OWNERSHIP_TOPIC]);
+        let partitions_of = |topic: &&str| {
+            let topic = (*topic).to_owned();
+            (0..partitions).map(move |partition| ((topic.clone(), partition), Partition::default()))
+        };
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    partitions: names.flat_map(partitions_of).collect(),
+                    epochs: HashMap::new(),
+                    faults: VecDeque::new(),
+                    reachable: true,
+                    cluster_id: uuid::Uuid::now_v7().to_string(),
+                    count: partitions,
+                }),
+                grown: Condvar::new(),
+            }),
+        }
+    }
+
+    /// Has the next appends fail so, one fault each.
+    pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// Puts the log out of reach, or back.
+    pub fn set_reachable(&self, reachable: bool) {
+        self.lock().reachable = reachable;
+    }
+
+    /// Events of some partitions from their offsets, as batches.
+    ///
+    /// # Errors
+    /// When the log is out of reach.
+    pub fn subscribe<E: domain::Event>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Result<Box<dyn Subscription<E>>, LogError> {
+        subscribe(self, from, limits)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.shared.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reachable(&self, attempted: &'static str) -> Result<MutexGuard<'_, State>, LogError> {
+        let state = self.lock();
+        if state.reachable {
+            return Ok(state);
+        }
+        Err(LogError::Unavailable {
+            attempted,
+            reason: "out of reach".to_owned(),
+        })
+    }
+}
+
+impl State {
+    fn append(&mut self, records: &[OutgoingRecord]) -> Vec<i64> {
+        let mut touched = Vec::new();
+        let offsets = records
+            .iter()
+            .map(|record| {
+                let place = (record.topic.to_owned(), record.partition);
+                let partition = self.partitions.entry(place.clone()).or_default();
+                let offset = partition.end;
+                partition.records.push(Stored {
+                    offset,
+                    key: record.key.clone(),
+                    headers: record.headers.clone(),
+                    payload: record.payload.clone(),
+                });
+                partition.end += 1;
+                if !touched.contains(&place) {
+                    touched.push(place);
+                }
+                offset
+            })
+            .collect();
+        for place in touched {
+            // Kafka writes a commit marker into each partition of the transaction.
+            self.partitions.entry(place).or_default().end += 1;
+        }
+        offsets
+    }
+}
+
+impl Log for MemoryLog {
+    type Appender = MemoryAppender;
+    type Reader = MemoryReader;
+
+    fn cluster_id(&self) -> Result<String, LogError> {
+        Ok(self.reachable("reading the cluster id")?.cluster_id.clone())
+    }
+
+    fn partitions(&self, topic: &str) -> Result<i32, LogError> {
+        let state = self.reachable("counting partitions")?;
+        if state.partitions.contains_key(&(topic.to_owned(), 0)) {
+            return Ok(state.count);
+        }
+        Err(LogError::Topic {
+            topic: topic.to_owned(),
+            reason: "does not exist".to_owned(),
+        })
+    }
+
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        let state = self.reachable("reading the end offset")?;
+        let known = state.partitions.get(&(topic.to_owned(), partition));
+        Ok(known.map_or(0, |partition| partition.end))
+    }
+
+    fn appender(&self, id: &AppenderId) -> Result<MemoryAppender, AppendError> {
+        let mut state = self
+            .reachable("fencing")
+            .map_err(|error| AppendError::Indefinite {
+                attempted: "fencing earlier appenders",
+                reason: error.to_string(),
+            })?;
+        let id = id.to_string();
+        let epoch = state.epochs.entry(id.clone()).or_default();
+        *epoch += 1;
+        Ok(MemoryAppender {
+            epoch: *epoch,
+            log: self.clone(),
+            id,
+        })
+    }
+
+    fn reader(&self, from: &[StartAt]) -> Result<MemoryReader, LogError> {
+        let state = self.reachable("opening a reader")?;
+        for start in from {
+            let known = state
+                .partitions
+                .get(&(start.topic.to_string(), start.partition));
+            if known.is_none_or(|partition| start.next_offset > partition.end) {
+                return Err(LogError::OffsetLost {
+                    topic: start.topic.to_string(),
+                    partition: start.partition,
+                    offset: start.next_offset,
+                });
+            }
+        }
+        Ok(MemoryReader {
+            log: self.clone(),
+            positions: from.to_vec(),
+        })
+    }
+}
+
+/// Appends to a [`MemoryLog`] until a later appender of the same id fences it.
+#[derive(Debug)]
+pub struct MemoryAppender {
+    log: MemoryLog,
+    id: String,
+    epoch: u64,
+}
+
+impl Appender for MemoryAppender {
+    fn append(&mut self, records: &[OutgoingRecord]) -> Result<Vec<i64>, AppendError> {
+        let unknown = |reason: &str| AppendError::Indefinite {
+            attempted: "committing",
+            reason: reason.to_owned(),
+        };
+        let mut state = self.log.lock();
+        if !state.reachable {
+            return Err(unknown("out of reach"));
+        }
+        if state.epochs.get(&self.id) != Some(&self.epoch) {
+            return Err(AppendError::Fenced);
+        }
+        let fault = state.faults.pop_front();
+        if fault == Some(Fault::UnknownAborted) {
+            return Err(unknown("injected, not committed"));
+        }
+        let offsets = state.append(records);
+        drop(state);
+        self.log.shared.grown.notify_all();
+        match fault {
+            Some(Fault::UnknownCommitted) => Err(unknown("injected, committed")),
+            _ => Ok(offsets),
+        }
+    }
+}
+
+/// Reads a [`MemoryLog`].
+#[derive(Debug)]
+pub struct MemoryReader {
+    log: MemoryLog,
+    positions: Vec<StartAt>,
+}
+
+impl Reader for MemoryReader {
+    fn poll<T>(
+        &mut self,
+        timeout: Duration,
+        visit: impl FnOnce(&RawRecord<'_>) -> T,
+    ) -> Result<Option<T>, LogError> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.log.reachable("reading")?;
+        loop {
+            if let Some((start, stored)) = next_record(&state, &mut self.positions) {
+                drop(state);
+                return Ok(Some(visit(&RawRecord {
+                    topic: &start.topic,
+                    partition: start.partition,
+                    offset: stored.offset,
+                    key: stored.key.as_bytes(),
+                    payload: &stored.payload,
+                    headers: &stored.headers,
+                })));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let waited = self.log.shared.grown.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn position(&self, topic: &str, partition: i32) -> i64 {
+        self.positions
+            .iter()
+            .find(|start| &*start.topic == topic && start.partition == partition)
+            .map_or(0, |start| start.next_offset)
+    }
+}
+
+/// The next record of any partition, and moves its position on: past it, or past the control records at the end.
+fn next_record(state: &State, positions: &mut [StartAt]) -> Option<(StartAt, Stored)> {
+    for start in positions {
+        let Some(partition) = state
+            .partitions
+            .get(&(start.topic.to_string(), start.partition))
+        else {
+            continue;
+        };
+        let next = partition
+            .records
+            .partition_point(|stored| stored.offset < start.next_offset);
+        if let Some(stored) = partition.records.get(next) {
+            start.next_offset = stored.offset + 1;
+            return Some((start.clone(), stored.clone()));
+        }
+        start.next_offset = partition.end;
+    }
+    None
+}
+
+impl HeaderSource for Headers {
+    fn header(&self, index: usize) -> Option<(&str, &[u8])> {
+        self.iter()
+            .nth(index)
+            .map(|(name, value)| (name, value.as_bytes()))
+    }
+}

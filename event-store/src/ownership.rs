@@ -1,0 +1,98 @@
+//! Who owns a partition: a record in a compacted topic, written through the owner's own transactional appender.
+//!
+//! It does three things: its commit proves that the appender is not fenced; it tells others who took over; and it gives
+//! a batch of rejections something to commit, since an empty transaction proves nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    codec::Headers,
+    log::{AppenderId, Log, LogError, OutgoingRecord},
+    rehydrate::read_to,
+    subscription::StartAt,
+};
+
+/// The compacted topic of owners; key `<service>-<partition>`, in the partition of that number.
+pub const OWNERSHIP_TOPIC: &str = "Ownership";
+
+/// One process's claim to a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnershipRecord {
+    /// The service.
+    pub service: String,
+    /// The partition.
+    pub partition: i32,
+    /// Counts the takeovers, from 1.
+    pub generation: u32,
+    /// Which process: made anew at each start.
+    pub instance: Uuid,
+    /// Where its peers reach it.
+    pub address: String,
+    /// The owner has stopped, and nothing keeps another from taking over.
+    pub released: bool,
+}
+
+impl OwnershipRecord {
+    pub(crate) fn record(&self) -> OutgoingRecord {
+        OutgoingRecord {
+            topic: OWNERSHIP_TOPIC,
+            partition: self.partition,
+            key: format!("{}-{}", self.service, self.partition),
+            headers: Headers::default(),
+            payload: serde_json::to_vec(self).expect("an ownership record serialises"),
+        }
+    }
+}
+
+/// How far from the end to look first. Renewals add records, but one service's last is rarely far.
+const WINDOW: i64 = 1_000;
+
+/// The last ownership record of a service's partition.
+pub(crate) fn last_owner<L: Log>(
+    log: &L,
+    id: &AppenderId,
+    patience: Duration,
+) -> Result<Option<OwnershipRecord>, LogError> {
+    let end = log.end_offset(OWNERSHIP_TOPIC, id.partition)?;
+    let mut window = WINDOW;
+    loop {
+        let start = end.saturating_sub(window).max(0);
+        let found = last_owner_since(log, id, start, end, patience)?;
+        if found.is_some() || start == 0 {
+            return Ok(found);
+        }
+        window = window.saturating_mul(8);
+    }
+}
+
+fn last_owner_since<L: Log>(
+    log: &L,
+    id: &AppenderId,
+    start: i64,
+    end: i64,
+    patience: Duration,
+) -> Result<Option<OwnershipRecord>, LogError> {
+    let topic: Arc<str> = OWNERSHIP_TOPIC.into();
+    let mut reader = log.reader(&[StartAt {
+        topic,
+        partition: id.partition,
+        next_offset: start,
+    }])?;
+    let key = id.to_string();
+    let mut last = None;
+    read_to(
+        &mut reader,
+        &[(OWNERSHIP_TOPIC, id.partition, end)],
+        patience,
+        |record| {
+            if record.key == key.as_bytes() {
+                last = serde_json::from_slice(record.payload).ok();
+            }
+            Ok(())
+        },
+    )?;
+    Ok(last)
+}

@@ -1,0 +1,155 @@
+//! Becoming the owner of a partition, in the one order that is safe: fence, claim, watermark, rehydrate, serve.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use domain::Context;
+use uuid::Uuid;
+
+use crate::{
+    inbox::PartitionStatus,
+    log::{AppendError, Appender, AppenderId, Log, LogError},
+    ownership::{OwnershipRecord, last_owner},
+    rehydrate::rehydrate,
+    streams::Streams,
+};
+
+/// A foreign open transaction ends with its timeout (10 s) plus the broker's scan interval (10 s by default).
+const REHYDRATION_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process as the owner of one partition of one service.
+pub(crate) struct Owner {
+    pub(crate) id: AppenderId,
+    pub(crate) partitions: i32,
+    /// This process, made anew at each start.
+    pub(crate) instance: Uuid,
+    /// Where peers reach it.
+    pub(crate) address: String,
+    /// The generation of our last claim; none before the first.
+    pub(crate) held: Option<u32>,
+}
+
+/// What an owner holds between a takeover and the first failure.
+pub(crate) struct Tenure<C: Context, L: Log> {
+    pub(crate) appender: L::Appender,
+    pub(crate) streams: Streams<C>,
+    pub(crate) ownership: OwnershipRecord,
+    decisions: u32,
+}
+
+/// Why a partition could not be taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeoverError {
+    #[error("process {} at {} has taken over (generation {})", .0.instance, .0.address, .0.generation)]
+    Superseded(OwnershipRecord),
+    #[error("fenced while claiming the partition")]
+    Fenced,
+    #[error(transparent)]
+    Corrupt(LogError),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl TakeoverError {
+    pub(crate) fn status(&self) -> PartitionStatus {
+        match self {
+            Self::Superseded(_) => PartitionStatus::Superseded,
+            Self::Corrupt(_) => PartitionStatus::Corrupt,
+            Self::Fenced | Self::Unavailable(_) => PartitionStatus::Starting,
+        }
+    }
+}
+
+impl From<LogError> for TakeoverError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            LogError::OffsetLost { .. } | LogError::Undecodable { .. } | LogError::Topic { .. } => {
+                Self::Corrupt(error)
+            }
+        }
+    }
+}
+
+impl From<AppendError> for TakeoverError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Fenced => Self::Fenced,
+            AppendError::Indefinite { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl Owner {
+    /// Fences every earlier owner and rebuilds the state from the log.
+    ///
+    /// The first takeover of a process always tries: whoever starts last wins. Later ones do not take back what a newer
+    /// process has claimed, or two of them would fence each other for ever.
+    pub(crate) fn take_over<C: Context, L: Log>(
+        &mut self,
+        log: &L,
+    ) -> Result<Tenure<C, L>, TakeoverError> {
+        if self.held.is_some() {
+            self.refuse_if_superseded(log)?;
+        }
+        // 1. From here on no earlier appender of this partition can commit.
+        let mut appender = log.appender(&self.id)?;
+        // 2. The claim, committed through this very appender, proves that no later one has fenced it.
+        let last = last_owner(log, &self.id, REHYDRATION_PATIENCE)?;
+        let ownership = OwnershipRecord {
+            service: self.id.service.to_owned(),
+            partition: self.id.partition,
+            generation: last.map_or(0, |last| last.generation) + 1,
+            instance: self.instance,
+            address: self.address.clone(),
+            released: false,
+        };
+        appender.append(&[ownership.record()])?;
+        self.held = Some(ownership.generation);
+        // 3. Only now the watermark: below it lies all that earlier owners have committed.
+        let streams = rehydrate(
+            log,
+            self.id.partition,
+            self.partitions,
+            REHYDRATION_PATIENCE,
+        )?;
+        Ok(Tenure {
+            appender,
+            streams,
+            ownership,
+            decisions: 0,
+        })
+    }
+
+    fn refuse_if_superseded<L: Log>(&self, log: &L) -> Result<(), TakeoverError> {
+        match last_owner(log, &self.id, REHYDRATION_PATIENCE)? {
+            Some(last) if last.instance != self.instance && !last.released => {
+                Err(TakeoverError::Superseded(last))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Between half of the duration and all of it, so that two processes do not keep in step.
+    pub(crate) fn jitter(duration: Duration) -> Duration {
+        let draw = RandomState::new().hash_one(()) % 1_000;
+        duration / 2 + (duration / 2).mul_f64(f64::from(u32::try_from(draw).unwrap_or(0)) / 1_000.0)
+    }
+}
+
+impl<C: Context, L: Log> Tenure<C, L> {
+    /// A number that no other decision of this partition has: the generation, then a counter.
+    pub(crate) fn next_decision(&mut self) -> u64 {
+        self.decisions = self.decisions.wrapping_add(1);
+        u64::from(self.ownership.generation) << 32 | u64::from(self.decisions)
+    }
+
+    /// Tells others that they need not fear to be in the way.
+    pub(crate) fn release(mut self) {
+        self.ownership.released = true;
+        // Nothing waits for it: where it fails, the next owner takes over all the same.
+        drop(self.appender.append(&[self.ownership.record()]));
+    }
+}

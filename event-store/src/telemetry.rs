@@ -1,0 +1,41 @@
+//! What a writer tells the operator.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram};
+
+use crate::log::AppenderId;
+
+/// The measures of one partition's writer.
+pub(crate) struct WriterMetrics {
+    commands: Counter,
+    events: Counter,
+    commit_seconds: Histogram,
+    batch_commands: Histogram,
+    /// Tenures that ended otherwise than by a stop.
+    pub(crate) lost: Counter,
+}
+
+impl WriterMetrics {
+    pub(crate) fn new(id: &AppenderId) -> Self {
+        let labels = [
+            ("service", id.service.to_owned()),
+            ("partition", id.partition.to_string()),
+        ];
+        Self {
+            commands: metrics::counter!("offset_zero_writer_commands_total", &labels),
+            events: metrics::counter!("offset_zero_writer_records_total", &labels),
+            commit_seconds: metrics::histogram!("offset_zero_writer_commit_seconds", &labels),
+            batch_commands: metrics::histogram!("offset_zero_writer_batch_commands", &labels),
+            lost: metrics::counter!("offset_zero_writer_tenures_lost_total", &labels),
+        }
+    }
+
+    pub(crate) fn committed(&self, commands: usize, records: usize, elapsed: Duration) {
+        self.commands.increment(commands as u64);
+        self.events.increment(records as u64);
+        self.commit_seconds.record(elapsed);
+        self.batch_commands
+            .record(u32::try_from(commands).unwrap_or(u32::MAX));
+    }
+}
