@@ -70,6 +70,15 @@ pub fn app(api: Router, readiness: Readiness, metrics: Metrics) -> Router {
 
 /// Serves connections until `shutdown` ends, then gives open requests ten seconds.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    serve_within(SHUTDOWN_TIMEOUT, listener, router, shutdown).await;
+}
+
+async fn serve_within(
+    shutdown_timeout: Duration,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let accepting = async {
@@ -91,7 +100,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     }
     drop(listener);
     let open = graceful.count();
-    if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown())
+    if tokio::time::timeout(shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
     {
