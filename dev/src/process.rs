@@ -98,7 +98,7 @@ impl Process {
 
     /// Sends a signal to the process itself. Does nothing once it has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        self.deliver(signal, |pid, signal| signal::kill(pid, signal))
+        self.deliver(signal, signal::kill)
     }
 
     /// Asks it to end, waits up to `timeout`, then kills its group. Returns once it is gone.

@@ -92,14 +92,14 @@ pub struct Stack {
 enum KafkaSource {
     External(String),
     Native(Kafka),
-    Docker(KafkaContainer),
+    Docker(Box<KafkaContainer>),
 }
 
 #[derive(Debug)]
 enum PostgresSource {
     External(String),
-    Native(Postgres),
-    Docker(PostgresContainer),
+    Native(Box<Postgres>),
+    Docker(Box<PostgresContainer>),
 }
 
 /// Who starts what is not given by address.
@@ -239,7 +239,9 @@ fn start_kafka(
         Placement::Persistent { kafka_port, .. } => Some(kafka_port),
     };
     match engine {
-        Engine::Docker => KafkaContainer::start(port).map(KafkaSource::Docker),
+        Engine::Docker => {
+            KafkaContainer::start(port).map(|container| KafkaSource::Docker(Box::new(container)))
+        }
         Engine::Native => {
             let data_dir = match scratch {
                 Some(scratch) => scratch.path().join("kafka"),
@@ -268,7 +270,8 @@ fn start_postgres(
         Placement::Persistent { postgres_port, .. } => Some(postgres_port),
     };
     match engine {
-        Engine::Docker => PostgresContainer::start(port).map(PostgresSource::Docker),
+        Engine::Docker => PostgresContainer::start(port)
+            .map(|container| PostgresSource::Docker(Box::new(container))),
         Engine::Native => {
             let data_dir = match scratch {
                 Some(scratch) => scratch.path().join("postgres"),
@@ -279,7 +282,7 @@ fn start_postgres(
                 port,
                 durable: options.durable_postgres,
             };
-            Postgres::start(options).map(PostgresSource::Native)
+            Postgres::start(options).map(|postgres| PostgresSource::Native(Box::new(postgres)))
         }
     }
 }
