@@ -11,6 +11,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
+use nix::unistd::Uid;
+
 use crate::error::{Error, Result};
 
 /// Below Linux's ephemeral range (from 32768), above the well-known servers.
@@ -42,7 +44,8 @@ pub fn free() -> Result<u16> {
 }
 
 fn claim(port: u16) -> io::Result<Option<File>> {
-    let folder = env::temp_dir().join("offset-zero-ports");
+    // Apart for each user: what one has created, the next may not open.
+    let folder = env::temp_dir().join(format!("offset-zero-ports-{}", Uid::effective()));
     fs::create_dir_all(&folder)?;
     let file = File::create(folder.join(port.to_string()))?;
     match file.try_lock() {

@@ -48,12 +48,16 @@ pub(crate) fn ping(url: &str) -> std::result::Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
-/// `url` with another database.
+/// `url` with another database. Done on the text, so that everything else stays as it was given.
 pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
     check_name(name)?;
-    let options =
-        PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
-    Ok(options.database(name).to_url_lossy().to_string())
+    PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
+    let (address, parameters) = url.find('?').map_or((url, ""), |start| url.split_at(start));
+    let authority = address.find("://").map_or(0, |start| start + "://".len());
+    let end = address[authority..]
+        .find('/')
+        .map_or(address.len(), |slash| authority + slash);
+    Ok(format!("{}/{name}{parameters}", &address[..end]))
 }
 
 /// The database that `url` names.
@@ -116,17 +120,22 @@ mod tests {
 
     #[test]
     fn the_database_of_a_url_is_replaced_and_the_rest_is_kept() {
-        let url = with_database("postgres://me:secret@db.example:6543/orders", "other")
-            .expect("the URL is well-formed");
-        assert!(
-            url.starts_with("postgres://me:secret@db.example:6543/other"),
-            "{url}"
+        let replaced = |url| with_database(url, "other").expect("the URL is well-formed");
+        assert_eq!(
+            replaced("postgres://me:secret@db.example:6543/orders"),
+            "postgres://me:secret@db.example:6543/other"
         );
         assert_eq!(
-            database_name(&url)
-                .expect("the URL is well-formed")
-                .as_deref(),
-            Some("other")
+            replaced("postgres://db/orders?sslmode=require"),
+            "postgres://db/other?sslmode=require"
         );
+        assert_eq!(replaced("postgres://db"), "postgres://db/other");
+        assert_eq!(
+            database_name("postgres://db/orders")
+                .expect("well-formed")
+                .as_deref(),
+            Some("orders")
+        );
+        assert_eq!(database_name("postgres://db").expect("well-formed"), None);
     }
 }
