@@ -9,12 +9,22 @@ use uuid::Uuid;
 use crate::envelope::Position;
 
 /// A command with what its events will carry besides the payload.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Request<C: Context> {
     /// What is asked for.
     pub command: C::Command,
     /// Who asks, when, and as part of what.
     pub metadata: CommandMetadata,
+}
+
+// Derived, it would ask the context itself to be `Clone`.
+impl<C: Context> Clone for Request<C> {
+    fn clone(&self) -> Self {
+        Self {
+            command: self.command.clone(),
+            metadata: self.metadata.clone(),
+        }
+    }
 }
 
 /// What is known of a command besides its content.

@@ -36,7 +36,9 @@ pub struct OwnershipRecord {
 }
 
 impl OwnershipRecord {
-    pub(crate) fn record(&self) -> OutgoingRecord {
+    /// The record of this claim.
+    #[must_use]
+    pub fn record(&self) -> OutgoingRecord {
         OutgoingRecord {
             topic: OWNERSHIP_TOPIC,
             partition: self.partition,

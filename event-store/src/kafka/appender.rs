@@ -83,6 +83,17 @@ impl KafkaAppender {
             .map_err(|(error, _)| failed("sending", &error))
     }
 
+    /// A failed delivery says that its message was purged; why, only the producer knows.
+    fn cause_of(&self, error: AppendError) -> AppendError {
+        match self.producer.client().fatal_error() {
+            Some((code, reason)) if is_fence(code) => {
+                debug!(reason, "fenced");
+                AppendError::Fenced
+            }
+            _ => error,
+        }
+    }
+
     /// `commit_transaction` flushes first, and a flush with anything in flight sleeps 100 ms: so nothing may be.
     fn wait_until_idle(&self, deadline: Instant) -> Result<(), AppendError> {
         self.deliveries.wait(deadline)?;
@@ -107,7 +118,8 @@ impl Appender for KafkaAppender {
         for (index, record) in records.iter().enumerate() {
             self.send(index, record)?;
         }
-        self.wait_until_idle(deadline)?;
+        self.wait_until_idle(deadline)
+            .map_err(|error| self.cause_of(error))?;
         let begun = Instant::now();
         self.producer
             .commit_transaction(CALL_TIMEOUT)
@@ -142,13 +154,18 @@ fn failed(attempted: &'static str, error: &KafkaError) -> AppendError {
         other => other.rdkafka_error_code(),
     };
     match code {
-        Some(
-            RDKafkaErrorCode::Fenced
-            | RDKafkaErrorCode::ProducerFenced
-            | RDKafkaErrorCode::InvalidProducerEpoch,
-        ) => AppendError::Fenced,
+        Some(code) if is_fence(code) => AppendError::Fenced,
         _ => indefinite(attempted, &error.to_string()),
     }
+}
+
+fn is_fence(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+    )
 }
 
 /// Delivery reports of the running transaction, filled by the producer's polling thread.

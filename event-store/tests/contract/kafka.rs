@@ -1,0 +1,209 @@
+//! Real Kafka keeps the contract; what only Kafka can show stands below.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use dev::stack::{Stack, StackOptions};
+use event_store::{
+    BatchLimits, LogError, PartitionStatus, StartAt, Subscription,
+    kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
+    log::Log,
+    murmur2, partition_for,
+};
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use uuid::Uuid;
+
+use crate::{
+    contract,
+    counter::{Added, COUNTER_EVENTS},
+    suite::{Subject, all_events, request, start, stop, store, wait_for},
+};
+
+const PARTITIONS: i32 = 2;
+
+/// One cluster for all tests of this binary; it ends with the process.
+fn brokers() -> &'static str {
+    static STACK: OnceLock<(Stack, String)> = OnceLock::new();
+    let (_, brokers) = STACK.get_or_init(|| {
+        let stack = Stack::start(StackOptions::fresh()).expect("the stack starts");
+        let brokers = stack.brokers();
+        (stack, brokers)
+    });
+    brokers
+}
+
+pub(crate) struct Kafka {
+    log: KafkaLog,
+    config: KafkaConfig,
+}
+
+impl Subject for Kafka {
+    type Log = KafkaLog;
+
+    fn log(&self) -> &KafkaLog {
+        &self.log
+    }
+
+    fn subscribe(&self, from: &[StartAt], limits: BatchLimits) -> Box<dyn Subscription<Added>> {
+        self.log
+            .subscribe(from, limits)
+            .expect("the log subscribes")
+    }
+}
+
+fn specs(partitions: i32) -> Vec<TopicSpec> {
+    vec![
+        TopicSpec::events(COUNTER_EVENTS, partitions, Durability::DEVELOPMENT),
+        TopicSpec::ownership(partitions, Durability::DEVELOPMENT),
+    ]
+}
+
+/// Topics of its own for each test, so that they run beside each other and again.
+async fn fresh() -> Kafka {
+    let brokers = tokio::task::spawn_blocking(brokers)
+        .await
+        .expect("no panic");
+    let mut config = KafkaConfig::new(brokers);
+    config.namespace = format!("contract-{}.", Uuid::now_v7());
+    let log = KafkaLog::connect(&config).expect("the client is configured");
+    log.ensure_topics(&specs(PARTITIONS))
+        .await
+        .expect("the topics are made");
+    Kafka { log, config }
+}
+
+contract!(fresh());
+
+/// Another producer's open transaction in the same partition hides committed records behind it. A new owner has to wait
+/// for them: nothing that was answered is missing in what it decides on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_takeover_waits_out_a_foreign_open_transaction() {
+    let subject = fresh().await;
+    let first = store(&subject.log).await;
+    let counter = Uuid::now_v7();
+    let partition = partition_for(counter.to_string().as_bytes(), PARTITIONS);
+    let foreign = open_transaction(&subject.config, partition);
+    let answered = request(counter, 4);
+    let accepted = first.execute(answered.clone()).await.expect("accepted");
+    stop(first).await;
+
+    let begun = Instant::now();
+    let second = start(&subject.log).await;
+    wait_for(&second, PartitionStatus::Ready).await;
+    assert!(
+        begun.elapsed() > Duration::from_secs(1),
+        "it had to wait for the foreign transaction"
+    );
+    let replayed = second
+        .execute(answered)
+        .await
+        .expect("the first answer again");
+    assert!(replayed.replayed);
+    assert_eq!(replayed.positions, accepted.positions);
+    let next = second.execute(request(counter, 1)).await.expect("accepted");
+    assert_eq!(next.stream_version, 5);
+    stop(second).await;
+    drop(foreign);
+    assert_eq!(all_events(&subject).await.len(), 5);
+}
+
+/// Leaves a transaction open that has a record in the partition; the broker aborts it after five seconds.
+fn open_transaction(config: &KafkaConfig, partition: i32) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &config.brokers)
+        .set("transactional.id", format!("{}foreign", config.namespace))
+        .set("transaction.timeout.ms", "5000")
+        .create()
+        .expect("the foreign producer is configured");
+    producer
+        .init_transactions(Duration::from_secs(10))
+        .expect("initialised");
+    producer.begin_transaction().expect("begun");
+    let topic = format!("{}{COUNTER_EVENTS}", config.namespace);
+    let record = BaseRecord::<(), [u8]>::to(&topic)
+        .partition(partition)
+        .payload(b"never committed");
+    producer
+        .send(record)
+        .map_err(|(error, _)| error)
+        .expect("sent");
+    producer.flush(Duration::from_secs(10)).expect("delivered");
+    producer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_that_differ_are_refused() {
+    let subject = fresh().await;
+    let refused = subject.log.ensure_topics(&specs(PARTITIONS + 1)).await;
+    let Err(LogError::Topic { reason, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        reason.contains("has 2 partitions where 3 are configured"),
+        "{reason}"
+    );
+    let durable = TopicSpec::events(COUNTER_EVENTS, PARTITIONS, Durability { replication: 3 });
+    let refused = subject.log.verify_topics(&[durable]).await;
+    assert!(
+        matches!(refused, Err(LogError::Topic { .. })),
+        "{refused:?}"
+    );
+    assert!(subject.log.partitions("Unheard").is_err());
+}
+
+/// An offset that the log does not hold is told loudly, never jumped over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offset_beyond_the_end_is_lost() {
+    let subject = fresh().await;
+    let beyond = StartAt {
+        topic: COUNTER_EVENTS.into(),
+        partition: 0,
+        next_offset: 1_000,
+    };
+    let mut subscription = subject.subscribe(&[beyond], BatchLimits::default());
+    let read = tokio::time::timeout(Duration::from_secs(30), subscription.next_batch()).await;
+    assert!(
+        matches!(read, Ok(Err(LogError::OffsetLost { .. }))),
+        "{read:?}"
+    );
+}
+
+/// Keys hashed by Kafka's own Java client; the file says how it was made.
+#[test]
+fn partitions_are_those_of_the_java_client() {
+    let vectors = include_str!("../vectors/murmur2.txt");
+    let mut checked = 0;
+    for line in vectors
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+    {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [key, hash, of_4, of_16, of_7] = fields[..] else {
+            panic!("{line}");
+        };
+        let key = bytes(key);
+        assert_eq!(murmur2(&key).to_string(), hash, "{line}");
+        for (partitions, expected) in [(4, of_4), (16, of_16), (7, of_7)] {
+            assert_eq!(
+                partition_for(&key, partitions).to_string(),
+                expected,
+                "{line}"
+            );
+        }
+        checked += 1;
+    }
+    assert!(checked > 100, "{checked} vectors");
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    if hex == "-" {
+        return Vec::new();
+    }
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
+    (0..hex.len()).step_by(2).map(byte).collect()
+}

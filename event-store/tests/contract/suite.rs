@@ -1,0 +1,376 @@
+//! What every event store promises. Each function is one promise, shown on whatever log it is given.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use chrono::DateTime;
+use event_store::{
+    Accepted, BatchLimits, CommandMetadata, EventStore, PartitionStatus, Recorded, Refusal,
+    Request, StartAt, StoreConfig, Subscription,
+    log::{AppendError, Appender, AppenderId, Log},
+};
+use uuid::Uuid;
+
+use crate::counter::{Add, Added, COUNTER_EVENTS, Counters, LIMIT};
+
+/// Long enough for a takeover on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A log to test, and how its events are subscribed to.
+pub(crate) trait Subject {
+    type Log: Log;
+    fn log(&self) -> &Self::Log;
+    fn subscribe(&self, from: &[StartAt], limits: BatchLimits) -> Box<dyn Subscription<Added>>;
+}
+
+pub(crate) fn request(counter: Uuid, amount: u32) -> Request<Counters> {
+    let id = Uuid::now_v7();
+    Request {
+        command: Add { counter, amount },
+        metadata: CommandMetadata {
+            command_id: id,
+            command_hash: Uuid::new_v5(&Uuid::NAMESPACE_OID, &amount.to_be_bytes()),
+            correlation_id: counter,
+            causation_id: id,
+            actor: Arc::from("tester"),
+            time: DateTime::from_timestamp(1_760_000_000, 123_456_000).expect("a valid time"),
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        },
+    }
+}
+
+pub(crate) async fn store<L: Log>(log: &L) -> EventStore<Counters> {
+    let store = start(log).await;
+    wait_for(&store, PartitionStatus::Ready).await;
+    store
+}
+
+pub(crate) async fn start<L: Log>(log: &L) -> EventStore<Counters> {
+    let log = log.clone();
+    let start = move || EventStore::start(&log, &StoreConfig::default());
+    let started = tokio::task::spawn_blocking(start).await;
+    started
+        .expect("starting does not panic")
+        .expect("the store starts")
+}
+
+pub(crate) async fn wait_for(store: &EventStore<Counters>, wanted: PartitionStatus) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while store.status().iter().any(|status| *status != wanted) {
+        let now = tokio::time::Instant::now();
+        assert!(
+            now < deadline,
+            "still {:?} where {wanted:?} is awaited",
+            store.status()
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) async fn stop(store: EventStore<Counters>) {
+    assert!(store.stop(PATIENCE).await, "every writer ends in time");
+}
+
+/// Every committed event, partition by partition.
+pub(crate) async fn all_events<S: Subject>(subject: &S) -> Vec<Recorded<Added>> {
+    let partitions = subject
+        .log()
+        .partitions(COUNTER_EVENTS)
+        .expect("the topic is there");
+    let mut events = Vec::new();
+    for partition in 0..partitions {
+        let end = subject
+            .log()
+            .end_offset(COUNTER_EVENTS, partition)
+            .expect("the log answers");
+        let mut next = 0;
+        let mut subscription = subject.subscribe(&from_zero(partition), BatchLimits::default());
+        while next < end {
+            let batch = tokio::time::timeout(PATIENCE, subscription.next_batch());
+            let batch = batch
+                .await
+                .expect("the end comes in time")
+                .expect("the log reads");
+            events.extend(batch.events);
+            next = batch
+                .progress
+                .first()
+                .map_or(next, |progress| progress.next_offset);
+        }
+    }
+    events
+}
+
+pub(crate) fn from_zero(partition: i32) -> Vec<StartAt> {
+    vec![StartAt {
+        topic: COUNTER_EVENTS.into(),
+        partition,
+        next_offset: 0,
+    }]
+}
+
+async fn events_of<S: Subject>(subject: &S, counter: Uuid) -> Vec<Recorded<Added>> {
+    let mut events = all_events(subject).await;
+    events.retain(|recorded| recorded.event.counter == counter);
+    events
+}
+
+/// What is accepted is in the log: in order, with its metadata, where the answer says.
+pub(crate) async fn accepted_is_in_the_log<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let request = request(counter, 3);
+    let command = request.metadata.clone();
+    let answer = store.execute(request).await.expect("accepted");
+    stop(store).await;
+
+    let events = events_of(&subject, counter).await;
+    assert_eq!(answer.stream_version, 3);
+    assert_eq!(answer.status, 3);
+    assert!(!answer.replayed);
+    assert_eq!(*answer.positions, [events[2].position.clone()]);
+    for (version, recorded) in (1..).zip(&events) {
+        let metadata = &recorded.metadata;
+        assert_eq!(metadata.stream_version, version);
+        assert_eq!(metadata.stream, format!("counter-{counter}"));
+        assert_eq!(&*metadata.source, "/counter");
+        assert_eq!(
+            (metadata.decision.index, metadata.decision.of),
+            (u16::try_from(version).expect("small"), 3)
+        );
+        assert_eq!(metadata.command_id, command.command_id);
+        assert_eq!(metadata.command_hash, command.command_hash);
+        assert_eq!(metadata.correlation_id, command.correlation_id);
+        assert_eq!(metadata.causation_id, command.causation_id);
+        assert_eq!(metadata.actor, command.actor);
+        assert_eq!(metadata.time, command.time);
+        assert_eq!(metadata.traceparent, command.traceparent);
+    }
+    let ids: HashSet<Uuid> = events
+        .iter()
+        .map(|recorded| recorded.metadata.event_id)
+        .collect();
+    assert_eq!(ids.len(), 3, "every event has an id of its own");
+}
+
+/// The same command again gets the first answer, another under its id a conflict; also from the next owner.
+pub(crate) async fn a_command_is_applied_once<S: Subject>(subject: S) {
+    let first_owner = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let original = request(counter, 2);
+    let first = first_owner
+        .execute(original.clone())
+        .await
+        .expect("accepted");
+    first_owner
+        .execute(request(counter, 1))
+        .await
+        .expect("accepted");
+    let mut other = request(counter, 5);
+    other.metadata.command_id = original.metadata.command_id;
+
+    let again = Accepted {
+        replayed: true,
+        ..first
+    };
+    assert_eq!(
+        first_owner.execute(original.clone()).await,
+        Ok(again.clone())
+    );
+    assert_eq!(
+        first_owner.execute(other.clone()).await,
+        Err(Refusal::KeyReused)
+    );
+    stop(first_owner).await;
+
+    let second_owner = store(subject.log()).await;
+    assert_eq!(second_owner.execute(original).await, Ok(again));
+    assert_eq!(second_owner.execute(other).await, Err(Refusal::KeyReused));
+    stop(second_owner).await;
+    assert_eq!(events_of(&subject, counter).await.len(), 3);
+}
+
+/// A rejection and a no-op append no event, and are answered.
+pub(crate) async fn rejections_append_nothing<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let before_anything = store
+        .execute(request(counter, 0))
+        .await
+        .expect("a no-op is accepted");
+    assert_eq!(
+        (
+            before_anything.stream_version,
+            before_anything.positions.len()
+        ),
+        (0, 0)
+    );
+    let first = store.execute(request(counter, 4)).await.expect("accepted");
+    let rejected = store.execute(request(counter, LIMIT)).await;
+    assert!(
+        matches!(rejected, Err(Refusal::Rejected(_))),
+        "{rejected:?}"
+    );
+    let no_op = store
+        .execute(request(counter, 0))
+        .await
+        .expect("a no-op is accepted");
+    assert_eq!(no_op, first, "a no-op answers where the stream stands");
+    stop(store).await;
+    assert_eq!(events_of(&subject, counter).await.len(), 4);
+}
+
+/// Commands that race for the last units are decided one after the other, and duplicates wait for the first.
+pub(crate) async fn races_have_one_order<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let twice: Vec<_> = (0..40)
+        .map(|_| request(counter, 1))
+        .flat_map(|request| [request.clone(), request])
+        .collect();
+    let running: Vec<_> = twice
+        .into_iter()
+        .map(|request| {
+            let store = store.clone();
+            tokio::spawn(async move { store.execute(request).await })
+        })
+        .collect();
+    let (mut first, mut repeated, mut rejected) = (0, 0, 0);
+    for answer in running {
+        match answer.await.expect("no panic") {
+            Ok(accepted) if accepted.replayed => repeated += 1,
+            Ok(_) => first += 1,
+            Err(Refusal::Rejected(_)) => rejected += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((first, repeated, rejected), (LIMIT, LIMIT, 80 - 2 * LIMIT));
+    stop(store).await;
+    assert_eq!(events_of(&subject, counter).await.len(), LIMIT as usize);
+}
+
+/// A client that goes away cancels nothing.
+pub(crate) async fn a_dropped_call_is_carried_out<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let mut call = Box::pin(store.execute(request(counter, 1)));
+    // One poll hands the command over; the answer cannot be there yet.
+    let polled = futures_poll_once(&mut call).await;
+    assert!(!polled, "the answer comes after a commit");
+    drop(call);
+    stop(store).await;
+    assert_eq!(events_of(&subject, counter).await.len(), 1);
+}
+
+async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_ready())
+    })
+    .await
+}
+
+/// Of two appenders with one id, the older one's next append is fenced.
+pub(crate) async fn a_later_appender_fences<S: Subject>(subject: S) {
+    let log = subject.log().clone();
+    let fenced = tokio::task::spawn_blocking(move || {
+        let id = AppenderId {
+            service: "fencing",
+            partition: 0,
+        };
+        let mut older = log.appender(&id).expect("the first appender");
+        let _newer = log.appender(&id).expect("the second appender");
+        let record = event_store::OwnershipRecord {
+            service: "fencing".to_owned(),
+            partition: 0,
+            generation: 1,
+            instance: Uuid::nil(),
+            address: String::new(),
+            released: false,
+        };
+        older.append(&[record.record()])
+    });
+    let fenced = fenced.await.expect("no panic");
+    assert!(matches!(fenced, Err(AppendError::Fenced)), "{fenced:?}");
+}
+
+/// Whoever starts last owns. The earlier owner answers no success and no rejection any more, and stands by.
+pub(crate) async fn a_second_owner_takes_over<S: Subject>(subject: S) {
+    let counter = Uuid::now_v7();
+    let first = store(subject.log()).await;
+    first
+        .execute(request(counter, LIMIT - 1))
+        .await
+        .expect("accepted");
+    let second = store(subject.log()).await;
+    let to_accept = first.execute(request(counter, 1)).await;
+    let to_reject = first.execute(request(counter, LIMIT)).await;
+    assert_eq!(
+        to_accept,
+        Err(Refusal::OutcomeUnknown {
+            retry_after: Duration::from_secs(1)
+        })
+    );
+    assert!(
+        matches!(to_reject, Err(Refusal::Unavailable { .. })),
+        "{to_reject:?}"
+    );
+    let accepted = second
+        .execute(request(counter, 1))
+        .await
+        .expect("the new owner serves");
+    assert_eq!(accepted.stream_version, LIMIT);
+    touch_every_partition(&first).await;
+    wait_for(&first, PartitionStatus::Superseded).await;
+
+    stop(second).await;
+    wait_for(&first, PartitionStatus::Ready).await;
+    let rejected = first.execute(request(counter, 1)).await;
+    assert!(
+        matches!(rejected, Err(Refusal::Rejected(_))),
+        "{rejected:?}"
+    );
+    stop(first).await;
+}
+
+/// An owner learns that it is fenced from its next commit: gives each writer one.
+async fn touch_every_partition(store: &EventStore<Counters>) {
+    for _ in 0..64 {
+        drop(store.execute(request(Uuid::now_v7(), 0)).await);
+    }
+}
+
+/// Batches keep to their limits, and together they are the log.
+pub(crate) async fn batches_keep_their_limits<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    for _ in 0..8 {
+        store
+            .execute(request(Uuid::now_v7(), LIMIT))
+            .await
+            .expect("accepted");
+    }
+    stop(store).await;
+    let all = all_events(&subject).await;
+    let limits = BatchLimits {
+        max_events: 3,
+        ..BatchLimits::default()
+    };
+    let end = subject
+        .log()
+        .end_offset(COUNTER_EVENTS, 0)
+        .expect("the log answers");
+    let mut subscription = subject.subscribe(&from_zero(0), limits);
+    let (mut next, mut seen) = (0, Vec::new());
+    while next < end {
+        let batch = subscription.next_batch().await.expect("the log reads");
+        assert!(batch.events.len() <= 3);
+        seen.extend(batch.events);
+        next = batch
+            .progress
+            .first()
+            .map_or(next, |progress| progress.next_offset);
+    }
+    let expected: Vec<_> = all
+        .into_iter()
+        .filter(|event| event.position.partition == 0)
+        .collect();
+    assert_eq!(seen, expected);
+}
