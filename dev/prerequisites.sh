@@ -72,13 +72,13 @@ if has apt-get && [ "$(id -u)" -eq 0 ]; then
     echo "installing:$missing"
     export DEBIAN_FRONTEND=noninteractive
     # Debian's package would start a server of its own at once, which nobody here uses.
-    if ! [ -e /etc/postgresql-common/createcluster.conf ]; then
+    if ! [ -e /etc/postgresql-common ]; then
         mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
     fi
     apt-get update -qq
     # shellcheck disable=SC2086 # a list of packages, meant to be split
-    apt-get install -qq -y --no-install-recommends $missing
+    apt-get install -qq -y --no-install-recommends -o Dpkg::Options::=--force-confold $missing
 elif has apt-get; then
     printf 'some packages are missing; install them with:\n\n  sudo apt-get install -y%s\n\n' "$missing" >&2
     exit 1

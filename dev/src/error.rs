@@ -151,6 +151,17 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A port that was asked for by number is in use.
+    #[error(
+        "port {port} for {name} is in use; stop what listens there (another `make up`?) or choose another port by flag or environment"
+    )]
+    PortTaken {
+        /// What was to listen there.
+        name: &'static str,
+        /// The port.
+        port: u16,
+    },
+
     /// One of the workspace's binaries has not been built.
     #[error("{name} not found in {}; build it first: `cargo build --workspace --bins`", searched.display())]
     BinaryMissing {

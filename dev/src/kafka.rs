@@ -58,7 +58,7 @@ impl Kafka {
         options: KafkaOptions,
         archive: ClassArchive,
     ) -> Result<Self> {
-        let port = options.port.map_or_else(ports::free, Ok)?;
+        let port = ports::requested("kafka", options.port)?;
         let controller_port = ports::free()?;
         fs::create_dir_all(&options.data_dir).on("create", &options.data_dir)?;
         config::format(&options.data_dir, &installation)?;

@@ -10,6 +10,7 @@
 //! - Servers listen on loopback only.
 //! - "Started" means that a real client was answered, never that a port was open or time went by.
 
+pub mod deployment;
 pub mod stack;
 
 pub mod kafka;

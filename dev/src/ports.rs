@@ -10,6 +10,8 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 
@@ -18,6 +20,8 @@ use crate::error::{Error, Result};
 /// Below Linux's ephemeral range (from 32768), above the well-known servers.
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
+/// Longer than Postgres takes to end at once.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The claims of this process, kept until it ends.
 static CLAIMS: Mutex<Vec<File>> = Mutex::new(Vec::new());
@@ -41,6 +45,22 @@ pub fn free() -> Result<u16> {
         }
     }
     Err(Error::NoFreePort { source })
+}
+
+/// The port that was asked for, once nobody listens there, else a free one.
+///
+/// A server that cannot bind ends only after a while, and until then the one that has the port
+/// would answer in its place. A short wait, since a predecessor may be about to end.
+pub(crate) fn requested(name: &'static str, port: Option<u16>) -> Result<u16> {
+    let Some(port) = port else { return free() };
+    let deadline = Instant::now() + RELEASE_TIMEOUT;
+    while TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if Instant::now() >= deadline {
+            return Err(Error::PortTaken { name, port });
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(port)
 }
 
 fn claim(port: u16) -> io::Result<Option<File>> {
@@ -74,5 +94,18 @@ mod tests {
             .collect();
         assert_eq!(ports.len(), 50);
         assert!(!ports.contains(&taken));
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback is there");
+        let port = listener.local_addr().expect("it is bound").port();
+        let error = requested("kafka", Some(port))
+            .expect_err("it is in use")
+            .to_string();
+        assert!(
+            error.starts_with(&format!("port {port} for kafka is in use")),
+            "{error}"
+        );
     }
 }

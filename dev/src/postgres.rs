@@ -21,6 +21,9 @@ pub(crate) use database::{create_database, database_name, ping, with_database};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the children of a killed server may take to end.
+const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 30;
 /// Many tests at once, each with a pool or two of its own.
 const MAX_CONNECTIONS: u32 = 300;
@@ -53,7 +56,7 @@ impl Postgres {
     pub fn start(options: PostgresOptions) -> Result<Self> {
         let binaries = Binaries::find()?;
         let user = unprivileged_user()?;
-        let port = options.port.map_or_else(ports::free, Ok)?;
+        let port = ports::requested("postgres", options.port)?;
         prepare(&options, &binaries, user.as_ref())?;
         let process = spawn(&options, &binaries, user.as_ref(), port)?;
         let mut postgres = Self {
@@ -111,16 +114,14 @@ impl Postgres {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START_TIMEOUT;
+        let start = Instant::now();
         loop {
             let Err(last_answer) = ping(&self.url(SUPERUSER)) else {
                 return Ok(());
             };
             let log = || self.process.log_tail(LOG_LINES);
             if let Some(status) = self.process.exit_status() {
-                // After a kill -9 the last of the old server's children may still hold its memory.
-                let is_predecessor_ending = log().contains("pre-existing shared memory block");
-                if !is_predecessor_ending || Instant::now() >= deadline {
+                if !is_predecessor_ending(&log()) || start.elapsed() >= PREDECESSOR_TIMEOUT {
                     return Err(Error::Exited {
                         name: "postgres".to_owned(),
                         status: status.to_string(),
@@ -128,7 +129,7 @@ impl Postgres {
                     });
                 }
                 self.respawn()?;
-            } else if Instant::now() >= deadline {
+            } else if start.elapsed() >= START_TIMEOUT {
                 let name = "postgres".to_owned();
                 return Err(Error::NotReady {
                     name,
@@ -138,9 +139,15 @@ impl Postgres {
                 });
             }
             // Also the wait between two tries.
-            self.process.wait_exit(Duration::from_millis(20));
+            self.process.wait_exit(POLL_INTERVAL);
         }
     }
+}
+
+/// After a kill -9 the last of the old server's children may still hold its data.
+fn is_predecessor_ending(log: &str) -> bool {
+    log.contains("pre-existing shared memory block")
+        || log.contains("lock file \"postmaster.pid\" already exists")
 }
 
 /// Postgres refuses to run as root: then its package's user runs it.

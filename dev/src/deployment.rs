@@ -1,0 +1,153 @@
+//! The services of Offset Zero on a running stack: which flags each is started with, in one place.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::ports;
+use crate::process::{Output, Process, Spec};
+use crate::services::{Service, binary};
+
+/// The first start creates topics and takes over every partition; on a busy machine that takes a while.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Migrations and rebuilds end by themselves; this is for those that hang.
+const COMMAND_WITHIN: Duration = Duration::from_secs(600);
+
+/// What the services have in common: which log, which database, which topics.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// Kafka, `host:port`.
+    pub brokers: String,
+    /// Postgres.
+    pub database_url: String,
+    /// Put before topics and transactional ids.
+    pub namespace: String,
+    /// Partitions of every topic.
+    pub partitions: i32,
+    /// Where the services' output goes.
+    pub output: ServiceOutput,
+}
+
+/// Where the services' output goes.
+#[derive(Debug, Clone)]
+pub enum ServiceOutput {
+    /// A file for each service in this folder.
+    Folder(PathBuf),
+    /// Line by line to our own stderr, each after the service's name.
+    Terminal,
+}
+
+/// A service that answers HTTP.
+#[derive(Debug)]
+pub struct Server {
+    /// Its process.
+    pub service: Service,
+    /// `http://127.0.0.1:<port>`.
+    pub url: String,
+}
+
+impl Server {
+    /// Waits until it is ready to serve.
+    pub fn wait_ready(&self) -> Result<()> {
+        self.service.wait_ready(&self.url, READY_WITHIN)
+    }
+}
+
+impl Wiring {
+    /// Starts the command API, on a free port where none is given; does not wait for it.
+    pub fn command_api(&self, port: Option<u16>) -> Result<Server> {
+        self.server("command-api", port, &[self.kafka(), self.topics()].concat())
+    }
+
+    /// Starts the projectors; does not wait for them.
+    pub fn projectors(&self, port: Option<u16>) -> Result<Server> {
+        self.server(
+            "projectors",
+            port,
+            &[self.kafka(), self.database()].concat(),
+        )
+    }
+
+    /// Starts the query API; does not wait for it.
+    pub fn query_api(&self, port: Option<u16>) -> Result<Server> {
+        self.server("query-api", port, &self.database())
+    }
+
+    /// Brings the database to the newest schema.
+    pub fn migrate(&self) -> Result<()> {
+        let arguments = [vec!["migrate".to_owned()], self.database()].concat();
+        self.command("projectors", &arguments)
+    }
+
+    /// Rebuilds a projection from offset zero and returns when it is live.
+    pub fn rebuild(&self, projection: &str) -> Result<()> {
+        let command = vec!["rebuild".to_owned(), projection.to_owned()];
+        self.command(
+            "projectors",
+            &[command, self.kafka(), self.database()].concat(),
+        )
+    }
+
+    fn kafka(&self) -> Vec<String> {
+        flags(&[
+            ("--kafka-brokers", &self.brokers),
+            ("--namespace", &self.namespace),
+        ])
+    }
+
+    fn topics(&self) -> Vec<String> {
+        flags(&[("--partitions", &self.partitions.to_string())])
+    }
+
+    fn database(&self) -> Vec<String> {
+        flags(&[("--database-url", &self.database_url)])
+    }
+
+    fn server(&self, name: &str, port: Option<u16>, arguments: &[String]) -> Result<Server> {
+        let port = match port {
+            Some(port) => port,
+            None => ports::free()?,
+        };
+        let listen = format!("127.0.0.1:{port}");
+        let arguments = [flags(&[("--listen", &listen)]), arguments.to_vec()].concat();
+        let output = self.output.of(&format!("{name}-{port}"));
+        Ok(Server {
+            service: Service::spawn(name, arguments, NO_VARIABLES, output)?,
+            url: format!("http://{listen}"),
+        })
+    }
+
+    fn command(&self, name: &str, arguments: &[String]) -> Result<()> {
+        let title = arguments.first().map_or(name, String::as_str);
+        let mut command = std::process::Command::new(binary(name)?);
+        command.args(arguments);
+        let process = Process::spawn(Spec::new(title, command, self.output.of(title)))?;
+        match process.wait_exit(COMMAND_WITHIN) {
+            Some(status) if status.success() => Ok(()),
+            ended => Err(crate::Error::Exited {
+                name: title.to_owned(),
+                status: ended.map_or("still running".to_owned(), |status| status.to_string()),
+                log: process.log_tail(LOG_LINES),
+            }),
+        }
+    }
+}
+
+const NO_VARIABLES: [(&str, &str); 0] = [];
+const LOG_LINES: usize = 30;
+
+impl ServiceOutput {
+    fn of(&self, name: &str) -> Output {
+        match self {
+            Self::Folder(folder) => Output::File(Path::new(folder).join(format!("{name}.log"))),
+            Self::Terminal => Output::Prefixed(name.to_owned()),
+        }
+    }
+}
+
+fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
+    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
+    given
+        .flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()])
+        .collect()
+}
