@@ -1,12 +1,19 @@
-//! Starts a fresh stack, says so on one line, and holds it until a signal ends this process: what
-//! the orphan test kills, and a way to get a Kafka and a Postgres to play with.
+//! Starts a stack, says so on one line, and holds it until a signal ends this process: what the
+//! orphan test kills, and a way to get a Kafka and a Postgres to play with.
+//!
+//! `cargo run -p dev --example hold [fresh|persistent|benchmark]`
 
 use std::io::Write;
 
-use dev::stack::{Stack, StackOptions};
+use dev::stack::{KAFKA_PORT, POSTGRES_PORT, Stack, StackOptions};
 
 fn main() -> Result<(), dev::Error> {
-    let stack = Stack::start(StackOptions::fresh())?;
+    let options = match std::env::args().nth(1).as_deref() {
+        Some("persistent") => StackOptions::persistent(KAFKA_PORT, POSTGRES_PORT),
+        Some("benchmark") => StackOptions::benchmark(),
+        _ => StackOptions::fresh(),
+    };
+    let stack = Stack::start(options)?;
     let pids = [
         stack.kafka().map(|kafka| kafka.process().pid()),
         stack.postgres().map(|postgres| postgres.process().pid()),
