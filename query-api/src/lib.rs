@@ -1,1 +1,20 @@
-//! query-api
+//! Reads over HTTP, from the rows that projectors have written.
+//!
+//! Invariants:
+//! - It never writes: its connections are read-only.
+//! - It knows neither Kafka nor the domain; rows hold their JSON as the API shows it.
+//! - A read sees one snapshot: the version that is live, how far that has come, and its rows ([`snapshot`]).
+
+mod args;
+mod database;
+mod min_position;
+mod orders;
+mod projections;
+mod routes;
+mod server;
+mod snapshot;
+
+pub use args::Args;
+pub use database::Database;
+pub use routes::router;
+pub use server::{Server, StartError};

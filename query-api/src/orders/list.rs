@@ -1,0 +1,208 @@
+//! `GET /v1/orders`: newest first.
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Datelike, Utc};
+use runtime::{extract::ApiQuery, problem::Problem};
+use serde::{Deserialize, Serialize, de::IntoDeserializer, de::value};
+use sqlx::{Error, PgConnection};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    database::Database,
+    min_position::MinPosition,
+    orders::{
+        PROJECTION,
+        cursor::Cursor,
+        shape::{Order, Status},
+    },
+    snapshot::{self, Read},
+};
+
+const MAX_LIMIT: i64 = 200;
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_CUSTOMER_ID_LENGTH: usize = 128;
+
+/// Which orders, and how many of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// Only this customer's.
+    customer_id: Option<String>,
+    /// Only those that stand here.
+    #[param(value_type = Option<Status>)]
+    status: Option<String>,
+    /// Only those placed then or later.
+    placed_from: Option<DateTime<Utc>>,
+    /// Only those placed before.
+    placed_to: Option<DateTime<Utc>>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before, with the same filter.
+    cursor: Option<String>,
+}
+
+/// A page of orders.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Orders {
+    items: Vec<Order>,
+    /// Leads to the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// Lists orders, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/orders",
+    params(
+        Parameters,
+        ("x-min-position" = Option<String>, Header, description = "Wait until this was projected, e.g. `OrderEvents/3@1234`; several are separated by commas"),
+        ("prefer" = Option<String>, Header, description = "`wait=N`: for at most N seconds; 2 unless told, 30 at most"),
+    ),
+    responses(
+        (status = 200, body = Orders),
+        (status = 400, description = "`invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_orders(
+    State(database): State<Database>,
+    ApiQuery(parameters): ApiQuery<Parameters>,
+    min: MinPosition,
+) -> Result<Json<Orders>, Problem> {
+    parameters.validate()?;
+    let filter = parameters.filter();
+    let page = Page::of(parameters, &filter)?;
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+
+    let mut items = snapshot::read(&database, page, &min).await?;
+    // One more was read than is shown, to know whether there is another page.
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| has_more).map(|order| Cursor {
+        placed_at: order.placed_at,
+        id: order.id,
+    });
+    Ok(Json(Orders {
+        items,
+        next_cursor: last.map(|cursor| cursor.encode(&filter)),
+    }))
+}
+
+impl Parameters {
+    fn validate(&self) -> Result<(), Problem> {
+        let mut problem = Problem::validation();
+        if self.limit.is_some_and(|n| !(1..=MAX_LIMIT).contains(&n)) {
+            let detail = format_args!("has to be 1 to {MAX_LIMIT}");
+            problem = problem.error("/limit", "out-of-range", detail);
+        }
+        if let Some(status) = &self.status {
+            let known = Status::deserialize(status.as_str().into_deserializer());
+            if let Err::<_, value::Error>(error) = known {
+                problem = problem.error("/status", "invalid-value", error);
+            }
+        }
+        if let Some(id) = &self.customer_id {
+            let is_printable = !id.chars().any(char::is_control);
+            if !is_printable || !(1..=MAX_CUSTOMER_ID_LENGTH).contains(&id.chars().count()) {
+                let detail =
+                    format_args!("has to be 1 to {MAX_CUSTOMER_ID_LENGTH} printable characters");
+                problem = problem.error("/customer_id", "invalid-value", detail);
+            }
+        }
+        for (pointer, time) in [
+            ("/placed_from", self.placed_from),
+            ("/placed_to", self.placed_to),
+        ] {
+            // What RFC 3339 can say; Postgres cannot hold all that chrono can.
+            if time.is_some_and(|time| !(0..=9999).contains(&time.year())) {
+                problem = problem.error(pointer, "out-of-range", "the year has to be 0 to 9999");
+            }
+        }
+        if problem.errors().is_empty() {
+            Ok(())
+        } else {
+            Err(problem)
+        }
+    }
+
+    /// What tells this list from others, whatever its page.
+    fn filter(&self) -> String {
+        format!(
+            "{:?}",
+            (
+                &self.customer_id,
+                &self.status,
+                self.placed_from,
+                self.placed_to
+            )
+        )
+    }
+}
+
+#[derive(Clone)]
+struct Page {
+    customer_id: Option<String>,
+    status: Option<String>,
+    placed_from: Option<DateTime<Utc>>,
+    placed_to: Option<DateTime<Utc>>,
+    after: Option<Cursor>,
+    limit: i64,
+}
+
+impl Page {
+    fn of(parameters: Parameters, filter: &str) -> Result<Self, Problem> {
+        let invalid = || {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-cursor",
+                "The cursor is not one of this list",
+            )
+            .detail("a cursor is a `next_cursor` of the same list, used with the same filter")
+        };
+        let cursor = parameters.cursor.as_deref();
+        let after = cursor.map(|text| Cursor::decode(text, filter).ok_or_else(invalid));
+        Ok(Self {
+            customer_id: parameters.customer_id,
+            status: parameters.status,
+            placed_from: parameters.placed_from,
+            placed_to: parameters.placed_to,
+            after: after.transpose()?,
+            limit: parameters.limit.unwrap_or(DEFAULT_LIMIT),
+        })
+    }
+}
+
+impl Read for Page {
+    type Answer = Vec<Order>;
+
+    const PROJECTION: &'static str = PROJECTION;
+
+    // Which index serves depends on which filters are null.
+    const PLAN: &'static str = "force_custom_plan";
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
+        select_orders!(
+            r#"
+            where ($1::text is null or customer_id = $1)
+              and ($2::text is null or status = $2)
+              and ($3::timestamptz is null or placed_at >= $3)
+              and ($4::timestamptz is null or placed_at < $4)
+              and ($5::timestamptz is null or (placed_at, id) < ($5, $6::uuid))
+            order by placed_at desc, id desc
+            limit $7
+            "#,
+            self.customer_id.as_deref(),
+            self.status.as_deref(),
+            self.placed_from,
+            self.placed_to,
+            self.after.map(|cursor| cursor.placed_at),
+            self.after.map(|cursor| cursor.id),
+            self.limit + 1,
+        )
+        .fetch_all(connection)
+        .await
+    }
+}

@@ -1,0 +1,152 @@
+//! What an order looks like. Columns that hold JSON pass through as they are, unparsed; what is in them stands here for
+//! the API's description only.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+type Unparsed = Json<Box<RawValue>>;
+
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Order {
+    pub(super) id: Uuid,
+    /// The client's own string.
+    pub(super) customer_id: String,
+    #[schema(value_type = Status)]
+    pub(super) status: String,
+    /// Whether an operator is needed.
+    pub(super) stuck: bool,
+    /// Counts the order's events.
+    pub(super) version: i32,
+    #[schema(value_type = Vec<Line>)]
+    pub(super) lines: Unparsed,
+    #[schema(value_type = Totals)]
+    pub(super) totals: Unparsed,
+    #[schema(value_type = Option<Payment>)]
+    pub(super) payment: Option<Unparsed>,
+    #[schema(value_type = Option<PaymentError>)]
+    pub(super) last_payment_error: Option<Unparsed>,
+    #[schema(value_type = Vec<Shipment>)]
+    pub(super) shipments: Unparsed,
+    #[schema(value_type = Address)]
+    pub(super) shipping_address: Unparsed,
+    pub(super) placed_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+}
+
+/// Selects [`Order`]s; takes the rest of the statement and its arguments. The one place that names the columns: a
+/// checked query has to be literal.
+macro_rules! select_orders {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            $crate::orders::shape::Order,
+            r#"
+            select id, customer_id, status, stuck, version,
+                   lines as "lines: _",
+                   json_build_object(
+                       'items', json_build_object('amount', items_amount, 'currency', currency),
+                       'total', json_build_object('amount', total_amount, 'currency', currency)
+                   ) as "totals!: _",
+                   payment as "payment: _",
+                   last_payment_error as "last_payment_error: _",
+                   shipments as "shipments: _",
+                   shipping_address as "shipping_address: _",
+                   placed_at, updated_at
+            from orders
+            "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Placed,
+    AwaitingPayment,
+    PaymentPending,
+    Paid,
+    Dispatching,
+    Shipped,
+    Delivered,
+    Completed,
+    Rejected,
+    Cancelled,
+    Expired,
+}
+
+/// Minor units of a currency.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Money {
+    #[schema(example = 1999)]
+    amount: i64,
+    #[schema(example = "EUR")]
+    currency: String,
+}
+
+/// What it costs.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Totals {
+    items: Money,
+    total: Money,
+}
+
+/// So many of one article.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Line {
+    line_id: i32,
+    sku: String,
+    quantity: i64,
+    unit_price: Money,
+    total: Money,
+}
+
+/// How it was, or is to be, paid.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Payment {
+    id: Uuid,
+    status: String,
+    amount: Money,
+    refunded: Money,
+}
+
+/// Why the last payment was declined; null once one is authorised.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct PaymentError {
+    code: String,
+    detail: String,
+    at: DateTime<Utc>,
+}
+
+/// A parcel.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Shipment {
+    id: Uuid,
+    status: String,
+    carrier: Option<String>,
+    tracking_number: Option<String>,
+}
+
+/// Where it goes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes JSON in a column")]
+pub(crate) struct Address {
+    name: String,
+    line1: String,
+    line2: Option<String>,
+    postal_code: String,
+    city: String,
+    /// ISO 3166-1 alpha-2.
+    country: String,
+}

@@ -1,0 +1,88 @@
+//! `GET /v1/projections`: how far every projection has come.
+
+use axum::{Json, extract::State};
+use runtime::problem::Problem;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::database::{Database, ReadError, detached, has_code};
+
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// One version of a projection: the live one, or one on its way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Projection {
+    /// What it is called, e.g. `orders`.
+    name: String,
+    /// Grows with every rebuild.
+    version: i32,
+    /// `live` (it serves reads), `building`, `ready` (to be swapped in) or `failed`.
+    #[schema(example = "live")]
+    state: String,
+    /// The last position of each partition that the rows hold, e.g. `OrderEvents/3@1234`.
+    positions: Vec<String>,
+    /// How many records are still to be read, of all partitions.
+    lag: i64,
+    /// Measured by its projector.
+    events_per_second: f64,
+    /// Events that were set aside.
+    dead_letters: i64,
+}
+
+/// All of them; there is never a next page.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Projections {
+    items: Vec<Projection>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+/// Lists the live version of every projection, and those that are being built or have failed.
+#[utoipa::path(
+    get,
+    path = "/v1/projections",
+    responses(
+        (status = 200, body = Projections),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_projections(
+    State(database): State<Database>,
+) -> Result<Json<Projections>, Problem> {
+    let pool = database.pool().clone();
+    let items = detached(async move {
+        let rows = sqlx::query_as!(
+            Projection,
+            r#"
+            select v.name,
+                   v.version,
+                   case when v.version = p.live_version and v.state <> 'failed'
+                        then 'live' else v.state end as "state!",
+                   coalesce(
+                       array_agg(format('%s/%s@%s', c.topic, c.partition, c.next_offset - 1)
+                                 order by c.topic, c.partition)
+                           filter (where c.next_offset > 0),
+                       '{}') as "positions!",
+                   coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
+                   v.events_per_second,
+                   0::bigint as "dead_letters!"
+            from offset_zero.projections p
+            join offset_zero.projection_versions v on v.name = p.name
+            left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
+            where v.version = p.live_version or v.state in ('building', 'ready', 'failed')
+            group by v.name, v.version, p.live_version
+            order by v.name, v.version
+            "#
+        )
+        .fetch_all(&pool)
+        .await;
+        match rows {
+            Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
+            rows => Ok(rows?),
+        }
+    });
+    Ok(Json(Projections {
+        items: items.await?,
+        next_cursor: None,
+    }))
+}

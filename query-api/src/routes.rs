@@ -1,0 +1,34 @@
+//! The route table, and its description.
+
+use axum::{Router, routing::get};
+use runtime::problem::{FieldError, Problem};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{Database, orders, projections};
+
+/// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
+pub fn router(database: Database) -> Router {
+    Router::new()
+        .route("/v1/orders", get(orders::list::list_orders))
+        .route("/v1/orders/{id}", get(orders::find::find_order))
+        .route("/v1/projections", get(projections::list_projections))
+        .with_state(database)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Offset Zero: query API",
+        description = "Reads of what the projectors have written. Every error is a problem (RFC 9457); \
+                       every response carries `x-request-id`."
+    ),
+    paths(
+        orders::find::find_order,
+        orders::list::list_orders,
+        projections::list_projections
+    ),
+    components(schemas(Problem, FieldError))
+)]
+struct Description;

@@ -1,0 +1,76 @@
+//! The wiring of the process.
+
+use std::{io, net::SocketAddr};
+
+use axum::Router;
+use runtime::{health::Readiness, http, telemetry::Metrics};
+use tokio::net::TcpListener;
+
+use crate::{Args, Database, database, routes};
+
+/// A query API that listens already.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    database: Database,
+    readiness: Readiness,
+}
+
+/// Why the process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database's URL cannot be read.
+    #[error("cannot read the database's URL")]
+    DatabaseUrl(#[source] sqlx::Error),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Server {
+    /// Listens; Postgres may still be away.
+    ///
+    /// # Errors
+    /// When the database's URL is none, or the address is taken.
+    pub async fn bind(args: &Args, metrics: Metrics) -> Result<Self, StartError> {
+        let database = Database::new(&args.database_url, args.max_connections)
+            .map_err(StartError::DatabaseUrl)?;
+        let readiness = Readiness::new([database::CHECK]);
+        let address = args.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let router = http::app(routes::router(database.clone()), readiness.clone(), metrics);
+        Ok(Self {
+            listener,
+            router,
+            database,
+            readiness,
+        })
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// When the operating system cannot tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` ends, and what is open for a moment longer.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        if let Ok(address) = self.address() {
+            tracing::info!(%address, "listening");
+        }
+        let checking = tokio::spawn(self.database.clone().keep_checking(self.readiness));
+        http::serve(self.listener, self.router, shutdown).await;
+        checking.abort();
+        self.database.close().await;
+    }
+}
