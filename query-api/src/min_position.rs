@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
         let values = values.iter().map(|value| HeaderValue::from_static(value));
         values.map(|value| (name.clone(), value)).collect()
     }
@@ -122,7 +122,7 @@ mod tests {
             "OrderEvents/3@1234, InventoryEvents/0@0",
             "a.b-c_d/2@9223372036854775807",
         ];
-        let positions = positions(&headers(X_MIN_POSITION, &values)).expect("valid");
+        let positions = positions(&headers(&X_MIN_POSITION, &values)).expect("valid");
         let expected = [
             ("OrderEvents", 3, 1234),
             ("InventoryEvents", 0, 0),
@@ -154,7 +154,7 @@ mod tests {
             "Order Events/3@1",
             "OrderEvents/3@1 OrderEvents/3@2",
         ] {
-            let problem = positions(&headers(X_MIN_POSITION, &[text])).expect_err(text);
+            let problem = positions(&headers(&X_MIN_POSITION, &[text])).expect_err(text);
             assert_eq!(problem.code(), "invalid-position");
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn refuses_more_positions_than_it_waits_for() {
         let many = vec!["OrderEvents/3@1234"; MAX_POSITIONS + 1];
-        assert!(positions(&headers(X_MIN_POSITION, &many)).is_err());
+        assert!(positions(&headers(&X_MIN_POSITION, &many)).is_err());
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
             (&["wait"], 2),
             (&["wait=4, wait=9"], 4),
         ] {
-            let waited = wait(&headers(PREFER, values));
+            let waited = wait(&headers(&PREFER, values));
             assert_eq!(waited, Duration::from_secs(seconds), "{values:?}");
         }
     }

@@ -22,6 +22,9 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often a read is begun, where swaps or dead connections get in its way.
+const MAX_TRIES: u32 = 3;
+
 const UNDEFINED_TABLE: &str = "42P01";
 /// "cached plan must not change result type": the versions differ in a column's type.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
@@ -85,10 +88,13 @@ async fn attempt<R: Read>(
         );
         detached(async move { transaction(&pool, &read, &positions).await })
     };
-    match once().await {
-        Err(ReadError::Postgres(error)) if may_succeed_at_once(&error) => once().await,
-        result => result,
+    for _ in 1..MAX_TRIES {
+        match once().await {
+            Err(ReadError::Postgres(error)) if may_succeed_at_once(&error) => {}
+            result => return result,
+        }
     }
+    once().await
 }
 
 /// The version was dropped after we found it live, or the pool gave out a connection that had died.

@@ -1,0 +1,9 @@
+//! The real router against a real Postgres.
+
+mod faults;
+mod min_position;
+mod orders;
+mod paging;
+mod projections;
+mod swap;
+mod world;

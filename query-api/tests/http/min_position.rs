@@ -1,0 +1,113 @@
+//! Reads that wait for a position.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use crate::world::{Order, World};
+
+/// Moves a partition's checkpoint, as the transaction that writes the rows does.
+fn advance(partition: i32, next_offset: i64) -> String {
+    format!(
+        "update offset_zero.checkpoints set next_offset = {next_offset}
+         where version = 1 and partition = {partition};"
+    )
+}
+
+#[tokio::test]
+async fn reads_at_once_what_is_visible() {
+    let world = World::new().await;
+    world.execute(&advance(1, 1235)).await;
+    for position in [
+        "OrderEvents/1@1234",
+        "OrderEvents/1@0",
+        "OrderEvents/1@1234,OrderEvents/1@7",
+        // Not read by the projection.
+        "InventoryEvents/0@99",
+        "OrderEvents/2@99",
+        "OrderEvents/1@1, InventoryEvents/0@99",
+    ] {
+        let headers = [("x-min-position", position), ("prefer", "wait=0")];
+        world.send("GET", "/v1/orders", &headers).await.json();
+    }
+}
+
+#[tokio::test]
+async fn gives_up_after_the_preferred_time() {
+    let world = World::new().await;
+    world.execute(&advance(1, 1234)).await;
+    for (position, wait) in [
+        ("OrderEvents/1@1234", "wait=0"),
+        ("OrderEvents/1@9223372036854775807", "wait=1"),
+        ("OrderEvents/1@1,OrderEvents/0@0", "wait=1, respond-async"),
+    ] {
+        let began = Instant::now();
+        let headers = [("x-min-position", position), ("prefer", wait)];
+        let answer = world.send("GET", "/v1/orders", &headers).await;
+        answer.problem(503, "not-yet-visible");
+        assert_eq!(answer.headers["retry-after"], "1");
+        let waits = !wait.starts_with("wait=0");
+        assert_eq!(
+            began.elapsed() >= Duration::from_secs(1),
+            waits,
+            "{position}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn refuses_what_is_no_position() {
+    let world = World::new().await;
+    for position in [
+        "",
+        "1234",
+        "OrderEvents/1",
+        "OrderEvents/1@-1",
+        "OrderEvents/1@1;",
+    ] {
+        let uri = format!("/v1/orders/{}", uuid::Uuid::nil());
+        let answer = world
+            .send("GET", &uri, &[("x-min-position", position)])
+            .await;
+        answer.problem(400, "invalid-position");
+    }
+}
+
+#[tokio::test]
+async fn check_and_read_see_the_same_snapshot() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    let uri = format!("/v1/orders/{}", order.id);
+    for version in 1..50 {
+        let position = format!("OrderEvents/1@{version}");
+        let headers = [("x-min-position", &*position), ("prefer", "wait=20")];
+        // More readers than connections: none of them may hold one while it waits.
+        let readers = join_all((0..8).map(|_| world.send("GET", &uri, &headers)));
+        let write = format!(
+            "update orders_1.orders set version = {version};{}",
+            advance(1, version + 1)
+        );
+        let (answers, ()) = tokio::join!(readers, world.execute(&write));
+        for answer in answers {
+            assert_eq!(answer.json()["version"], version);
+        }
+    }
+}
+
+#[tokio::test]
+async fn waiting_reads_leave_the_connections_to_others() {
+    let world = World::new().await;
+    let headers = [("x-min-position", "OrderEvents/0@0"), ("prefer", "wait=20")];
+    let waiting = join_all((0..20).map(|_| world.send("GET", "/v1/orders", &headers)));
+    let others = async {
+        for _ in 0..50 {
+            world.get("/v1/orders").await.json();
+        }
+        world.execute(&advance(0, 1)).await;
+    };
+    let (answers, ()) = tokio::join!(waiting, others);
+    for answer in answers {
+        answer.json();
+    }
+}

@@ -1,0 +1,131 @@
+//! `GET /v1/orders/{id}`, and what all routes answer alike.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::world::{Order, World, address, lines, money};
+
+#[tokio::test]
+async fn an_order_has_the_shape_of_the_contract() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-02T03:04:05.678901Z");
+    world.insert(&order).await;
+    let answer = world.get(&format!("/v1/orders/{}", order.id)).await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let expected = json!({
+        "id": order.id,
+        "customer_id": "ada",
+        "status": "placed",
+        "stuck": false,
+        "version": 1,
+        "lines": lines(),
+        "totals": { "items": money(3998), "total": money(3998) },
+        "payment": null,
+        "last_payment_error": null,
+        "shipments": [],
+        "shipping_address": address(),
+        "placed_at": "2026-01-02T03:04:05.678901Z",
+        "updated_at": "2026-01-02T03:04:05Z",
+    });
+    assert_eq!(answer.json(), expected);
+    assert_eq!(
+        world.get("/v1/orders").await.json()["items"],
+        json!([expected])
+    );
+}
+
+#[tokio::test]
+async fn columns_of_json_pass_through() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-02T03:04:05Z");
+    world.insert(&order).await;
+    let payment = json!({ "id": Uuid::nil(), "status": "captured", "amount": money(3998), "refunded": money(0) });
+    let error =
+        json!({ "code": "declined", "detail": "it''s \\\"no\\\"", "at": "2026-01-02T03:04:05Z" });
+    let shipments = json!([{ "id": Uuid::nil(), "status": "created", "carrier": null, "tracking_number": null }]);
+    world
+        .execute(&format!(
+            "update orders_1.orders set payment = '{payment}', last_payment_error = '{error}', shipments = '{shipments}'"
+        ))
+        .await;
+    let answer = world.get(&format!("/v1/orders/{}", order.id)).await.json();
+    assert_eq!(answer["payment"], payment);
+    assert_eq!(answer["shipments"], shipments);
+    // SQL doubles the quote on its way in.
+    assert_eq!(answer["last_payment_error"]["detail"], "it's \\\"no\\\"");
+}
+
+#[tokio::test]
+async fn what_cannot_be_found_is_a_problem() {
+    let world = World::new().await;
+    let id = Uuid::now_v7();
+    let problem = world
+        .get(&format!("/v1/orders/{id}"))
+        .await
+        .problem(404, "order-not-found");
+    let detail = problem["detail"].as_str().expect("a detail");
+    assert!(detail.contains(&id.to_string()), "{detail}");
+
+    for id in [
+        "42",
+        "order-42",
+        "%20",
+        "0190163d-8694-739b-aea5-966c26f8ad9",
+    ] {
+        world
+            .get(&format!("/v1/orders/{id}"))
+            .await
+            .problem(400, "invalid-id");
+    }
+    world.get("/v1/order").await.problem(404, "route-not-found");
+    world
+        .get("/v1/orders/")
+        .await
+        .problem(404, "route-not-found");
+    for uri in [
+        "/v1/orders",
+        "/v1/projections",
+        "/openapi.json",
+        "/health/ready",
+    ] {
+        let answer = world.send("POST", uri, &[]).await;
+        answer.problem(405, "method-not-allowed");
+        assert_eq!(answer.headers["allow"], "GET,HEAD", "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn says_that_no_projector_has_run_yet() {
+    let world = World::empty().await;
+    let order = format!("/v1/orders/{}", Uuid::nil());
+    for uri in [&*order, "/v1/orders", "/v1/projections"] {
+        let answer = world.get(uri).await;
+        let problem = answer.problem(503, "unavailable");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(detail.contains("no projector"), "{detail}");
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    world.register().await;
+    world
+        .execute("update offset_zero.projections set live_version = null")
+        .await;
+    world.get(&order).await.problem(503, "unavailable");
+    world
+        .execute("update offset_zero.projections set live_version = 1")
+        .await;
+    world.get(&order).await.problem(404, "order-not-found");
+}
+
+#[tokio::test]
+async fn describes_itself() {
+    let world = World::empty().await;
+    let description = world.get("/openapi.json").await.json();
+    for path in ["/v1/orders/{id}", "/v1/orders", "/v1/projections"] {
+        let operation = &description["paths"][path]["get"];
+        assert!(operation["responses"]["200"].is_object(), "{path}");
+        assert!(operation["responses"]["503"].is_object(), "{path}");
+    }
+    let order = &description["components"]["schemas"]["Order"]["properties"];
+    assert_eq!(order.as_object().expect("properties").len(), 13);
+    assert!(world.get("/docs/").await.text.contains("swagger"));
+}

@@ -1,0 +1,60 @@
+//! `GET /v1/projections`.
+
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn lists_the_live_version_and_those_on_their_way() {
+    let world = World::new().await;
+    for (version, state) in [(2, "retired"), (3, "failed"), (4, "building"), (5, "ready")] {
+        world.create_version(version, state).await;
+    }
+    world
+        .execute(
+            "update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300 where version = 1 and partition = 1;
+             update offset_zero.checkpoints set end_offset = 10 where version = 4;
+             update offset_zero.projection_versions set events_per_second = 12.5 where version = 4;
+             insert into offset_zero.projections (name) values ('products')",
+        )
+        .await;
+    let projection = |version, state, positions: &[&str], lag, rate| {
+        json!({
+            "name": "orders",
+            "version": version,
+            "state": state,
+            "positions": positions,
+            "lag": lag,
+            "events_per_second": rate,
+            "dead_letters": 0,
+        })
+    };
+    assert_eq!(
+        world.get("/v1/projections").await.json(),
+        json!({
+            "items": [
+                projection(1, "live", &["OrderEvents/1@1234"], 65, 0.0),
+                projection(3, "failed", &[], 0, 0.0),
+                projection(4, "building", &[], 20, 12.5),
+                projection(5, "ready", &[], 0, 0.0),
+            ],
+            "next_cursor": null,
+        })
+    );
+}
+
+#[tokio::test]
+async fn goes_by_what_is_live_rather_than_by_its_state() {
+    let world = World::new().await;
+    world.create_version(2, "ready").await;
+    world
+        .execute("update offset_zero.projections set live_version = 2")
+        .await;
+    let answer = world.get("/v1/projections").await.json();
+    let items = answer["items"].as_array().expect("items");
+    assert_eq!(items.len(), 1);
+    assert_eq!(
+        (&items[0]["version"], &items[0]["state"]),
+        (&json!(2), &json!("live"))
+    );
+}

@@ -1,0 +1,273 @@
+//! A database for each test, filled as projectors would fill it, and the router in front of it.
+
+use std::{
+    env,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use dev::{
+    dirs::Scratch,
+    postgres::{Postgres, PostgresOptions},
+    stack::{Stack, StackOptions},
+};
+use http_body_util::BodyExt;
+use query_api::Database;
+use runtime::{health::Readiness, http, telemetry::Metrics};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+const MIGRATION: &str = include_str!("../../../migrations/0001_projections.sql");
+const TABLES: &str = include_str!("../../../projectors/src/orders/tables.sql");
+const INDEXES: &str = include_str!("../../../projectors/src/orders/indexes.sql");
+
+/// Fewer than there are concurrent requests in any test, so that one that held a connection for long would show.
+const MAX_CONNECTIONS: u32 = 2;
+
+/// One test's database and router.
+pub(crate) struct World {
+    /// For writing, as a projector would.
+    pub(crate) pool: PgPool,
+    pub(crate) router: Router,
+}
+
+/// A Postgres and the folder of its data.
+pub(crate) struct NativePostgres {
+    pub(crate) postgres: Postgres,
+    _scratch: Scratch,
+}
+
+impl NativePostgres {
+    pub(crate) fn start() -> Self {
+        let scratch = Scratch::new().expect("a scratch folder");
+        let options = PostgresOptions {
+            data_dir: scratch.path().join("postgres"),
+            port: None,
+            durable: false,
+        };
+        Self {
+            postgres: Postgres::start(options).expect("postgres starts"),
+            _scratch: scratch,
+        }
+    }
+}
+
+enum Shared {
+    Native(NativePostgres),
+    Chosen(Stack),
+}
+
+/// The server that all tests share; the whole stack only where the environment chooses one, since no test needs Kafka.
+fn shared_url(database: &str) -> String {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        if env::var_os("DATABASE_URL").is_some() || env::var_os("OFFSET_ZERO_STACK").is_some() {
+            Shared::Chosen(Stack::start(StackOptions::fresh()).expect("the stack starts"))
+        } else {
+            Shared::Native(NativePostgres::start())
+        }
+    });
+    match shared {
+        Shared::Chosen(stack) => stack.database_url(database).expect("a database"),
+        Shared::Native(native) => {
+            let created = native.postgres.create_database(database);
+            created.expect("a database");
+            native.postgres.url(database)
+        }
+    }
+}
+
+impl World {
+    /// An empty database, not even migrated.
+    pub(crate) async fn empty() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("query_api_{}_{number}", std::process::id());
+        let url = tokio::task::spawn_blocking(move || shared_url(&name)).await;
+        Self::at(&url.expect("a database")).await
+    }
+
+    pub(crate) async fn at(url: &str) -> Self {
+        let database = Database::new(url, MAX_CONNECTIONS).expect("a valid URL");
+        let api = query_api::router(database);
+        Self {
+            pool: PgPool::connect(url).await.expect("connected"),
+            router: http::app(api, Readiness::new([]), Metrics::default()),
+        }
+    }
+
+    /// A database that a projector has registered `orders` in, version 1, two partitions, nothing read yet.
+    pub(crate) async fn new() -> Self {
+        let world = Self::empty().await;
+        world.register().await;
+        world
+    }
+
+    pub(crate) async fn register(&self) {
+        self.execute(MIGRATION).await;
+        self.execute("insert into offset_zero.projections (name) values ('orders')")
+            .await;
+        self.create_version(1, "live").await;
+        self.execute("update offset_zero.projections set live_version = 1")
+            .await;
+    }
+
+    pub(crate) async fn create_version(&self, version: i32, state: &str) {
+        self.execute(&format!(
+            "insert into offset_zero.projection_versions (name, version, schema_name, state)
+             values ('orders', {version}, 'orders_{version}', '{state}');
+             insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)
+             select 'orders', {version}, 'OrderEvents', partition, 0, 0, 'c' from generate_series(0, 1) partition;
+             create schema orders_{version};
+             set local search_path = orders_{version};
+             {TABLES}
+             {INDEXES}"
+        ))
+        .await;
+    }
+
+    /// Runs a script in one transaction.
+    pub(crate) async fn execute(&self, script: &str) {
+        let mut transaction = self.pool.begin().await.expect("begun");
+        sqlx::raw_sql(AssertSqlSafe(script.to_owned()))
+            .execute(&mut *transaction)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {script}"));
+        transaction.commit().await.expect("committed");
+    }
+
+    /// Adds an order to version 1.
+    pub(crate) async fn insert(&self, order: &Order) {
+        self.execute(&format!(
+            "set local search_path = orders_1; {}",
+            order.insert()
+        ))
+        .await;
+    }
+
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
+        self.send("GET", uri, &[]).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, uri: &str, headers: &[(&str, &str)]) -> Answer {
+        send(self.router.clone(), method, uri, headers).await
+    }
+}
+
+pub(crate) async fn send(
+    router: Router,
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::empty()).expect("a request");
+    let (parts, body) = router
+        .oneshot(request)
+        .await
+        .expect("infallible")
+        .into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8(body.to_vec()).expect("UTF-8"),
+    }
+}
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body of a success.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        serde_json::from_str(&self.text).expect("JSON")
+    }
+
+    /// The body of a problem, which has to have this status and code.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert!(self.headers.contains_key("x-request-id"));
+        let problem: Value = serde_json::from_str(&self.text).expect("JSON");
+        assert_eq!(problem["code"], code, "{problem}");
+        problem
+    }
+
+    /// The ids of a list's items.
+    pub(crate) fn ids(&self) -> Vec<Uuid> {
+        let page = self.json();
+        let items = page["items"].as_array().expect("items");
+        let ids = items
+            .iter()
+            .map(|item| item["id"].as_str().and_then(|id| id.parse().ok()));
+        ids.collect::<Option<_>>().expect("ids")
+    }
+}
+
+/// An order's row, with what tests vary.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) id: Uuid,
+    pub(crate) customer_id: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) version: i32,
+    pub(crate) placed_at: String,
+}
+
+impl Order {
+    pub(crate) fn placed_at(time: &str) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            customer_id: "ada",
+            status: "placed",
+            version: 1,
+            placed_at: time.to_owned(),
+        }
+    }
+
+    pub(crate) fn insert(&self) -> String {
+        let Self {
+            id,
+            customer_id,
+            status,
+            version,
+            placed_at,
+        } = self;
+        let (lines, address) = (lines(), address());
+        format!(
+            "insert into orders values ('{id}', '{customer_id}', '{status}', false, {version}, 'EUR', 3998, 3998,
+                '{lines}', null, null, '[]', '{address}', '{placed_at}', '2026-01-02T03:04:05Z')"
+        )
+    }
+}
+
+pub(crate) fn money(amount: i64) -> Value {
+    json!({ "amount": amount, "currency": "EUR" })
+}
+
+pub(crate) fn lines() -> Value {
+    json!([{ "line_id": 1, "sku": "tea", "quantity": 2, "unit_price": money(1999), "total": money(3998) }])
+}
+
+pub(crate) fn address() -> Value {
+    json!({ "name": "Ada", "line1": "1 High Street", "postal_code": "N1", "city": "London", "country": "GB" })
+}
