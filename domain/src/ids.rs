@@ -1,32 +1,46 @@
-//! The names of things: ids, customers, stock keeping units. Parsed at the edge, trusted inside.
+//! Names of things. Each is parsed at the edge and trusted inside.
 //!
-//! Derived ids are `uuid5` of a namespace below. The constants are never renamed and never change: ids that were derived
-//! yesterday have to be derived again tomorrow, or a retry would become a second order.
+//! Reading an event back does not judge them again: it is a fact, and what was once accepted stays readable when a rule
+//! gets stricter.
+
+mod derived;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use uuid::{Uuid, uuid};
+use uuid::Uuid;
 
-/// Command ids from `principal | method | path | Idempotency-Key`.
-pub const COMMANDS: Uuid = uuid!("6f1c2f0e-3c7b-5d0a-9a64-0f7c5b8f1a01");
-/// Order ids from `principal | route | Idempotency-Key`.
-pub const ORDERS: Uuid = uuid!("6f1c2f0e-3c7b-5d0a-9a64-0f7c5b8f1a02");
-/// Hashes of a client's canonical request.
-pub const REQUESTS: Uuid = uuid!("6f1c2f0e-3c7b-5d0a-9a64-0f7c5b8f1a03");
+pub use self::derived::{RequestIdentity, event_id, request_hash};
+use crate::text::{InvalidText, Text};
 
-/// The id of a command's event, by its place in the decision from 1: the same command gives the same events.
-#[must_use]
-pub fn event_id(command_id: Uuid, index: u16) -> Uuid {
-    Uuid::new_v5(&command_id, &index.to_be_bytes())
-}
-
-macro_rules! uuid_newtype {
+macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The bare id.
+            #[must_use]
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,107 +50,125 @@ macro_rules! uuid_newtype {
     };
 }
 
-uuid_newtype!(
+uuid_id!(
+    /// One request to change something, retries included.
+    CommandId
+);
+uuid_id!(
     /// An order.
     OrderId
 );
-uuid_newtype!(
-    /// A line of an order.
+uuid_id!(
+    /// A line of an order. A SKU may come up in several lines; this tells them apart.
     LineId
 );
-uuid_newtype!(
-    /// A payment of an order.
+uuid_id!(
+    /// A payment.
     PaymentId
 );
 
-impl LineId {
-    /// The line of an order by its place from 1.
+/// Who buys: the client's own string, 1 to 128 printable characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CustomerId(Text<128>);
+
+impl CustomerId {
+    /// As the client wrote it.
     #[must_use]
-    pub fn of(order: OrderId, place: u16) -> Self {
-        Self(Uuid::new_v5(&order.0, &place.to_be_bytes()))
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 
-impl PaymentId {
-    /// The payment that a command makes.
-    #[must_use]
-    pub fn of(command_id: Uuid) -> Self {
-        Self(Uuid::new_v5(&command_id, b"payment"))
+impl FromStr for CustomerId {
+    type Err = InvalidText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        text.parse().map(Self)
     }
 }
 
-/// Why a text is no name of that kind; says what one looks like.
+impl fmt::Display for CustomerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is sold: `[A-Za-z0-9._-]{1,64}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sku(Box<str>);
+
+/// Not of the form of a SKU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidName {
-    /// No customer id.
-    #[error("a customer id has 1 to 128 printable characters")]
-    CustomerId,
-    /// No SKU.
-    #[error("a SKU has 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`")]
-    Sku,
-}
+#[error(
+    "must be 1 to {} of the characters A-Z, a-z, 0-9, '.', '_' and '-'",
+    Sku::MAX_LENGTH
+)]
+pub struct InvalidSku;
 
-macro_rules! text_newtype {
-    ($(#[$doc:meta])* $name:ident, $is_valid:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+impl Sku {
+    /// At most so many characters.
+    pub const MAX_LENGTH: usize = 64;
 
-        impl $name {
-            /// The text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidName;
-
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
-                let is_valid: fn(&str) -> bool = $is_valid;
-                is_valid(text)
-                    .then(|| Self(text.into()))
-                    .ok_or(InvalidName::$name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-
-            fn try_from(text: String) -> Result<Self, InvalidName> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0.into()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-text_newtype!(
-    /// A customer, by the client's own name for them.
-    CustomerId,
-    |text| {
-        let length = text.chars().count();
-        (1..=128).contains(&length) && !text.chars().any(char::is_control)
+    /// As the catalogue spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
-);
-text_newtype!(
-    /// A stock keeping unit.
-    Sku,
-    |text| {
+}
+
+impl FromStr for Sku {
+    type Err = InvalidSku;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSku> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+        if (1..=Self::MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidSku)
+        }
     }
-);
+}
+
+impl fmt::Display for Sku {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skus_are_parsed() {
+        let longest = "x".repeat(64);
+        for text in ["A", "tea.green_1-kg", &longest] {
+            assert_eq!(text.parse::<Sku>().unwrap().as_str(), text);
+        }
+        for text in ["", "a b", "größe", "a/b", &format!("{longest}x")] {
+            assert_eq!(text.parse::<Sku>(), Err(InvalidSku), "{text}");
+        }
+    }
+
+    #[test]
+    fn customer_ids_are_parsed() {
+        let longest = "ü".repeat(128);
+        for text in ["a", "ada@example.com", "auth0|42", &longest] {
+            assert_eq!(text.parse::<CustomerId>().unwrap().as_str(), text);
+        }
+        for text in ["", "  ", "a\nb", "a\u{0}", &format!("{longest}x")] {
+            assert!(text.parse::<CustomerId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn uuids_are_plain_strings_outside() {
+        let text = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let id: OrderId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(serde_json::to_value(id).unwrap(), text);
+        assert!("order-1".parse::<OrderId>().is_err());
+    }
+}

@@ -9,6 +9,8 @@ pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod personal;
+pub mod text;
 pub mod topics;
 
 pub use context::Context;

@@ -2,9 +2,7 @@
 
 use super::{
     command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
-    event::{
-        OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded,
-    },
+    event::{OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded},
     state::Order,
 };
 use crate::{

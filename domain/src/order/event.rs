@@ -152,7 +152,9 @@ impl Event for OrderEvent {
             ("OrderPaid", 1) => OrderPaid::deserialize(payload).map(Self::Paid),
             ("OrderCancelled", 1) => OrderCancelled::deserialize(payload).map(Self::Cancelled),
             ("OrderRefunded", 1) => OrderRefunded::deserialize(payload).map(Self::Refunded),
-            _ => Err(D::Error::custom("no event of this name and version is known")),
+            _ => Err(D::Error::custom(
+                "no event of this name and version is known",
+            )),
         }
     }
 }

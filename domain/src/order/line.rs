@@ -200,7 +200,10 @@ mod tests {
             (vec![line(2, most, "EUR")], 0),
             (vec![line(1, most, "EUR"), line(1, 1, "EUR")], 1),
         ] {
-            assert_eq!(OrderLines::new(lines), Err(InvalidLines::Overflow { index }));
+            assert_eq!(
+                OrderLines::new(lines),
+                Err(InvalidLines::Overflow { index })
+            );
         }
     }
 }

@@ -1,0 +1,141 @@
+//! Ids that follow from others, so that doing the same again gives the same ids.
+//!
+//! The namespaces, and the order of the parts that go into a name, are never changed: what is in the log was named by them.
+
+use uuid::Uuid;
+
+use super::{CommandId, LineId, OrderId, PaymentId};
+
+const COMMAND: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a01);
+const CREATION: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a02);
+const REQUEST: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a03);
+const LINE: &str = "line";
+const PAYMENT: &str = "payment";
+
+/// The id of a command's event at a place in its decision, counted from 1.
+#[must_use]
+pub fn event_id(command_id: Uuid, index: u16) -> Uuid {
+    Uuid::new_v5(&command_id, &index.to_be_bytes())
+}
+
+/// Stands for the content of a client's request, given as its canonical serialisation.
+#[must_use]
+pub fn request_hash(canonical: &[u8]) -> Uuid {
+    Uuid::new_v5(&REQUEST, canonical)
+}
+
+/// What a client's idempotency key is unique within, and the key.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestIdentity<'a> {
+    /// On whose behalf.
+    pub principal: &'a str,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path, ids included.
+    pub path: &'a str,
+    /// The client's key.
+    pub key: &'a str,
+}
+
+impl RequestIdentity<'_> {
+    /// The same request again is the same command.
+    #[must_use]
+    pub fn command_id(&self) -> CommandId {
+        self.within(&COMMAND).into()
+    }
+
+    /// The same creation again creates the same thing.
+    #[must_use]
+    pub fn order_id(&self) -> OrderId {
+        self.within(&CREATION).into()
+    }
+
+    /// No part can hold a line feed, so that different parts never read the same.
+    fn within(&self, namespace: &Uuid) -> Uuid {
+        let Self {
+            principal,
+            method,
+            path,
+            key,
+        } = self;
+        Uuid::new_v5(
+            namespace,
+            format!("{principal}\n{method}\n{path}\n{key}").as_bytes(),
+        )
+    }
+}
+
+impl LineId {
+    /// The line at an index (from 0) of an order.
+    #[must_use]
+    pub fn of(order_id: OrderId, index: usize) -> Self {
+        let name = format!("{LINE}/{index}");
+        Uuid::new_v5(&order_id.as_uuid(), name.as_bytes()).into()
+    }
+}
+
+impl PaymentId {
+    /// The payment that a command makes.
+    #[must_use]
+    pub fn of(command_id: CommandId) -> Self {
+        Uuid::new_v5(&command_id.as_uuid(), PAYMENT.as_bytes()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: RequestIdentity<'_> = RequestIdentity {
+        principal: "ada",
+        method: "POST",
+        path: "/v1/orders",
+        key: "k",
+    };
+
+    /// Whoever changes one of these orphans every key that a client still holds.
+    #[test]
+    fn are_the_same_for_ever() {
+        let id = Uuid::from_u128(1);
+        let ids = [
+            IDENTITY.command_id().as_uuid(),
+            IDENTITY.order_id().as_uuid(),
+            request_hash(b"{}"),
+            event_id(id, 1),
+            LineId::of(id.into(), 0).as_uuid(),
+            PaymentId::of(id.into()).as_uuid(),
+        ];
+        assert_eq!(ids.map(|id| id.to_string()), EXPECTED);
+    }
+
+    const EXPECTED: [&str; 6] = ["", "", "", "", "", ""];
+
+    #[test]
+    fn differ_where_any_part_does() {
+        let others = [
+            RequestIdentity {
+                principal: "eve",
+                ..IDENTITY
+            },
+            RequestIdentity {
+                method: "PUT",
+                ..IDENTITY
+            },
+            RequestIdentity {
+                path: "/v1/carts",
+                ..IDENTITY
+            },
+            RequestIdentity {
+                key: "l",
+                ..IDENTITY
+            },
+        ];
+        for other in others {
+            assert_ne!(other.command_id(), IDENTITY.command_id());
+            assert_ne!(other.order_id(), IDENTITY.order_id());
+        }
+        let order = IDENTITY.order_id();
+        assert_ne!(LineId::of(order, 0), LineId::of(order, 1));
+        assert_ne!(event_id(order.as_uuid(), 1), event_id(order.as_uuid(), 2));
+    }
+}
