@@ -102,7 +102,7 @@ pub(crate) struct Totals {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes JSON in a column")]
 pub(crate) struct Line {
-    line_id: i32,
+    line_id: Uuid,
     sku: String,
     quantity: i64,
     unit_price: Money,

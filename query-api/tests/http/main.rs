@@ -5,5 +5,6 @@ mod min_position;
 mod orders;
 mod paging;
 mod projections;
+mod server;
 mod swap;
 mod world;

@@ -265,7 +265,7 @@ pub(crate) fn money(amount: i64) -> Value {
 }
 
 pub(crate) fn lines() -> Value {
-    json!([{ "line_id": 1, "sku": "tea", "quantity": 2, "unit_price": money(1999), "total": money(3998) }])
+    json!([{ "line_id": Uuid::nil(), "sku": "tea", "quantity": 2, "unit_price": money(1999), "total": money(3998) }])
 }
 
 pub(crate) fn address() -> Value {
