@@ -17,7 +17,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 /// Flags of every binary; flatten them into its own.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What to log: `info`, or by module `info,sqlx=warn,offset_zero=debug`.
+    /// What to log: `info`, or by module `info,sqlx=warn,runtime=debug`.
     #[arg(
         long,
         env = "OFFSET_ZERO_LOG",
