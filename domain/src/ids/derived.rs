@@ -108,7 +108,14 @@ mod tests {
         assert_eq!(ids.map(|id| id.to_string()), EXPECTED);
     }
 
-    const EXPECTED: [&str; 6] = ["", "", "", "", "", ""];
+    const EXPECTED: [&str; 6] = [
+        "e72a6f48-2977-58a3-b008-882c25eb7072",
+        "c6f735d4-fba5-5c8b-844b-898f923e6d1b",
+        "6fc5ebf0-9df8-5a23-b677-ebd429dc5c27",
+        "5ba50795-0304-53f2-9018-cb641d8ae778",
+        "d979743b-5d0f-53d7-b8f4-0ccefb461f1e",
+        "c14c3469-f156-5225-83a0-ef96ba61d6b2",
+    ];
 
     #[test]
     fn differ_where_any_part_does() {

@@ -1,1 +1,185 @@
+//! What holds for every history, whether or not a decision could have led to it.
 
+use proptest::{collection::vec, prelude::*};
+
+use super::{
+    Order, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, decide,
+    testing::{
+        cancel, cancelled, line, money, order_id, paid, pay, place, placed, refunded, replay,
+    },
+};
+use crate::{Event, EventKind, money::Money};
+
+fn any_line() -> impl Strategy<Value = OrderLine> {
+    let parts = (
+        0..100_usize,
+        "[A-Za-z0-9._-]{1,64}",
+        1..=100_000_i64,
+        0..=1_000_000_i64,
+    );
+    parts.prop_map(|(index, sku, quantity, amount)| {
+        line(index, &sku, quantity, money(amount, "EUR"))
+    })
+}
+
+fn any_lines() -> impl Strategy<Value = OrderLines> {
+    vec(any_line(), 1..=8).prop_map(|lines| OrderLines::new(lines).unwrap())
+}
+
+fn any_amount() -> impl Strategy<Value = Money> {
+    let currency = prop_oneof![Just("EUR"), Just("USD")];
+    (0..=Money::MAX_AMOUNT, currency).prop_map(|(amount, currency)| money(amount, currency))
+}
+
+fn any_command() -> impl Strategy<Value = OrderCommand> {
+    prop_oneof![
+        any_lines().prop_map(place),
+        (1..4_u128).prop_map(|payment| pay(payment, None)),
+        (1..4_u128, any_amount()).prop_map(|(payment, amount)| pay(payment, Some(amount))),
+        Just(cancel()),
+    ]
+}
+
+/// Any event at any place, possible or not.
+fn any_event() -> impl Strategy<Value = OrderEvent> {
+    prop_oneof![
+        any_lines().prop_map(|lines| placed(&lines)),
+        (1..4_u128, any_amount()).prop_map(|(payment, amount)| paid(payment, amount)),
+        Just(cancelled()),
+        (1..4_u128, any_amount()).prop_map(|(payment, amount)| refunded(payment, amount)),
+    ]
+}
+
+/// The events of commands that come one after the other; those of rejected ones are none.
+fn run(commands: &[OrderCommand]) -> Vec<OrderEvent> {
+    let mut history = Vec::new();
+    for command in commands {
+        history.extend(decide::decide(&replay(&history), command).unwrap_or_default());
+    }
+    history
+}
+
+fn sum(history: &[OrderEvent], amount: impl Fn(&OrderEvent) -> Option<Money>) -> i64 {
+    history.iter().filter_map(amount).map(Money::amount).sum()
+}
+
+proptest! {
+    #[test]
+    fn the_same_history_and_command_give_the_same_decision(
+        history in vec(any_event(), 0..8),
+        command in any_command(),
+    ) {
+        let decision = decide::decide(&replay(&history), &command);
+        prop_assert_eq!(decision, decide::decide(&replay(&history), &command));
+    }
+
+    #[test]
+    fn replaying_gives_what_evolving_step_by_step_gave(commands in vec(any_command(), 0..12)) {
+        let mut state = Order::default();
+        let mut history = Vec::new();
+        for command in &commands {
+            for event in decide::decide(&state, command).unwrap_or_default() {
+                state = state.evolve(&event);
+                history.push(event);
+            }
+            prop_assert_eq!(&state, &replay(&history));
+        }
+    }
+
+    #[test]
+    fn no_sequence_of_events_is_too_much_for_evolve(
+        history in vec(any_event(), 0..16),
+        command in any_command(),
+    ) {
+        let state = replay(&history);
+        drop(decide::decide(&state, &command));
+        // Nothing leads back to where nothing has happened.
+        prop_assert_eq!(state.status().is_none(), !history.iter().any(is_not_refund));
+    }
+
+    /// Whatever came in between: a payment that was taken is not taken again, and so on.
+    #[test]
+    fn what_was_accepted_once_changes_nothing_again(commands in vec(any_command(), 1..12)) {
+        let mut history = Vec::new();
+        let mut accepted = Vec::new();
+        for command in &commands {
+            let events = decide::decide(&replay(&history), command).unwrap_or_default();
+            if !events.is_empty() {
+                accepted.push(command);
+            }
+            history.extend(events);
+            for command in &accepted {
+                let again = decide::decide(&replay(&history), command);
+                prop_assert!(again.unwrap_or_default().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn money_is_conserved(commands in vec(any_command(), 0..16)) {
+        let history = run(&commands);
+        let paid = sum(&history, |event| match event {
+            OrderEvent::Paid(event) => Some(event.amount),
+            OrderEvent::Placed(_) | OrderEvent::Cancelled(_) | OrderEvent::Refunded(_) => None,
+        });
+        let refunded = sum(&history, |event| match event {
+            OrderEvent::Refunded(event) => Some(event.amount),
+            OrderEvent::Placed(_) | OrderEvent::Cancelled(_) | OrderEvent::Paid(_) => None,
+        });
+        let kept = match replay(&history) {
+            Order::Paid { amount, .. } => amount.amount(),
+            Order::Unplaced | Order::Placed { .. } | Order::Cancelled => 0,
+        };
+        prop_assert_eq!(paid - refunded, kept);
+        if let Some(OrderEvent::Placed(placed)) = history.first() {
+            let total = placed.totals.total.amount();
+            prop_assert!(paid == 0 || paid == total);
+        }
+    }
+
+    #[test]
+    fn totals_are_the_sum_of_the_lines(lines in vec(any_line(), 1..=100)) {
+        let sum: i64 = lines
+            .iter()
+            .map(|line| line.unit_price.amount() * i64::from(line.quantity.get()))
+            .sum();
+        let lines = OrderLines::new(lines);
+        prop_assert_eq!(lines.map(|lines| lines.totals().total.amount()), Ok(sum));
+    }
+
+    #[test]
+    fn an_order_is_placed_before_anything_else(commands in vec(any_command(), 1..12)) {
+        for (index, event) in run(&commands).iter().enumerate() {
+            prop_assert_eq!(matches!(event, OrderEvent::Placed(_)), index == 0);
+            prop_assert_eq!(event.order_id(), order_id());
+        }
+    }
+
+    #[test]
+    fn events_are_read_back_as_they_were_written(event in any_event()) {
+        let EventKind { name, version } = event.kind();
+        let payload = serde_json::to_vec(&event).unwrap();
+        let mut reader = serde_json::Deserializer::from_slice(&payload);
+        let read = OrderEvent::deserialize(name, version, &mut reader).unwrap();
+        prop_assert_eq!(read, event);
+    }
+
+    #[test]
+    fn only_an_unplaced_order_is_not_found(
+        history in vec(any_event(), 0..4),
+        command in any_command(),
+    ) {
+        let state = replay(&history);
+        let rejection = decide::decide(&state, &command).err();
+        let places = matches!(command, OrderCommand::Place(_));
+        prop_assert_eq!(
+            rejection == Some(OrderRejection::OrderNotFound),
+            state == Order::Unplaced && !places
+        );
+    }
+}
+
+/// A refund alone tells of no order.
+fn is_not_refund(event: &OrderEvent) -> bool {
+    !matches!(event, OrderEvent::Refunded(_))
+}

@@ -1,1 +1,106 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::order::testing::*;
+
+/// One of each version ever released, as it lies in the log. Files are added, never edited.
+const GOLDEN: [(&str, u16, &str); 4] = [
+    (
+        "OrderPlaced",
+        1,
+        include_str!("../../../../docs/events/golden/OrderPlaced.1.json"),
+    ),
+    (
+        "OrderPaid",
+        1,
+        include_str!("../../../../docs/events/golden/OrderPaid.1.json"),
+    ),
+    (
+        "OrderCancelled",
+        1,
+        include_str!("../../../../docs/events/golden/OrderCancelled.1.json"),
+    ),
+    (
+        "OrderRefunded",
+        1,
+        include_str!("../../../../docs/events/golden/OrderRefunded.1.json"),
+    ),
+];
+
+fn events() -> [OrderEvent; 4] {
+    [
+        placed(&lines()),
+        paid(1, total()),
+        cancelled(),
+        refunded(1, total()),
+    ]
+}
+
+fn read(name: &str, version: u16, payload: &Value) -> Result<OrderEvent, serde_json::Error> {
+    OrderEvent::deserialize(name, version, payload)
+}
+
+#[test]
+fn golden_files_are_read_and_written() {
+    for ((name, version, text), event) in GOLDEN.into_iter().zip(events()) {
+        let golden: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(read(name, version, &golden).unwrap(), event, "{name}");
+        assert_eq!(serde_json::to_value(&event).unwrap(), golden, "{name}");
+        assert_eq!(event.kind(), EventKind { name, version });
+    }
+}
+
+#[test]
+fn unknown_members_are_ignored() {
+    for event in events() {
+        let EventKind { name, version } = event.kind();
+        let mut payload = serde_json::to_value(&event).unwrap();
+        payload["added_later"] = json!({"by": "a newer writer"});
+        if payload.get("personal").is_some() {
+            payload["personal"]["data"]["shipping_address"]["door"] = json!(7);
+            payload["lines"][0]["weight_g"] = json!(250);
+        }
+        assert_eq!(read(name, version, &payload).unwrap(), event);
+    }
+}
+
+#[test]
+fn optional_members_may_be_missing() {
+    let payload = json!({"order_id": order_id(), "cancelled_at": at(2)});
+    let OrderEvent::Cancelled(event) = read("OrderCancelled", 1, &payload).unwrap() else {
+        panic!("another event was read");
+    };
+    assert_eq!(event.reason, None);
+}
+
+#[test]
+fn what_is_not_known_is_refused() {
+    let payload = serde_json::to_value(paid(1, total())).unwrap();
+    for (name, version) in [("OrderPaid", 2), ("OrderPaid", 0), ("OrderEaten", 1)] {
+        assert!(read(name, version, &payload).is_err(), "{name}/{version}");
+    }
+    assert!(read("OrderPaid", 1, &json!({"order_id": order_id()})).is_err());
+}
+
+#[test]
+fn what_is_personal_sits_in_one_member() {
+    let mut payload = serde_json::to_value(placed(&lines())).unwrap();
+    let personal = payload.as_object_mut().unwrap().remove("personal").unwrap();
+    assert_eq!(
+        (&personal["v"], &personal["kid"]),
+        (&json!(1), &Value::Null)
+    );
+    let rest = payload.to_string();
+    for fact in ["Lovelace", "London", "example.com"] {
+        assert!(personal["data"].to_string().contains(fact));
+        assert!(!rest.contains(fact));
+    }
+}
+
+#[test]
+fn a_stream_is_named_after_its_order_and_keyed_by_it() {
+    let stream = paid(1, total()).stream();
+    let id = "00000000-0000-0000-0000-000000000de4";
+    assert_eq!(stream.to_string(), format!("order-{id}"));
+    assert_eq!(OrderEvent::key(&stream), id);
+}
