@@ -1,1 +1,36 @@
-//! projectors
+//! Events to rows: read models that can be thrown away and rebuilt from offset zero.
+//!
+//! Reading order: [`projection`] (what a read model is), `orders` (one), `feed` (events to rows, exactly once in effect),
+//! [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
+//!
+//! Invariants:
+//! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
+//!   read before that transaction are still true when it commits, and two processes cannot both apply an event.
+//! - Each version of a projection is a Postgres schema. SQL is unqualified; a connection's `search_path` picks the version.
+//! - Work is divided by partition number: a key has the same one in every topic, so no two feeds touch the same row.
+
+pub mod projection;
+
+mod orders;
+
+mod chunk;
+mod copy;
+pub mod database;
+mod error;
+mod feed;
+pub mod live;
+pub mod rebuild;
+mod registry;
+pub mod source;
+
+pub mod args;
+
+pub use database::{Database, migrate};
+pub use error::ProjectorError;
+pub use live::run;
+pub use orders::Orders;
+pub use projection::Projection;
+pub use rebuild::{Report, rebuild};
+
+#[cfg(test)]
+mod tests;

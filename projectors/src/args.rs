@@ -1,0 +1,70 @@
+//! What the process can be told.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+use event_store::kafka::KafkaConfig;
+use runtime::telemetry::LogArgs;
+
+/// Turns events into the tables that the query API reads.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "projectors", version)]
+pub struct Args {
+    /// What to do; keeps the live versions up to date unless told otherwise.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The database to write to.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "postgres://postgres@127.0.0.1:5433/offset_zero",
+        global = true
+    )]
+    pub database_url: String,
+
+    /// Kafka's bootstrap addresses, separated by commas.
+    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092", global = true)]
+    pub kafka_brokers: String,
+
+    /// Put before every topic's name, where deployments share a cluster.
+    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "", global = true)]
+    pub namespace: String,
+
+    /// Address of health checks and metrics; port 0 takes a free one.
+    #[arg(long, env = "OFFSET_ZERO_LISTEN", default_value = "127.0.0.1:8082", global = true)]
+    pub listen: SocketAddr,
+
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Keep the live versions up to date, until told to stop.
+    Run,
+    /// Apply the database migrations that are missing.
+    Migrate,
+    /// Build a projection anew from offset zero, beside the live one, and swap it in.
+    Rebuild {
+        /// One or more of the projections.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// Print a JSON report to stdout.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Args {
+    /// The Kafka that the flags name.
+    #[must_use]
+    pub fn kafka(&self) -> KafkaConfig {
+        let mut config = KafkaConfig::new(&self.kafka_brokers);
+        config.namespace.clone_from(&self.namespace);
+        config
+    }
+}

@@ -1,0 +1,101 @@
+//! Events folded per row key, in memory, until they are written.
+
+use event_store::Recorded;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use sqlx::PgConnection;
+
+use crate::{ProjectorError, Projection, copy::copy_rows};
+
+type Rows<P> =
+    std::collections::HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
+
+/// The rows that some consecutive events have touched.
+pub(crate) struct Chunk<P: Projection> {
+    /// Begun in this chunk: not in the table.
+    new: Rows<P>,
+    /// Loaded from the table.
+    changed: Rows<P>,
+}
+
+impl<P: Projection> Default for Chunk<P> {
+    fn default() -> Self {
+        Self {
+            new: Rows::<P>::default(),
+            changed: Rows::<P>::default(),
+        }
+    }
+}
+
+impl<P: Projection> Chunk<P> {
+    pub(crate) fn len(&self) -> usize {
+        self.new.len() + self.changed.len()
+    }
+
+    /// Folds events onto their rows, loading those that an earlier chunk has written.
+    pub(crate) async fn absorb(
+        &mut self,
+        connection: &mut PgConnection,
+        events: &[Recorded<P::Event>],
+    ) -> Result<(), ProjectorError> {
+        let mut of_unknown_rows = Vec::new();
+        for event in events {
+            let key = P::key(&event.event);
+            match self.row(&key) {
+                Some(row) => apply::<P>(row, event)?,
+                None => match P::begin(event).map_err(|reason| unappliable(event, reason))? {
+                    Some(row) => drop(self.new.insert(key, row)),
+                    None => of_unknown_rows.push((key, event)),
+                },
+            }
+        }
+        if of_unknown_rows.is_empty() {
+            return Ok(());
+        }
+        let keys: FxHashSet<P::Key> = of_unknown_rows.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<P::Key> = keys.into_iter().collect();
+        self.changed.extend(P::load(connection, &keys).await?);
+        for (key, event) in of_unknown_rows {
+            let row = self.changed.get_mut(&key).ok_or_else(|| {
+                let version = event.metadata.stream_version;
+                unappliable(event, format!("it is version {version} of a stream that has no row"))
+            })?;
+            apply::<P>(row, event)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, key: &P::Key) -> Option<&mut P::Row> {
+        // Most events of a rebuild find their row here.
+        self.new.get_mut(key).or_else(|| self.changed.get_mut(key))
+    }
+
+    /// Writes all rows; answers how many of them are new.
+    pub(crate) async fn write(self, connection: &mut PgConnection) -> sqlx::Result<u64> {
+        let mut copied = 0;
+        if !self.new.is_empty() {
+            copied = copy_rows(connection, P::COPY, self.new.iter(), |(key, row), buffer| {
+                P::copy(key, row, buffer);
+            })
+            .await?;
+        }
+        if !self.changed.is_empty() {
+            let changed: Vec<_> = self.changed.into_iter().collect();
+            P::update(connection, &changed).await?;
+        }
+        Ok(copied)
+    }
+}
+
+fn apply<P: Projection>(
+    row: &mut P::Row,
+    event: &Recorded<P::Event>,
+) -> Result<(), ProjectorError> {
+    P::apply(row, event).map_err(|reason| unappliable(event, reason))
+}
+
+fn unappliable<E>(event: &Recorded<E>, reason: String) -> ProjectorError {
+    ProjectorError::Unappliable {
+        position: event.position.clone(),
+        reason,
+    }
+}

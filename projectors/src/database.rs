@@ -1,0 +1,99 @@
+//! Reaching Postgres, and bringing it up to date.
+
+use std::time::Duration;
+
+use sqlx::{
+    Connection, PgConnection,
+    migrate::{Migrate, Migrator},
+    postgres::PgConnectOptions,
+};
+
+use crate::ProjectorError;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+/// Where sqlx notes what it has applied.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which Postgres. Feeds hold connections of their own, since each is bound to one version's schema for its whole life.
+#[derive(Debug, Clone)]
+pub struct Database {
+    options: PgConnectOptions,
+}
+
+impl Database {
+    /// A database by its URL; connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn new(url: &str) -> Result<Self, ProjectorError> {
+        let options: PgConnectOptions = url.parse()?;
+        Ok(Self {
+            options: options.application_name("projectors"),
+        })
+    }
+
+    /// A connection for the registry.
+    ///
+    /// # Errors
+    /// When Postgres is away, or not migrated; the error then says what to type.
+    pub async fn connect(&self) -> Result<PgConnection, ProjectorError> {
+        let mut connection = connect(&self.options).await?;
+        require_migrated(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// A connection whose unqualified names mean this schema's tables.
+    pub(crate) async fn connect_to(&self, schema: &str) -> Result<PgConnection, ProjectorError> {
+        connect(&self.options.clone().options([("search_path", schema)])).await
+    }
+
+    /// As [`connect_to`](Self::connect_to), for filling: what a crash takes back, its checkpoint takes back too.
+    pub(crate) async fn connect_to_fill(
+        &self,
+        schema: &str,
+    ) -> Result<PgConnection, ProjectorError> {
+        let settings = [
+            ("search_path", schema),
+            ("synchronous_commit", "off"),
+            ("maintenance_work_mem", "256MB"),
+        ];
+        connect(&self.options.clone().options(settings)).await
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, ProjectorError> {
+    // Dropping a half-made connection harms nobody: it is in no pool.
+    let connecting = PgConnection::connect_with(options);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connection) => Ok(connection?),
+        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into()).into()),
+    }
+}
+
+async fn require_migrated(connection: &mut PgConnection) -> Result<(), ProjectorError> {
+    let exists = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "exists!""#, MIGRATIONS_TABLE)
+        .fetch_one(&mut *connection)
+        .await?;
+    let applied = match exists {
+        true => connection.list_applied_migrations(MIGRATIONS_TABLE).await?,
+        false => Vec::new(),
+    };
+    let is_applied = |version| applied.iter().any(|migration| migration.version == version);
+    match MIGRATOR.iter().find(|migration| !is_applied(migration.version)) {
+        Some(migration) => Err(ProjectorError::NotMigrated {
+            missing: migration.version,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Applies the migrations that are missing; a command of its own, never part of a start.
+///
+/// # Errors
+/// When Postgres is away, or an applied migration was edited since.
+pub async fn migrate(url: &str) -> Result<(), ProjectorError> {
+    let mut connection = connect(&url.parse()?).await?;
+    MIGRATOR.run(&mut connection).await?;
+    Ok(())
+}

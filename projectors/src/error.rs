@@ -1,0 +1,99 @@
+//! Why a projection could not go on.
+
+use event_store::{LogError, Position};
+
+/// What a projector can meet.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectorError {
+    /// Postgres is away, or refused a statement.
+    #[error("postgres failed")]
+    Postgres(#[from] sqlx::Error),
+    /// A migration could not be applied.
+    #[error("a migration failed")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The registry's tables are missing or old.
+    #[error("the database lacks migration {missing}; type: projectors migrate")]
+    NotMigrated {
+        /// The first one that is not applied.
+        missing: i64,
+    },
+    /// The log is away, or does not hold what it should.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The checkpoint was moved by someone else: a swap, or a second projector.
+    #[error("the checkpoint is no longer where this feed left it")]
+    Superseded,
+    /// An event that does not follow from the row.
+    #[error("{position} cannot be applied: {reason}")]
+    Unappliable {
+        /// Of the event.
+        position: Position,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The rows belong to another log than the one that is read.
+    #[error("diverged: {reason}")]
+    Diverged {
+        /// How that shows.
+        reason: String,
+    },
+    /// The version was marked as failed, by this process or an earlier one; says why, and what to do.
+    #[error("{0}")]
+    Failed(String),
+    /// No such projection.
+    #[error("there is no projection {name}; there are: {known}")]
+    UnknownProjection {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Two rebuilds of one projection at a time.
+    #[error("{projection} is being rebuilt already; its progress is in GET /v1/projections")]
+    RebuildRunning {
+        /// Whose.
+        projection: &'static str,
+    },
+    /// The new version did not reach the live one while that was held still.
+    #[error("the new version of {projection} did not catch up with the live one; run the rebuild again to resume it")]
+    NotCaughtUp {
+        /// Whose.
+        projection: &'static str,
+    },
+    /// A task of ours panicked or was stopped with the runtime.
+    #[error("a task ended before its work was done")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl ProjectorError {
+    /// Whether trying again cannot help: the version has to be rebuilt.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Log(LogError::Undecodable { .. } | LogError::OffsetLost { .. })
+            | Self::Unappliable { .. }
+            | Self::Diverged { .. } => true,
+            Self::Postgres(_)
+            | Self::Migration(_)
+            | Self::NotMigrated { .. }
+            | Self::Log(LogError::Unavailable { .. } | LogError::Topic { .. })
+            | Self::Superseded
+            | Self::Failed(_)
+            | Self::UnknownProjection { .. }
+            | Self::RebuildRunning { .. }
+            | Self::NotCaughtUp { .. }
+            | Self::Task(_) => false,
+        }
+    }
+
+    /// The error with its causes, for logs and the registry; never for clients.
+    pub(crate) fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,270 @@
+//! One partition of one version: events in, rows and checkpoint out, exactly once in effect.
+
+use std::sync::Arc;
+
+use event_store::{Batch, BatchLimits, StartAt, Subscription};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    ProjectorError, Projection,
+    chunk::Chunk,
+    registry::{self, Checkpoint, Version},
+    source::{Source, ask},
+};
+
+/// Applies the events of one partition number, in all topics of the projection, to one version.
+pub(crate) struct Feed<P: Projection> {
+    version: i32,
+    partition: i32,
+    connection: PgConnection,
+    subscription: Box<dyn Subscription<P::Event>>,
+    checkpoints: Vec<Checkpoint>,
+    /// The last events applied, read once more to see that the log is still the same.
+    unverified: Vec<(Arc<str>, i64, Uuid)>,
+    chunk: Chunk<P>,
+    moves: Vec<Move>,
+}
+
+/// How far a topic has come since the checkpoint was last written.
+struct Move {
+    topic: Arc<str>,
+    next_offset: i64,
+    end_offset: i64,
+    last: Option<(i64, Uuid)>,
+}
+
+impl<P: Projection> Feed<P> {
+    /// Goes on from the version's checkpoint; the connection must be to its schema.
+    pub(crate) async fn open<S: Source>(
+        source: &S,
+        connection: PgConnection,
+        version: &Version,
+        partition: i32,
+        checkpoints: Vec<Checkpoint>,
+        limits: BatchLimits,
+    ) -> Result<Self, ProjectorError> {
+        let known = checkpoints.clone();
+        let subscribe = move |source: &S| Ok(subscribe::<P, S>(source, partition, &known, limits));
+        let subscription = ask(source, subscribe).await??;
+        let last = |checkpoint: &Checkpoint| {
+            let (offset, id) = checkpoint.last?;
+            Some((Arc::clone(&checkpoint.topic), offset, id))
+        };
+        Ok(Self {
+            version: version.number,
+            partition,
+            connection,
+            subscription,
+            unverified: checkpoints.iter().filter_map(last).collect(),
+            checkpoints,
+            chunk: Chunk::default(),
+            moves: Vec::new(),
+        })
+    }
+
+    /// What comes next. May be dropped and called again.
+    pub(crate) async fn next(&mut self) -> Result<Batch<P::Event>, ProjectorError> {
+        let mut batch = self.subscription.next_batch().await?;
+        if !self.unverified.is_empty() {
+            self.verify(&mut batch)?;
+        }
+        Ok(batch)
+    }
+
+    /// Takes from the batch what was applied before, which must read back as it was.
+    fn verify(&mut self, batch: &mut Batch<P::Event>) -> Result<(), ProjectorError> {
+        let mut differing = None;
+        let unverified = &mut self.unverified;
+        batch.events.retain(|event| {
+            let of_topic = unverified.iter().position(|(topic, ..)| *topic == event.position.topic);
+            let Some(index) = of_topic else {
+                return true;
+            };
+            let (_, offset, id) = unverified.swap_remove(index);
+            if (event.position.offset, event.metadata.event_id) != (offset, id) {
+                differing = Some(event.position.clone());
+            }
+            false
+        });
+        match differing {
+            Some(position) => Err(diverged(format!(
+                "{position} is not the event that was applied there"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Folds a batch in memory; what is read for it lies behind the checkpoint, so it is still true at [`flush`](Self::flush).
+    pub(crate) async fn absorb(&mut self, batch: &Batch<P::Event>) -> Result<(), ProjectorError> {
+        self.chunk.absorb(&mut self.connection, &batch.events).await?;
+        for progress in &batch.progress {
+            let mut of_topic = batch.events.iter().rev();
+            let last = of_topic
+                .find(|event| event.position.topic == progress.topic)
+                .map(|event| (event.position.offset, event.metadata.event_id));
+            self.note(Move {
+                topic: Arc::clone(&progress.topic),
+                next_offset: progress.next_offset,
+                end_offset: progress.end_offset,
+                last,
+            });
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, new: Move) {
+        match self.moves.iter_mut().find(|old| old.topic == new.topic) {
+            Some(old) => {
+                let last = new.last.or(old.last);
+                *old = Move { last, ..new };
+            }
+            None => self.moves.push(new),
+        }
+    }
+
+    /// Writes checkpoint and rows in one transaction; answers how many rows are new.
+    pub(crate) async fn flush(&mut self) -> Result<u64, ProjectorError> {
+        if self.moves.is_empty() {
+            return Ok(0);
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let mut tx = self.connection.begin().await?;
+        let moved = advance::<P>(&mut tx, self.version, self.partition, &self.checkpoints, &self.moves).await?;
+        if !moved {
+            tx.rollback().await?;
+            return Err(ProjectorError::Superseded);
+        }
+        let new_rows = chunk.write(&mut tx).await?;
+        tx.commit().await?;
+        for done in self.moves.drain(..) {
+            let checkpoint = self.checkpoints.iter_mut().find(|checkpoint| checkpoint.topic == done.topic);
+            if let Some(checkpoint) = checkpoint {
+                checkpoint.next_offset = checkpoint.next_offset.max(done.next_offset);
+            }
+        }
+        Ok(new_rows)
+    }
+
+    /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded.
+    /// Answers how many records are yet to come.
+    pub(crate) async fn refresh_ends<S: Source>(&mut self, source: &S) -> Result<i64, ProjectorError> {
+        let partition = self.partition;
+        let topics: Vec<_> = self.checkpoints.iter().map(|checkpoint| Arc::clone(&checkpoint.topic)).collect();
+        let ends = ask(source, move |source| {
+            topics.iter().map(|topic| source.end_offset(topic, partition)).collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+        self.moves = std::iter::zip(&self.checkpoints, ends)
+            .map(|(checkpoint, end_offset)| Move {
+                topic: Arc::clone(&checkpoint.topic),
+                next_offset: checkpoint.next_offset,
+                end_offset,
+                last: None,
+            })
+            .collect();
+        let lag = self.moves.iter().map(|to| to.end_offset - to.next_offset).sum();
+        self.flush().await?;
+        Ok(lag)
+    }
+
+    /// Rows held in memory.
+    pub(crate) fn held(&self) -> usize {
+        self.chunk.len()
+    }
+
+    /// How many records lie between what was read, written or not, and these ends.
+    pub(crate) fn remaining(&self, ends: &[(Arc<str>, i64)]) -> i64 {
+        let remaining = ends.iter().map(|(topic, end)| (end - self.read_to(topic)).max(0));
+        remaining.sum()
+    }
+
+    fn read_to(&self, topic: &Arc<str>) -> i64 {
+        let unwritten = self.moves.iter().find(|unwritten| unwritten.topic == *topic);
+        let written = || self.checkpoints.iter().find(|written| written.topic == *topic);
+        match unwritten {
+            Some(unwritten) => unwritten.next_offset,
+            None => written().map_or(0, |written| written.next_offset),
+        }
+    }
+
+    /// Marks the version as failed; see [`registry::fail`].
+    pub(crate) async fn fail(&mut self, error: &ProjectorError) -> Result<ProjectorError, ProjectorError> {
+        registry::fail::<P>(&mut self.connection, self.version, self.partition, &self.checkpoints, error).await
+    }
+}
+
+/// Reads from the last event applied, so that it can be compared.
+fn subscribe<P: Projection, S: Source>(
+    source: &S,
+    partition: i32,
+    checkpoints: &[Checkpoint],
+    limits: BatchLimits,
+) -> Result<Box<dyn Subscription<P::Event>>, ProjectorError> {
+    let cluster_id = source.cluster_id()?;
+    let mut from = Vec::with_capacity(checkpoints.len());
+    for Checkpoint { topic, next_offset, cluster_id: read, last, .. } in checkpoints {
+        if *read != cluster_id {
+            return Err(diverged(format!("the rows come from cluster {read}, this is {cluster_id}")));
+        }
+        let end = source.end_offset(topic, partition)?;
+        if *next_offset > end {
+            return Err(diverged(format!(
+                "the rows hold {topic}/{partition} to offset {next_offset}, where it now ends at {end}"
+            )));
+        }
+        from.push(StartAt {
+            topic: Arc::clone(topic),
+            partition,
+            next_offset: last.map_or(*next_offset, |(offset, _)| offset),
+        });
+    }
+    Ok(source.subscribe(&from, limits)?)
+}
+
+/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it.
+async fn advance<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+    partition: i32,
+    checkpoints: &[Checkpoint],
+    moves: &[Move],
+) -> sqlx::Result<bool> {
+    let topics: Vec<&str> = moves.iter().map(|to| &*to.topic).collect();
+    let from = |to: &Move| checkpoints.iter().find(|from| from.topic == to.topic);
+    let expected: Vec<i64> = moves.iter().map(|to| from(to).map_or(-1, |from| from.next_offset)).collect();
+    let epochs: Vec<i64> = moves.iter().map(|to| from(to).map_or(-1, |from| from.epoch)).collect();
+    let next_offsets: Vec<i64> = moves.iter().map(|to| to.next_offset).collect();
+    let end_offsets: Vec<i64> = moves.iter().map(|to| to.end_offset).collect();
+    let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();
+    let last_ids: Vec<Option<Uuid>> = moves.iter().map(|to| Some(to.last?.1)).collect();
+    let moved = sqlx::query!(
+        "update offset_zero.checkpoints c
+         set next_offset = greatest(c.next_offset, m.next_offset),
+             end_offset = greatest(m.end_offset, m.next_offset),
+             last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
+             last_event_id = coalesce(m.last_event_id, c.last_event_id),
+             updated_at = now()
+         from unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
+             as m (topic, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
+         where c.name = $1 and c.version = $2 and c.partition = $3 and c.topic = m.topic
+             and c.next_offset = m.expected and c.epoch = m.epoch",
+        P::NAME,
+        version,
+        partition,
+        &topics as &[&str],
+        &expected,
+        &epochs,
+        &next_offsets,
+        &end_offsets,
+        &last_offsets as &[Option<i64>],
+        &last_ids as &[Option<Uuid>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() == moves.len() as u64)
+}
+
+fn diverged(reason: String) -> ProjectorError {
+    ProjectorError::Diverged { reason }
+}

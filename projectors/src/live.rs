@@ -1,0 +1,291 @@
+//! Keeps the live version of each projection up to date, a task for each partition number.
+//!
+//! What goes wrong is retried with back-off, except an event that cannot be decoded or applied, or a log that is not the one
+//! that was read before: then the version is marked as failed and waits for a rebuild, while the others go on. A rebuild's
+//! swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes on there.
+
+mod health;
+
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use event_store::BatchLimits;
+use runtime::health::Readiness;
+use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+
+use self::health::Health;
+use crate::{
+    Database, Orders, ProjectorError, Projection,
+    feed::Feed,
+    registry::{self, Checkpoint, Origin, Version},
+    source::{Source, ask},
+};
+
+/// How often ends, and with them a sign of life, are written.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// A feed without a sign of life for so long is taken over.
+const SILENCE_SECONDS: f64 = 5.0;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// Between two looks at whether the feed that is ahead of us is still there.
+const STANDBY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Feeds all projections until `stop` turns true; every batch that was begun is finished.
+///
+/// # Errors
+/// When a task panicked.
+pub async fn run<S: Source>(
+    source: &S,
+    database: &Database,
+    readiness: &Readiness,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), ProjectorError> {
+    let live = |name| Live {
+        source: source.clone(),
+        database: database.clone(),
+        health: Health::new(readiness.clone(), name),
+        stop: stop.clone(),
+    };
+    let mut projections = JoinSet::new();
+    projections.spawn(live(Orders::NAME).run::<Orders>());
+    while let Some(ended) = projections.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+/// What one projection's tasks share.
+#[derive(Clone)]
+struct Live<S> {
+    source: S,
+    database: Database,
+    health: Health,
+    stop: watch::Receiver<bool>,
+}
+
+impl<S: Source> Live<S> {
+    async fn run<P: Projection>(mut self) -> Result<(), ProjectorError> {
+        let Some(origin) = self.origin::<P>().await else {
+            return Ok(());
+        };
+        self.health.expect_partitions(origin.partitions);
+        let applied = Arc::new(AtomicU64::new(0));
+        let mut tasks = JoinSet::new();
+        for number in 0..origin.partitions {
+            let partition = Partition::<P, S> {
+                live: self.clone(),
+                origin: origin.clone(),
+                number,
+                applied: Arc::clone(&applied),
+                lost: None,
+                projection: PhantomData,
+            };
+            tasks.spawn(partition.run());
+        }
+        tasks.spawn(report_rate::<P, S>(self, applied));
+        while let Some(ended) = tasks.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the log to answer; none where told to stop meanwhile.
+    async fn origin<P: Projection>(&mut self) -> Option<Origin> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match origin_of::<P, S>(&self.source).await {
+                Ok(origin) => return Some(origin),
+                Err(error) => self.health.set_all(error.in_full()),
+            }
+            if self.stopped_within(pause).await {
+                return None;
+            }
+            pause = longer(pause);
+        }
+    }
+
+    async fn stopped_within(&mut self, pause: Duration) -> bool {
+        let stopped = self.stop.wait_for(|stop| *stop);
+        tokio::time::timeout(pause, stopped).await.is_ok()
+    }
+}
+
+/// What a version made from this log now would be made from.
+pub(crate) async fn origin_of<P: Projection, S: Source>(source: &S) -> Result<Origin, ProjectorError> {
+    ask(source, |source| {
+        let [first, ..] = P::TOPICS else {
+            unreachable!("a projection reads a topic");
+        };
+        Ok(Origin {
+            cluster_id: source.cluster_id()?,
+            partitions: source.partitions(first)?,
+        })
+    })
+    .await
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(MAX_PAUSE)
+}
+
+/// Feeds one partition number of the live version.
+struct Partition<P, S> {
+    live: Live<S>,
+    origin: Origin,
+    number: i32,
+    applied: Arc<AtomicU64>,
+    /// The version and epoch that somebody else moved the checkpoint of.
+    lost: Option<(i32, i64)>,
+    projection: PhantomData<fn() -> P>,
+}
+
+/// Why a feed ended, other than by an error.
+enum Ended {
+    Stopped,
+    /// By a swap, or by a second projector.
+    Superseded,
+    /// A second projector is at work.
+    StandingBy,
+}
+
+impl<P: Projection, S: Source> Partition<P, S> {
+    async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let wait = match self.serve(&mut pause).await {
+                Ok(Ended::Stopped) => return,
+                Ok(Ended::Superseded) => Duration::ZERO,
+                Ok(Ended::StandingBy) => {
+                    self.live.health.set(self.number, Ok(()));
+                    STANDBY_PAUSE
+                }
+                Err(error) => {
+                    // Health logs it, once for each trouble.
+                    self.live.health.set(self.number, Err(error.in_full()));
+                    let wait = pause;
+                    pause = longer(pause);
+                    wait
+                }
+            };
+            if self.live.stopped_within(wait).await {
+                return;
+            }
+        }
+    }
+
+    /// Feeds the version that is live now, until something changes.
+    async fn serve(&mut self, pause: &mut Duration) -> Result<Ended, ProjectorError> {
+        let database = &self.live.database;
+        let mut registry = database.connect().await?;
+        let version = registry::ensure_live::<P>(&mut registry, &self.origin).await?;
+        if let Some(error) = version.error {
+            return Err(ProjectorError::Failed(error));
+        }
+        let checkpoints =
+            registry::checkpoints(&mut registry, P::NAME, version.number, self.number).await?;
+        let place = checkpoints.first().map(|checkpoint| (version.number, checkpoint.epoch));
+        if place.is_some() && place == self.lost {
+            let fed = registry::is_fed(&mut registry, P::NAME, version.number, self.number, SILENCE_SECONDS);
+            if fed.await? {
+                return Ok(Ended::StandingBy);
+            }
+        }
+        self.lost = None;
+        let connection = database.connect_to(&version.schema).await?;
+        let opened = self.open(&version, connection, &checkpoints).await;
+        let mut feed = match opened {
+            Err(error) if error.is_final() => {
+                let number = version.number;
+                return self.told(registry::fail::<P>(&mut registry, number, self.number, &checkpoints, &error).await?);
+            }
+            opened => opened?,
+        };
+        drop(registry);
+        *pause = FIRST_PAUSE;
+        match self.follow(&mut feed).await {
+            Err(ProjectorError::Superseded) => {
+                self.lost = place;
+                Ok(Ended::Superseded)
+            }
+            Err(error) if error.is_final() => self.told(feed.fail(&error).await?),
+            ended => ended,
+        }
+    }
+
+    async fn open(
+        &self,
+        version: &Version,
+        connection: sqlx::PgConnection,
+        checkpoints: &[Checkpoint],
+    ) -> Result<Feed<P>, ProjectorError> {
+        let limits = BatchLimits::default();
+        Feed::open(&self.live.source, connection, version, self.number, checkpoints.to_vec(), limits).await
+    }
+
+    /// Passes on what became of marking the version as failed.
+    fn told(&self, verdict: ProjectorError) -> Result<Ended, ProjectorError> {
+        if matches!(verdict, ProjectorError::Superseded) {
+            return Ok(Ended::Superseded);
+        }
+        tracing::error!(projection = P::NAME, partition = self.number, error = %verdict, "projection failed");
+        Err(verdict)
+    }
+
+    async fn follow(&mut self, feed: &mut Feed<P>) -> Result<Ended, ProjectorError> {
+        let labels = [("projection", P::NAME.to_owned()), ("partition", self.number.to_string())];
+        let lag = metrics::gauge!("offset_zero_projection_lag_records", &labels);
+        let events = metrics::counter!("offset_zero_projection_events_total", &labels);
+        let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Only what may be dropped is raced; a transaction, once begun, is carried through.
+            let batch = tokio::select! {
+                _ = self.live.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+                batch = feed.next() => Some(batch?),
+                _ = refresh.tick() => None,
+            };
+            match batch {
+                Some(batch) => {
+                    feed.absorb(&batch).await?;
+                    feed.flush().await?;
+                    let count = batch.events.len() as u64;
+                    self.applied.fetch_add(count, Ordering::Relaxed);
+                    events.increment(count);
+                }
+                None => {
+                    let records = feed.refresh_ends(&self.live.source).await?;
+                    lag.set(records as f64);
+                    self.live.health.set(self.number, Ok(()));
+                }
+            }
+        }
+    }
+}
+
+/// Writes the projection's rate where the query API reads it, as long as there is one.
+async fn report_rate<P: Projection, S: Source>(mut live: Live<S>, applied: Arc<AtomicU64>) {
+    let mut reported = 0;
+    let mut before = 0;
+    while !live.stopped_within(REFRESH_INTERVAL).await {
+        let now = applied.load(Ordering::Relaxed);
+        let rate = now - before;
+        before = now;
+        if rate == 0 && reported == 0 {
+            continue;
+        }
+        let write = async {
+            let mut registry = live.database.connect().await?;
+            registry::report_live_rate(&mut registry, P::NAME, rate as f64).await
+        };
+        // A number for people: the feeds say what is wrong with Postgres.
+        if write.await.is_ok() {
+            reported = rate;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The projectors' process.
+
+use axum::Router;
+use event_store::kafka::KafkaLog;
+use projectors::{
+    Database, Orders, Projection, ProjectorError, Report,
+    args::{Args, Command},
+    rebuild::Show,
+};
+use runtime::{
+    config, health::Readiness, http, shutdown,
+    telemetry::{self, Telemetry},
+};
+use tokio::{net::TcpListener, sync::watch};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args: Args = config::parse();
+    let telemetry = telemetry::init("projectors", &args.log)?;
+    match args.command.clone().unwrap_or(Command::Run) {
+        Command::Run => run(&args, telemetry).await,
+        Command::Migrate => Ok(projectors::migrate(&args.database_url).await?),
+        Command::Rebuild { names, json } => rebuild(&args, &names, json).await,
+    }
+}
+
+async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
+    let shutdown = shutdown::signal()?;
+    let (log, database) = connect(args)?;
+    let readiness = Readiness::new([Orders::NAME]);
+    let listener = TcpListener::bind(args.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let router = http::app(Router::new(), readiness.clone(), telemetry.metrics);
+
+    let (stop, stopping) = watch::channel(false);
+    let feeding = tokio::spawn(async move {
+        projectors::run(&log, &database, &readiness, &stopping).await
+    });
+    http::serve(listener, router, shutdown).await;
+    stop.send_replace(true);
+    Ok(feeding.await??)
+}
+
+async fn rebuild(args: &Args, names: &[String], json: bool) -> anyhow::Result<()> {
+    let (log, database) = connect(args)?;
+    let mut reports: Vec<Report> = Vec::new();
+    for name in names {
+        let report = projectors::rebuild(name, &log, &database, Show::detect()).await?;
+        match json {
+            true => reports.push(report),
+            false => println!("{report}"),
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    }
+    Ok(())
+}
+
+fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {
+    let log = KafkaLog::connect(&args.kafka())?;
+    Ok((log, Database::new(&args.database_url)?))
+}

@@ -1,0 +1,181 @@
+//! What an order's events make of its row. JSON columns have the shape that the API answers with.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    money::{Money, MoneyError},
+    order::{OrderEvent, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, OrderStatus},
+};
+use event_store::Recorded;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::copy::CopyBuffer;
+
+const COLUMNS: i16 = 15;
+/// The gateway and its captures come with the payment service; until then paying is one step.
+const AUTHORISED: &str = "authorised";
+const REFUNDED: &str = "refunded";
+
+/// An order.
+#[derive(Debug)]
+pub struct OrderRow {
+    /// None where the row was loaded: no later event changes it.
+    pub(super) placed: Option<Placed>,
+    pub(super) journey: Journey,
+}
+
+/// What is fixed when an order is placed.
+#[derive(Debug)]
+pub(super) struct Placed {
+    customer_id: Box<str>,
+    items: Money,
+    total: Money,
+    lines: Box<str>,
+    shipping_address: Box<str>,
+    placed_at: DateTime<Utc>,
+}
+
+/// What later events change.
+#[derive(Debug, PartialEq)]
+pub(super) struct Journey {
+    pub(super) status: Cow<'static, str>,
+    pub(super) version: i32,
+    pub(super) payment: Option<Payment>,
+    pub(super) updated_at: DateTime<Utc>,
+}
+
+/// How an order was paid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Payment {
+    id: Uuid,
+    status: Cow<'static, str>,
+    amount: Money,
+    refunded: Money,
+}
+
+/// A line as the API shows it.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    line: &'a OrderLine,
+    total: Money,
+}
+
+/// The row of a stream's first event.
+pub(super) fn begin(event: &Recorded<OrderEvent>) -> Result<Option<OrderRow>, String> {
+    let OrderEvent::Placed(placed) = &event.event else {
+        return Ok(None);
+    };
+    Ok(Some(OrderRow {
+        placed: Some(Placed::new(placed)?),
+        journey: Journey {
+            status: OrderStatus::Placed.as_str().into(),
+            version: 1,
+            payment: None,
+            updated_at: placed.placed_at,
+        },
+    }))
+}
+
+/// The journey's next step.
+pub(super) fn apply(journey: &mut Journey, event: &Recorded<OrderEvent>) -> Result<(), String> {
+    let version = event.metadata.stream_version;
+    if u32::try_from(journey.version + 1) != Ok(version) {
+        return Err(format!("it is version {version}, where the row holds version {}", journey.version));
+    }
+    journey.version += 1;
+    match &event.event {
+        OrderEvent::Placed(_) => return Err("the order is placed already".to_owned()),
+        OrderEvent::Paid(paid) => {
+            journey.status = OrderStatus::Paid.as_str().into();
+            journey.payment = Some(Payment::authorised(paid));
+            journey.updated_at = paid.paid_at;
+        }
+        OrderEvent::Cancelled(cancelled) => {
+            journey.status = OrderStatus::Cancelled.as_str().into();
+            journey.updated_at = cancelled.cancelled_at;
+        }
+        OrderEvent::Refunded(refunded) => {
+            let payment = journey.payment.as_mut().ok_or("there is no payment to refund")?;
+            payment.refund(refunded)?;
+            journey.updated_at = refunded.refunded_at;
+        }
+    }
+    Ok(())
+}
+
+impl Placed {
+    fn new(event: &OrderPlaced) -> Result<Self, String> {
+        let lines: Result<Vec<_>, _> = event.lines.iter().map(Line::new).collect();
+        let lines = lines.map_err(|error| format!("a line's total {error}"))?;
+        Ok(Self {
+            customer_id: event.customer_id.as_str().into(),
+            items: event.totals.items,
+            total: event.totals.total,
+            lines: json(&lines),
+            shipping_address: json(&event.personal.data.shipping_address),
+            placed_at: event.placed_at,
+        })
+    }
+}
+
+impl<'a> Line<'a> {
+    fn new(line: &'a OrderLine) -> Result<Self, MoneyError> {
+        let total = line.total()?;
+        Ok(Self { line, total })
+    }
+}
+
+impl Payment {
+    fn authorised(event: &OrderPaid) -> Self {
+        Self {
+            id: event.payment_id.as_uuid(),
+            status: AUTHORISED.into(),
+            amount: event.amount,
+            refunded: Money::zero(event.amount.currency()),
+        }
+    }
+
+    fn refund(&mut self, event: &OrderRefunded) -> Result<(), String> {
+        if self.id != event.payment_id.as_uuid() {
+            return Err(format!("it refunds payment {}, where the order has {}", event.payment_id, self.id));
+        }
+        let refunded = self.refunded.checked_add(event.amount);
+        self.refunded = refunded.map_err(|error| error.to_string())?;
+        self.status = REFUNDED.into();
+        Ok(())
+    }
+}
+
+impl OrderRow {
+    pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
+        let placed = self.placed.as_ref().expect("only rows that were begun are copied");
+        let journey = &self.journey;
+        to.row(COLUMNS);
+        to.uuid(id);
+        to.text(&placed.customer_id);
+        to.text(&journey.status);
+        to.boolean(false);
+        to.integer(journey.version);
+        to.text(placed.total.currency().as_str());
+        to.bigint(placed.items.amount());
+        to.bigint(placed.total.amount());
+        to.json(&placed.lines);
+        match &journey.payment {
+            Some(payment) => to.json(&json(payment)),
+            None => to.null(),
+        }
+        to.null();
+        to.json("[]");
+        to.json(&placed.shipping_address);
+        to.timestamp(placed.placed_at);
+        to.timestamp(journey.updated_at);
+    }
+}
+
+fn json(value: &impl Serialize) -> Box<str> {
+    let text = serde_json::to_string(value).expect("their maps have string keys");
+    text.into_boxed_str()
+}

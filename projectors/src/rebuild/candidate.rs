@@ -1,0 +1,128 @@
+//! The version that is being built.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::{
+    Database, ProjectorError, Projection,
+    registry::{self, Origin, Version},
+};
+
+/// A version on its way to being live.
+pub(super) struct Candidate {
+    pub(super) version: Version,
+    pub(super) resumed: bool,
+}
+
+impl Candidate {
+    /// Keeps other rebuilds out for as long as the connection lives, clears away what is of no use any more, and goes on
+    /// with an unfinished version or begins a new one.
+    pub(super) async fn prepare<P: Projection>(
+        registry: &mut PgConnection,
+        origin: &Origin,
+    ) -> Result<Self, ProjectorError> {
+        let locked = sqlx::query_scalar!(
+            r#"select pg_try_advisory_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "locked!""#,
+            P::NAME,
+        )
+        .fetch_one(&mut *registry)
+        .await?;
+        if !locked {
+            return Err(ProjectorError::RebuildRunning { projection: P::NAME });
+        }
+        registry::ensure_live::<P>(registry, origin).await?;
+        clear::<P>(registry, origin).await?;
+        if let Some(version) = unfinished::<P>(registry).await? {
+            // One that lost its lock with its connection may still be running.
+            registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
+            return Ok(Self {
+                version,
+                resumed: true,
+            });
+        }
+        let mut tx = registry.begin().await?;
+        let version = registry::create::<P>(&mut tx, origin, "building").await?;
+        tx.commit().await?;
+        Ok(Self {
+            version,
+            resumed: false,
+        })
+    }
+
+    /// Makes the secondary indexes, and has the planner know the tables before the first reader comes.
+    pub(super) async fn index<P: Projection>(&self, database: &Database) -> Result<(), ProjectorError> {
+        let mut connection = database.connect_to_fill(&self.version.schema).await?;
+        sqlx::raw_sql(P::INDEXES).execute(&mut connection).await?;
+        let tables = sqlx::query_scalar!(
+            r#"select format('analyze %I.%I', schemaname, tablename) as "statement!" from pg_tables where schemaname = $1"#,
+            self.version.schema,
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        for statement in tables {
+            // Safe: quoted by Postgres itself.
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn unfinished<P: Projection>(registry: &mut PgConnection) -> Result<Option<Version>, ProjectorError> {
+    let version = sqlx::query_as!(
+        Version,
+        "select version as number, schema_name as schema, error
+         from offset_zero.projection_versions
+         where name = $1 and state in ('building', 'ready')
+         order by version desc
+         limit 1",
+        P::NAME,
+    )
+    .fetch_optional(registry)
+    .await?;
+    Ok(version)
+}
+
+/// Drops versions that will never be live again. One that was retired a moment ago is left for the next time: a reader may
+/// have looked up its name and be about to read it.
+async fn clear<P: Projection>(registry: &mut PgConnection, origin: &Origin) -> Result<(), ProjectorError> {
+    let useless = sqlx::query!(
+        "select v.version, v.schema_name
+         from offset_zero.projection_versions v
+         join offset_zero.projections p on p.name = v.name
+         where v.name = $1 and v.version is distinct from p.live_version
+             and (v.state = 'failed'
+                 or v.state = 'retired' and v.updated_at < now() - interval '10 seconds'
+                 or exists (select from offset_zero.checkpoints c
+                     where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
+        P::NAME,
+        origin.cluster_id,
+    )
+    .fetch_all(&mut *registry)
+    .await?;
+    for row in useless {
+        if let Err(error) = drop_version::<P>(registry, row.version, row.schema_name).await {
+            // Some reader is slow. The next rebuild tries again.
+            tracing::warn!(projection = P::NAME, version = row.version, %error, "cannot drop an old version yet");
+        }
+    }
+    Ok(())
+}
+
+async fn drop_version<P: Projection>(
+    registry: &mut PgConnection,
+    version: i32,
+    schema: String,
+) -> sqlx::Result<()> {
+    let mut tx = registry.begin().await?;
+    sqlx::raw_sql("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+    // Safe: `registry::create` made the name of a constant and a number.
+    let drop_schema = format!("drop schema if exists {schema} cascade");
+    sqlx::raw_sql(AssertSqlSafe(drop_schema)).execute(&mut *tx).await?;
+    sqlx::query!(
+        "delete from offset_zero.projection_versions where name = $1 and version = $2",
+        P::NAME,
+        version,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
+}

@@ -1,0 +1,130 @@
+//! The moment at which the new version becomes the live one: reads neither fail nor go back.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection, PgConnection};
+use tokio::task::JoinSet;
+
+use super::candidate::Candidate;
+use crate::{ProjectorError, Projection, registry};
+
+/// How long the live version may be held still while the candidate comes up to it.
+const HOLD: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(5);
+/// Between two tries, while the candidate comes closer.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Some five minutes of tries.
+const MAX_TRIES: u32 = 200;
+/// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// What the swap has changed.
+pub(super) struct Swapped {
+    pub(super) replaced: i32,
+    /// The offset after the last one applied, by `Topic/partition`.
+    pub(super) positions: BTreeMap<String, i64>,
+}
+
+type Positions = BTreeMap<(String, i32), i64>;
+
+/// Tries until the candidate has come up to the live version; `followers` keep feeding it meanwhile.
+pub(super) async fn swap<P: Projection>(
+    registry: &mut PgConnection,
+    candidate: &Candidate,
+    followers: &mut JoinSet<ProjectorError>,
+) -> Result<Swapped, ProjectorError> {
+    for _ in 0..MAX_TRIES {
+        if let Some(ended) = followers.try_join_next() {
+            return Err(ended?);
+        }
+        match attempt::<P>(registry, candidate.version.number).await {
+            Ok(Some(swapped)) => return Ok(swapped),
+            Ok(None) => {}
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(ProjectorError::NotCaughtUp { projection: P::NAME })
+}
+
+/// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
+/// not there in time.
+async fn attempt<P: Projection>(registry: &mut PgConnection, candidate: i32) -> sqlx::Result<Option<Swapped>> {
+    let mut tx = registry.begin().await?;
+    sqlx::raw_sql("set local lock_timeout = '2s'").execute(&mut *tx).await?;
+    let live = sqlx::query_scalar!(
+        r#"select live_version as "version!" from offset_zero.projections where name = $1 for update"#,
+        P::NAME,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let goal = lock_positions::<P>(&mut tx, live).await?;
+    let deadline = Instant::now() + HOLD;
+    while !has_reached(&positions::<P>(&mut tx, candidate).await?, &goal) {
+        if Instant::now() >= deadline {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    let reached = lock_positions::<P>(&mut tx, candidate).await?;
+    make_live::<P>(&mut tx, live, candidate).await?;
+    tx.commit().await?;
+    let positions = reached.into_iter().map(|((topic, partition), next)| (format!("{topic}/{partition}"), next));
+    Ok(Some(Swapped {
+        replaced: live,
+        positions: positions.collect(),
+    }))
+}
+
+fn has_reached(candidate: &Positions, goal: &Positions) -> bool {
+    goal.iter().all(|(place, next)| candidate.get(place).is_some_and(|reached| reached >= next))
+}
+
+async fn positions<P: Projection>(connection: &mut PgConnection, version: i32) -> sqlx::Result<Positions> {
+    let rows = sqlx::query!(
+        "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
+        P::NAME,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((row.topic, row.partition), row.next_offset)).collect())
+}
+
+/// As [`positions`], and nobody moves them before the transaction ends.
+async fn lock_positions<P: Projection>(connection: &mut PgConnection, version: i32) -> sqlx::Result<Positions> {
+    let rows = sqlx::query!(
+        "select topic, partition, next_offset from offset_zero.checkpoints
+         where name = $1 and version = $2
+         order by topic, partition
+         for update",
+        P::NAME,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((row.topic, row.partition), row.next_offset)).collect())
+}
+
+async fn make_live<P: Projection>(connection: &mut PgConnection, old: i32, new: i32) -> sqlx::Result<()> {
+    sqlx::query!("update offset_zero.projections set live_version = $2 where name = $1", P::NAME, new)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!(
+        "update offset_zero.projection_versions
+         set state = case version when $2 then 'live' else 'retired' end, events_per_second = 0, updated_at = now()
+         where name = $1 and version in ($2, $3)",
+        P::NAME,
+        new,
+        old,
+    )
+    .execute(&mut *connection)
+    .await?;
+    // The old version's feeds fail whole and ask what is live; so do the candidate's followers.
+    registry::bump_epochs(connection, P::NAME, &[old, new]).await
+}

@@ -1,0 +1,270 @@
+//! What Postgres knows of projections: their versions, and how far each has come.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::{ProjectorError, Projection};
+
+/// One version of a projection: a schema with its tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) number: i32,
+    pub(crate) schema: String,
+    /// Why it cannot go on, where it cannot.
+    pub(crate) error: Option<String>,
+}
+
+/// The log that a version is made from, as far as it decides its checkpoints.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) cluster_id: String,
+    pub(crate) partitions: i32,
+}
+
+/// How far a version has come in one partition of one topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoint {
+    pub(crate) topic: Arc<str>,
+    pub(crate) next_offset: i64,
+    pub(crate) epoch: i64,
+    pub(crate) cluster_id: String,
+    /// Offset and id of the last event that was applied.
+    pub(crate) last: Option<(i64, Uuid)>,
+}
+
+/// The live version; the first one is created here.
+pub(crate) async fn ensure_live<P: Projection>(
+    connection: &mut PgConnection,
+    origin: &Origin,
+) -> Result<Version, ProjectorError> {
+    if let Some(live) = live(connection, P::NAME).await? {
+        return Ok(live);
+    }
+    let mut tx = connection.begin().await?;
+    sqlx::query!("insert into offset_zero.projections (name) values ($1) on conflict do nothing", P::NAME)
+        .execute(&mut *tx)
+        .await?;
+    // A second projector that starts at the same time waits here, and then finds the version.
+    sqlx::query!("select name from offset_zero.projections where name = $1 for update", P::NAME)
+        .fetch_one(&mut *tx)
+        .await?;
+    let version = match live(&mut tx, P::NAME).await? {
+        Some(live) => live,
+        None => {
+            let version = create::<P>(&mut tx, origin, "live").await?;
+            sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;
+            sqlx::query!(
+                "update offset_zero.projections set live_version = $2 where name = $1",
+                P::NAME,
+                version.number,
+            )
+            .execute(&mut *tx)
+            .await?;
+            version
+        }
+    };
+    tx.commit().await?;
+    Ok(version)
+}
+
+pub(crate) async fn live(
+    connection: &mut PgConnection,
+    name: &str,
+) -> Result<Option<Version>, ProjectorError> {
+    let version = sqlx::query_as!(
+        Version,
+        "select v.version as number, v.schema_name as schema, v.error
+         from offset_zero.projections p
+         join offset_zero.projection_versions v on v.name = p.name and v.version = p.live_version
+         where p.name = $1",
+        name,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(version)
+}
+
+/// A new version with empty tables, to be filled from offset zero. The caller's transaction, since it is nothing by halves;
+/// that transaction's `search_path` is the new schema from here on.
+pub(crate) async fn create<P: Projection>(
+    connection: &mut PgConnection,
+    origin: &Origin,
+    state: &str,
+) -> Result<Version, ProjectorError> {
+    let number = sqlx::query_scalar!(
+        r#"select coalesce(max(version), 0) + 1 as "number!" from offset_zero.projection_versions where name = $1"#,
+        P::NAME,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let schema = format!("{}_{number}", P::NAME);
+    sqlx::query!(
+        "insert into offset_zero.projection_versions (name, version, schema_name, state) values ($1, $2, $3, $4)",
+        P::NAME,
+        number,
+        schema,
+        state,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let topics: Vec<String> = P::TOPICS.iter().map(ToString::to_string).collect();
+    sqlx::query!(
+        "insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)
+         select $1, $2, topic, partition, 0, 0, $5
+         from unnest($3::text[]) topic, generate_series(0, $4::integer - 1) partition",
+        P::NAME,
+        number,
+        &topics,
+        origin.partitions,
+        origin.cluster_id,
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Safe: the name is a constant and a number.
+    let into_schema = format!("create schema {schema}; set local search_path = {schema}");
+    sqlx::raw_sql(AssertSqlSafe(into_schema)).execute(&mut *connection).await?;
+    sqlx::raw_sql(P::TABLES).execute(&mut *connection).await?;
+    Ok(Version {
+        number,
+        schema,
+        error: None,
+    })
+}
+
+/// One partition's checkpoints, one for each topic.
+pub(crate) async fn checkpoints(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    partition: i32,
+) -> Result<Vec<Checkpoint>, ProjectorError> {
+    let rows = sqlx::query!(
+        "select topic, next_offset, epoch, cluster_id, last_event_offset, last_event_id
+         from offset_zero.checkpoints
+         where name = $1 and version = $2 and partition = $3
+         order by topic",
+        name,
+        version,
+        partition,
+    )
+    .fetch_all(connection)
+    .await?;
+    let checkpoints = rows.into_iter().map(|row| Checkpoint {
+        topic: row.topic.into(),
+        next_offset: row.next_offset,
+        epoch: row.epoch,
+        cluster_id: row.cluster_id,
+        last: row.last_event_offset.zip(row.last_event_id),
+    });
+    Ok(checkpoints.collect())
+}
+
+/// Whether another feed has shown a sign of life within the last seconds.
+pub(crate) async fn is_fed(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    partition: i32,
+    seconds: f64,
+) -> Result<bool, ProjectorError> {
+    let fed = sqlx::query_scalar!(
+        r#"select coalesce(bool_or(updated_at > now() - make_interval(secs => $4)), false) as "fed!"
+           from offset_zero.checkpoints
+           where name = $1 and version = $2 and partition = $3"#,
+        name,
+        version,
+        partition,
+        seconds,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(fed)
+}
+
+/// Marks a version as failed and stops its other feeds, by their epoch; answers what to tell. That is
+/// [`ProjectorError::Superseded`] where the checkpoints are not as the feed left them: its complaint is then about rows that
+/// have gone on.
+pub(crate) async fn fail<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+    partition: i32,
+    left: &[Checkpoint],
+    error: &ProjectorError,
+) -> Result<ProjectorError, ProjectorError> {
+    let place = |checkpoint: &Checkpoint| (checkpoint.next_offset, checkpoint.epoch);
+    let current = checkpoints(connection, P::NAME, version, partition).await?;
+    if !current.iter().map(place).eq(left.iter().map(place)) {
+        return Ok(ProjectorError::Superseded);
+    }
+    let error = format!("{}; mend the cause, then type: projectors rebuild {}", error.in_full(), P::NAME);
+    let mut tx = connection.begin().await?;
+    bump_epochs(&mut tx, P::NAME, &[version]).await?;
+    sqlx::query!(
+        "update offset_zero.projection_versions
+         set state = 'failed', error = $3, events_per_second = 0, updated_at = now()
+         where name = $1 and version = $2",
+        P::NAME,
+        version,
+        error,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(ProjectorError::Failed(error))
+}
+
+/// Has every feed that is open now fail at its next checkpoint.
+pub(crate) async fn bump_epochs(
+    connection: &mut PgConnection,
+    name: &str,
+    versions: &[i32],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = any($2)",
+        name,
+        versions,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Shows the live version's rate to whoever asks the query API.
+pub(crate) async fn report_live_rate(
+    connection: &mut PgConnection,
+    name: &str,
+    events_per_second: f64,
+) -> Result<(), ProjectorError> {
+    sqlx::query!(
+        "update offset_zero.projection_versions v
+         set events_per_second = $2, updated_at = now()
+         from offset_zero.projections p
+         where p.name = $1 and v.name = p.name and v.version = p.live_version and v.state = 'live'",
+        name,
+        events_per_second,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// As [`report_live_rate`], for a version that is being built.
+pub(crate) async fn report_rate(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    events_per_second: f64,
+) -> Result<(), ProjectorError> {
+    sqlx::query!(
+        "update offset_zero.projection_versions set events_per_second = $3, updated_at = now()
+         where name = $1 and version = $2 and state = 'building'",
+        name,
+        version,
+        events_per_second,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

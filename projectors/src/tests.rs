@@ -1,0 +1,78 @@
+//! Against real Postgres, with events from the in-memory twin of the log.
+
+mod copying;
+mod feeding;
+mod folding;
+mod rebuilding;
+mod running;
+mod shop;
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use dev::stack::{Stack, StackOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::{Database, migrate};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+/// A database of the test's own, migrated.
+struct World {
+    url: String,
+    database: Database,
+}
+
+impl World {
+    async fn new() -> Self {
+        let url = Self::unmigrated().await;
+        migrate(&url).await.expect("migrates");
+        Self {
+            database: Database::new(&url).expect("a URL"),
+            url,
+        }
+    }
+
+    async fn unmigrated() -> String {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        let url = tokio::task::spawn_blocking(|| {
+            let stack = STACK.get_or_init(|| Stack::start(StackOptions::fresh()).expect("the stack starts"));
+            stack.database_url(&format!("projectors_{}", Uuid::now_v7().simple()))
+        });
+        url.await.expect("does not panic").expect("a database")
+    }
+
+    async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.expect("connects")
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        query.fetch_one(&mut self.connect().await).await.expect("a number")
+    }
+
+    async fn execute(&self, sql: &str) {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        query.execute(&mut self.connect().await).await.expect("executes");
+    }
+
+    /// The rows of a version, as text.
+    async fn rows(&self, schema: &str) -> Vec<String> {
+        let sql = format!("select o::text from {schema}.orders o order by id");
+        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        query.fetch_all(&mut self.connect().await).await.expect("rows")
+    }
+}
+
+/// Polls until it holds.
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "in vain waited for: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}

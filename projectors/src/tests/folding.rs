@@ -1,0 +1,86 @@
+//! However a stream is cut into chunks, the rows are the same.
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use sqlx::Connection;
+
+use super::{World, shop::events};
+use crate::{
+    Orders, ProjectorError,
+    chunk::Chunk,
+    registry::{Origin, create},
+};
+
+/// Each is a database schema, filled and read.
+const CASES: u32 = 24;
+
+#[test]
+fn chunks_of_any_size_give_the_same_rows() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let world = runtime.block_on(World::new());
+    let orders = vec(1_usize..=3, 1..12);
+    let cuts = vec(1_usize..=8, 1..20);
+    let mut runner = TestRunner::new(Config::with_cases(CASES));
+    let result = runner.run(&(orders, cuts), |(orders, cuts)| {
+        let events = events(&orders);
+        let whole = runtime.block_on(fold(&world, &events, &[events.len()]));
+        let cut = runtime.block_on(fold(&world, &events, &cuts));
+        prop_assert_eq!(whole.len(), orders.len());
+        prop_assert_eq!(whole, cut);
+        Ok(())
+    });
+    result.expect("the same rows");
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_follow_is_named() {
+    let world = World::new().await;
+    let mut connection = world.connect().await;
+    let events = events(&[3, 1]);
+    let mut tx = connection.begin().await.expect("begins");
+    create::<Orders>(&mut tx, &origin(), "building").await.expect("creates");
+    // Without a row, and with a version left out.
+    for (first, then) in [(&events[..0], &events[2..]), (&events[..2], &events[3..])] {
+        let mut chunk = Chunk::<Orders>::default();
+        chunk.absorb(&mut tx, first).await.expect("follows");
+        let error = chunk.absorb(&mut tx, then).await.expect_err("does not follow");
+        assert!(matches!(&error, ProjectorError::Unappliable { position, .. } if *position == then[0].position));
+    }
+}
+
+fn origin() -> Origin {
+    Origin {
+        cluster_id: "a".to_owned(),
+        partitions: 1,
+    }
+}
+
+type Event = event_store::Recorded<domain::order::OrderEvent>;
+
+/// The rows after folding events in chunks of these sizes, again and again from the first.
+async fn fold(world: &World, events: &[Event], sizes: &[usize]) -> Vec<String> {
+    let mut connection = world.connect().await;
+    let mut tx = connection.begin().await.expect("begins");
+    create::<Orders>(&mut tx, &origin(), "building").await.expect("creates");
+    let mut rest = events;
+    for size in sizes.iter().cycle() {
+        let (events, later) = rest.split_at((*size).min(rest.len()));
+        let mut chunk = Chunk::<Orders>::default();
+        // Two batches a chunk, as in a rebuild.
+        let (first, second) = events.split_at(events.len() / 2);
+        chunk.absorb(&mut tx, first).await.expect("absorbs");
+        chunk.absorb(&mut tx, second).await.expect("absorbs");
+        chunk.write(&mut tx).await.expect("writes");
+        rest = later;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let rows = sqlx::query_scalar("select o::text from orders o order by id");
+    let rows = rows.fetch_all(&mut *tx).await.expect("rows");
+    tx.rollback().await.expect("rolls back");
+    rows
+}

@@ -1,0 +1,133 @@
+//! A rebuild gives the same rows, and nobody notices.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::{World, running::{Runner, rows_reach}, shop::Shop};
+use crate::{Orders, ProjectorError, Report, live::origin_of, rebuild, rebuild::Show, registry};
+
+async fn rebuild_orders(world: &World, shop: &Shop) -> Result<Report, ProjectorError> {
+    rebuild("orders", &shop.log, &world.database, Show::Nothing).await
+}
+
+#[tokio::test]
+async fn gives_row_for_row_the_live_table() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(30).await;
+    rows_reach(&world, "orders_1", 30).await;
+    // The last events may still be on their way.
+    runner.stop().await;
+    let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+    assert_eq!((report.version, report.replaced, report.resumed), (2, 1, false));
+    assert_eq!((report.events, report.rows), (10 * (1 + 2 + 4), 30));
+    assert_eq!(report.positions.len(), 2);
+
+    let runner = Runner::start(&world, &shop);
+    shop.trade(3).await;
+    rows_reach(&world, "orders_2", 33).await;
+    runner.stop().await;
+    let again = rebuild_orders(&world, &shop).await.expect("rebuilds again");
+    assert_eq!(again.version, 3);
+    let versions = "select sum(version)::bigint from orders_3.orders";
+    assert_eq!(world.number(versions).await, 11 * (1 + 2 + 4));
+    let indexes = "select count(*) from pg_indexes where schemaname = ";
+    assert_eq!(
+        world.number(&format!("{indexes} 'orders_3'")).await,
+        world.number(&format!("{indexes} 'orders_2'")).await,
+    );
+}
+
+/// Each read in a snapshot of its own, as the query API does it.
+async fn read(connection: &mut PgConnection) -> i64 {
+    let mut tx = connection
+        .begin_with("begin isolation level repeatable read")
+        .await
+        .expect("begins");
+    let live = "select schema_name from offset_zero.projections p join offset_zero.projection_versions v
+        on v.name = p.name and v.version = p.live_version";
+    let schema: String = sqlx::query_scalar(live).fetch_one(&mut *tx).await.expect("a live version");
+    let sum = format!("select coalesce(sum(version), 0)::bigint from {schema}.orders");
+    let sum = sqlx::query_scalar(AssertSqlSafe(sum)).fetch_one(&mut *tx).await.expect("rows");
+    tx.commit().await.expect("commits");
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_neither_fail_nor_go_back() {
+    let (world, shop) = (World::new().await, Arc::new(Shop::open(2)));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(9).await;
+    rows_reach(&world, "orders_1", 9).await;
+
+    let done = Arc::new(AtomicBool::new(false));
+    let (mut connection, reading) = (world.connect().await, Arc::clone(&done));
+    let reader = tokio::spawn(async move {
+        let (mut last, mut reads) = (0, 0);
+        while !reading.load(Ordering::Relaxed) {
+            let sum = read(&mut connection).await;
+            assert!(sum >= last, "a read went back from {last} to {sum}");
+            (last, reads) = (sum, reads + 1);
+        }
+        reads
+    });
+    let (buyer, buying) = (Arc::clone(&shop), Arc::clone(&done));
+    let buyer = tokio::spawn(async move {
+        let mut orders = 9;
+        while !buying.load(Ordering::Relaxed) {
+            orders += buyer.trade(3).await.len();
+        }
+        orders
+    });
+    for version in 2..=4 {
+        let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+        assert_eq!(report.version, version);
+    }
+    done.store(true, Ordering::Relaxed);
+    assert!(reader.await.expect("no read failed") > 10);
+    let orders = i64::try_from(buyer.await.expect("buys")).expect("few");
+    rows_reach(&world, "orders_4", orders).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_rebuild_is_refused() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    let mut other = world.connect().await;
+    sqlx::raw_sql("select pg_advisory_lock(hashtext('offset_zero.rebuild'), hashtext('orders'))")
+        .execute(&mut other)
+        .await
+        .expect("locks");
+    let error = rebuild_orders(&world, &shop).await.expect_err("refused");
+    assert!(matches!(error, ProjectorError::RebuildRunning { .. }), "{error}");
+    other.close().await.expect("closes");
+    rebuild_orders(&world, &shop).await.expect("rebuilds");
+}
+
+#[tokio::test]
+async fn goes_on_where_a_killed_one_left_off() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(6).await;
+    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
+    let mut registry = world.database.connect().await.expect("connects");
+    registry::ensure_live::<Orders>(&mut registry, &origin).await.expect("creates");
+    let mut tx = registry.begin().await.expect("begins");
+    registry::create::<Orders>(&mut tx, &origin, "building").await.expect("creates");
+    tx.commit().await.expect("commits");
+    // As if the first order had been written already.
+    let first = rebuild_orders(&world, &shop).await.expect("rebuilds");
+    assert!(first.resumed);
+    assert_eq!((first.version, first.events), (2, 2 * (1 + 2 + 4)));
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_refused_with_those_there_are() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let error = rebuild("order", &shop.log, &world.database, Show::Nothing).await.expect_err("unknown");
+    assert!(error.to_string().contains("orders"), "{error}");
+}

@@ -1,0 +1,106 @@
+//! The live runner: keeps up, shares with a second one, recovers, and gives up only where it must.
+
+use runtime::health::Readiness;
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{World, eventually, shop::Shop};
+use crate::{Orders, Projection, ProjectorError, rebuild, rebuild::Show};
+
+pub(super) struct Runner {
+    pub(super) readiness: Readiness,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), ProjectorError>>,
+}
+
+impl Runner {
+    pub(super) fn start(world: &World, shop: &Shop) -> Self {
+        let readiness = Readiness::new([Orders::NAME]);
+        let (stop, stopping) = watch::channel(false);
+        let (log, database, checks) = (shop.log.clone(), world.database.clone(), readiness.clone());
+        let task = tokio::spawn(async move { crate::run(&log, &database, &checks, &stopping).await });
+        Self {
+            readiness,
+            stop,
+            task,
+        }
+    }
+
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.task.await.expect("does not panic").expect("ends well");
+    }
+}
+
+/// Waits until the live version has so many rows.
+pub(super) async fn rows_reach(world: &World, schema: &str, count: i64) {
+    eventually("rows", async || {
+        world.number(&format!("select count(*) from {schema}.orders")).await == count
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keeps_up_and_stops_when_told() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let runner = Runner::start(&world, &shop);
+    eventually("ready", async || runner.readiness.is_ready()).await;
+    shop.trade(12).await;
+    rows_reach(&world, "orders_1", 12).await;
+    let lag = "select sum(end_offset - next_offset)::bigint from offset_zero.checkpoints where next_offset > 0";
+    eventually("no lag", async || world.number(lag).await == 0).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn two_at_once_apply_each_event_once() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let runners = [Runner::start(&world, &shop), Runner::start(&world, &shop)];
+    let traded = shop.trade(60).await;
+    let versions = "select sum(version)::bigint from orders_1.orders";
+    eventually("all rows", async || world.number(versions).await == 20 * (1 + 2 + 4)).await;
+    assert_eq!(traded.len(), 60);
+    assert_eq!(world.number("select count(*) from offset_zero.projection_versions").await, 1);
+    for runner in runners {
+        assert!(runner.readiness.is_ready(), "{:?}", runner.readiness.failing());
+        runner.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_out_of_reach_is_waited_for() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    shop.log.set_reachable(false);
+    let runner = Runner::start(&world, &shop);
+    eventually("not ready", async || runner.readiness.failing() != [(Orders::NAME, "starting".to_owned())]).await;
+    shop.log.set_reachable(true);
+    eventually("ready", async || runner.readiness.is_ready()).await;
+    rows_reach(&world, "orders_1", 3).await;
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_applied_stops_the_version_until_it_is_rebuilt() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let ids = shop.trade(2).await;
+    let runner = Runner::start(&world, &shop);
+    rows_reach(&world, "orders_1", 2).await;
+    world.execute("delete from orders_1.orders").await;
+    shop.cancel(ids[0]).await;
+    eventually("failed", async || {
+        world.number("select count(*) from offset_zero.projection_versions where state = 'failed'").await == 1
+    })
+    .await;
+    eventually("not ready", async || !runner.readiness.is_ready()).await;
+    let (_, reason) = &runner.readiness.failing()[0];
+    assert!(reason.contains("OrderEvents/0@") && reason.contains("projectors rebuild orders"), "{reason}");
+
+    rebuild("orders", &shop.log, &world.database, Show::Nothing).await.expect("rebuilds");
+    eventually("ready", async || runner.readiness.is_ready()).await;
+    shop.cancel(ids[1]).await;
+    eventually("fed", async || {
+        world.number("select count(*) from orders_2.orders where status = 'cancelled'").await == 2
+    })
+    .await;
+    runner.stop().await;
+}
