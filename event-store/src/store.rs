@@ -142,7 +142,7 @@ impl<C: Context> EventStore<C> {
             let mail = front.mail.clone();
             // A full queue takes the word when the writer has made room.
             drop(tokio::task::spawn_blocking(move || {
-                mail.send_timeout(Mail::Stop, within)
+                mail.send_timeout(Mail::Stop, within).is_ok()
             }));
         }
         let writers = std::mem::take(

@@ -108,7 +108,7 @@ impl<C: Context> Streams<C> {
         stream.apply(&event);
         stream.remember(metadata.command_id, metadata.command_hash);
         if let Some(command) = stream.commands.last_mut() {
-            command.reach(position);
+            command.reach(&position);
         }
         Ok(())
     }
@@ -269,7 +269,7 @@ impl<C: Context> Stream<C> {
 
 impl<S: Copy> Remembered<S> {
     /// Moves the position in the event's topic on to that of the event.
-    fn reach(&mut self, position: Position) {
+    fn reach(&mut self, position: &Position) {
         let others = self
             .positions
             .iter()

@@ -99,7 +99,7 @@ impl<C: Context, L: Log> Writer<C, L> {
         if self.gate.status() != status {
             match error {
                 TakeoverError::Corrupt(_) => {
-                    error!(partition = %self.owner.id, %error, "cannot serve")
+                    error!(partition = %self.owner.id, %error, "cannot serve");
                 }
                 _ => warn!(partition = %self.owner.id, %error, "cannot serve yet, will retry"),
             }

@@ -1,1 +1,12 @@
-//! tests
+//! What the system tests share: a stack for the test binary, a world for each test, a client, and the log itself.
+//!
+//! Every test has topics, transactional ids and a database of its own, so that tests run beside each other and twice in
+//! a row. What a test has to say when it fails, the logs of its processes included, lies in the folder it names.
+
+pub mod client;
+pub mod journal;
+pub mod world;
+
+pub use client::{Answer, Client};
+pub use journal::Journal;
+pub use world::World;

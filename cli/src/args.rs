@@ -1,0 +1,147 @@
+//! What the program can be told.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use event_store::kafka::KafkaConfig;
+use runtime::telemetry::LogArgs;
+
+use crate::running::PARTITIONS;
+
+/// Orders on Kafka: run the stack, look at it, rebuild its read models.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "offset-zero", version, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Which Kafka and Postgres.
+    #[command(flatten)]
+    pub target: Target,
+
+    /// Print JSON to stdout instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Which Kafka and Postgres a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Target {
+    /// The database of the read models.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "postgres://postgres@127.0.0.1:5433/offset_zero",
+        global = true
+    )]
+    pub database_url: String,
+
+    /// Kafka's bootstrap addresses, separated by commas.
+    #[arg(
+        long,
+        env = "KAFKA_BROKERS",
+        default_value = "127.0.0.1:9092",
+        global = true
+    )]
+    pub kafka_brokers: String,
+
+    /// Put before every topic's name, where deployments share a cluster.
+    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "", global = true)]
+    pub namespace: String,
+
+    /// Partitions of every topic, as fixed at creation.
+    #[arg(long, env = "OFFSET_ZERO_PARTITIONS", default_value_t = PARTITIONS, global = true)]
+    pub partitions: i32,
+
+    /// Replicas that every topic has to have: 3 in production.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_REPLICATION_FACTOR",
+        default_value_t = 1,
+        global = true
+    )]
+    pub replication_factor: i32,
+}
+
+impl Target {
+    /// The Kafka that the flags name.
+    pub fn kafka(&self) -> KafkaConfig {
+        let mut config = KafkaConfig::new(&self.kafka_brokers);
+        config.namespace.clone_from(&self.namespace);
+        config
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run the whole stack in the foreground until Ctrl-C, on data that stays.
+    Dev(DevPorts),
+    /// Boot the stack on fresh data, follow an order through it, rebuild its read model, leave nothing running.
+    Demo,
+    /// Apply the database migrations that are missing.
+    Migrate,
+    /// Build projections anew from offset zero, beside the live ones, and swap them in.
+    Rebuild {
+        /// One or more of the projections.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Show every projection: version, state, lag.
+    Projections,
+    /// Look at the topics.
+    Topics {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: TopicsCommand,
+    },
+    /// Measure this machine: raw Kafka and Postgres beside the whole system, as ratios. Build with --release.
+    Bench(BenchOptions),
+}
+
+/// What to do with topics.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum TopicsCommand {
+    /// Verify that they are as they have to be; exit 1 and say what to do where they are not.
+    Check,
+}
+
+/// The ports of `dev`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct DevPorts {
+    /// The command API's.
+    #[arg(long, env = "OFFSET_ZERO_COMMAND_PORT", default_value_t = 8080)]
+    pub command_port: u16,
+    /// The query API's.
+    #[arg(long, env = "OFFSET_ZERO_QUERY_PORT", default_value_t = 8081)]
+    pub query_port: u16,
+    /// The projectors' health checks and metrics.
+    #[arg(long, env = "OFFSET_ZERO_PROJECTORS_PORT", default_value_t = 8082)]
+    pub projectors_port: u16,
+    /// Kafka's.
+    #[arg(long, env = "OFFSET_ZERO_KAFKA_PORT", default_value_t = dev::stack::KAFKA_PORT)]
+    pub kafka_port: u16,
+    /// Postgres'.
+    #[arg(long, env = "OFFSET_ZERO_POSTGRES_PORT", default_value_t = dev::stack::POSTGRES_PORT)]
+    pub postgres_port: u16,
+}
+
+/// How much to measure.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchOptions {
+    /// Seconds of load at each number of connections.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Orders placed and paid for the rebuild and for memory.
+    #[arg(long, default_value_t = 100_000)]
+    pub orders: u64,
+    /// Write the table there too, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}

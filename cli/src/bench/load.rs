@@ -1,0 +1,182 @@
+//! Load over HTTP: so many connections, each with one request in flight.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use hdrhistogram::Histogram;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::{SendRequest, handshake},
+    header,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, task::JoinSet};
+
+/// What one run measured.
+pub struct Measured {
+    /// Connections, each with one request in flight.
+    pub connections: usize,
+    /// Answered with the expected status.
+    pub answered: u64,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+    /// Latencies, in microseconds.
+    pub latencies: Histogram<u64>,
+}
+
+impl Measured {
+    /// Answers a second.
+    pub fn rate(&self) -> f64 {
+        self.answered as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The latency that so much of the requests kept below, in milliseconds.
+    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+        self.latencies.value_at_quantile(quantile) as f64 / 1_000.0
+    }
+}
+
+/// A request to send: what to post, where, and the status that is expected.
+pub struct Shot {
+    pub path: String,
+    pub body: String,
+    pub expected: StatusCode,
+}
+
+/// When a run ends.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// After this time.
+    Elapsed(Duration),
+    /// After so many requests, over all connections.
+    Sent(u64),
+}
+
+/// One connection that is kept alive.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.context("connecting")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self {
+            sender,
+            host: address.to_string(),
+        })
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Bytes)> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let answer = self.sender.send_request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        Ok((status, body))
+    }
+}
+
+/// Posts what `next` says, on so many connections at once; `seen` is shown each answer with its number.
+pub async fn run<N, S>(
+    address: SocketAddr,
+    connections: usize,
+    until: Until,
+    next: N,
+    seen: S,
+) -> Result<Measured>
+where
+    N: Fn(u64) -> Shot + Send + Sync + 'static,
+    S: Fn(u64, Bytes) + Send + Sync + 'static,
+{
+    let run = Arc::new(Run {
+        begun: Instant::now(),
+        until,
+        sent: AtomicU64::new(0),
+        next,
+        seen,
+    });
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let connection = Connection::open(address).await?;
+        tasks.spawn(Arc::clone(&run).shoot(connection));
+    }
+    let mut latencies = new_histogram()?;
+    while let Some(finished) = tasks.join_next().await {
+        latencies.add(finished??)?;
+    }
+    Ok(Measured {
+        connections,
+        answered: latencies.len(),
+        elapsed: run.begun.elapsed(),
+        latencies,
+    })
+}
+
+struct Run<N, S> {
+    begun: Instant,
+    until: Until,
+    sent: AtomicU64,
+    next: N,
+    seen: S,
+}
+
+impl<N, S> Run<N, S>
+where
+    N: Fn(u64) -> Shot,
+    S: Fn(u64, Bytes),
+{
+    async fn shoot(self: Arc<Self>, mut connection: Connection) -> Result<Histogram<u64>> {
+        let mut latencies = new_histogram()?;
+        while let Some(number) = self.claim() {
+            let shot = (self.next)(number);
+            let begun = Instant::now();
+            let (status, body) = connection.send(Method::POST, &shot.path, shot.body).await?;
+            if status != shot.expected {
+                bail!(
+                    "{} answered {status}: {}",
+                    shot.path,
+                    String::from_utf8_lossy(&body)
+                );
+            }
+            latencies.record(u64::try_from(begun.elapsed().as_micros())?)?;
+            (self.seen)(number, body);
+        }
+        Ok(latencies)
+    }
+
+    fn claim(&self) -> Option<u64> {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        let more = match self.until {
+            Until::Elapsed(limit) => self.begun.elapsed() < limit,
+            Until::Sent(limit) => number < limit,
+        };
+        more.then_some(number)
+    }
+}
+
+fn new_histogram() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
+}

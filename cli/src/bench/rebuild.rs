@@ -1,0 +1,206 @@
+//! The read side: orders placed and paid, the table built from offset zero, and whether it is the same.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use dev::stack::StackOptions;
+use event_store::kafka::KafkaLog;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use projectors::{Database, rebuild::Show};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+
+use super::{
+    MEASURED_TOPIC, load,
+    load::{Shot, Until},
+    memory, orders, raw,
+};
+use crate::{client::get_at, running::Running};
+
+const LOADERS: usize = 64;
+/// How long the live projection may take to catch up with the load.
+const CATCH_UP: Duration = Duration::from_secs(300);
+
+/// What the read side measured.
+#[derive(Debug, Serialize)]
+pub struct Rebuilt {
+    pub orders: u64,
+    pub events: u64,
+    /// Events a second, from the first read to the swap.
+    pub rebuild_rate: f64,
+    pub rebuild_seconds: f64,
+    /// Reading the same records and looking at nothing.
+    pub raw_consume_rate: f64,
+    pub raw_consume_seconds: f64,
+    /// Copying the same rows into a bare table.
+    pub raw_copy_seconds: f64,
+    /// Reads of the query API while it was rebuilt; none failed.
+    pub reads_meanwhile: u64,
+    pub rows_differing: i64,
+    /// The command API's memory with all orders open.
+    pub writer_mib: f64,
+}
+
+/// On a stack of its own, so that the log holds these orders and nothing else.
+pub async fn measure(count: u64) -> Result<Rebuilt> {
+    eprintln!("starting a fresh stack for the read side");
+    let start = || Running::start(StackOptions::benchmark(), None);
+    let running = Arc::new(tokio::task::spawn_blocking(start).await??);
+    let measured = measure_on(&running, count).await;
+    let running = Arc::into_inner(running).context("everything measured has ended")?;
+    tokio::task::spawn_blocking(move || running.stop()).await??;
+    measured
+}
+
+async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
+    let address = raw::address_of(&running.command_api.url)?;
+    eprintln!("placing {count} orders");
+    let ids = place_all(address, count).await?;
+    let writer_mib = memory::resident_mib(running.command_api.service.process().pid())?;
+    eprintln!("paying {count} orders");
+    let example = ids.first().context("an order")?.clone();
+    pay_all(address, ids).await?;
+    wait_for_live(running, count).await?;
+
+    eprintln!("rebuilding");
+    let reading = Reading::start(&running.query_api.url, &example)?;
+    let log = KafkaLog::connect(&running.target().kafka())?;
+    let database = Database::new(&running.wiring.database_url)?;
+    let report = projectors::rebuild("orders", &log, &database, Show::detect()).await?;
+    let reads_meanwhile = reading.stop().await?;
+
+    let url = &running.wiring.database_url;
+    let rows_differing = differing(url, report.replaced, report.version).await?;
+    ensure!(
+        rows_differing == 0,
+        "{rows_differing} rows differ after the rebuild"
+    );
+    let config = running.target().kafka();
+    let consumed = tokio::task::spawn_blocking(move || raw::consume(&config, MEASURED_TOPIC));
+    let (records, raw_consume_rate) = consumed.await??;
+    let raw_copy_seconds = raw::copy(url, &format!("orders_{}.orders", report.version)).await?;
+    Ok(Rebuilt {
+        orders: count,
+        events: report.events,
+        rebuild_rate: report.events_per_second,
+        rebuild_seconds: report.seconds,
+        raw_consume_rate,
+        raw_consume_seconds: records as f64 / raw_consume_rate,
+        raw_copy_seconds,
+        reads_meanwhile,
+        rows_differing,
+        writer_mib,
+    })
+}
+
+async fn place_all(address: std::net::SocketAddr, count: u64) -> Result<Vec<String>> {
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let next = |number| Shot {
+        path: "/v1/orders".to_owned(),
+        body: orders::body(number),
+        expected: StatusCode::CREATED,
+    };
+    let seen = {
+        let ids = Arc::clone(&ids);
+        move |_, body: Bytes| {
+            let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let id = answer["id"].as_str().unwrap_or_default().to_owned();
+            ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        }
+    };
+    load::run(address, LOADERS, Until::Sent(count), next, seen).await?;
+    let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *ids))
+}
+
+async fn pay_all(address: std::net::SocketAddr, ids: Vec<String>) -> Result<()> {
+    let count = ids.len() as u64;
+    let next = move |number: u64| Shot {
+        path: format!(
+            "/v1/orders/{}/pay",
+            ids[usize::try_from(number).unwrap_or_default()]
+        ),
+        body: orders::PAYMENT.to_owned(),
+        expected: StatusCode::OK,
+    };
+    load::run(address, LOADERS, Until::Sent(count), next, |_, _| ()).await?;
+    Ok(())
+}
+
+async fn wait_for_live(running: &Running, count: u64) -> Result<()> {
+    let begun = Instant::now();
+    let mut connection = PgConnection::connect(&running.wiring.database_url).await?;
+    loop {
+        let paid: i64 =
+            sqlx::query_scalar("select count(*) from orders_1.orders where status = 'paid'")
+                .fetch_one(&mut connection)
+                .await?;
+        if u64::try_from(paid)? == count {
+            return Ok(());
+        }
+        ensure!(
+            begun.elapsed() < CATCH_UP,
+            "the live projection has {paid} of {count} orders"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn differing(url: &str, old: i32, new: i32) -> Result<i64> {
+    let statement = format!(
+        "select count(*) from (
+            (select * from orders_{old}.orders except all select * from orders_{new}.orders)
+            union all
+            (select * from orders_{new}.orders except all select * from orders_{old}.orders)
+         ) difference"
+    );
+    let mut connection = PgConnection::connect(url).await?;
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+        .fetch_one(&mut connection)
+        .await?)
+}
+
+/// Reads an order over and over; the first read that fails ends it.
+struct Reading {
+    stopping: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<Result<()>>,
+    reads: Arc<AtomicU64>,
+}
+
+impl Reading {
+    fn start(url: &str, order_id: &str) -> Result<Self> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let reads = Arc::new(AtomicU64::new(0));
+        let url = format!("{url}/v1/orders/{order_id}");
+        let (stop, counted) = (Arc::clone(&stopping), Arc::clone(&reads));
+        let task = tokio::spawn(async move {
+            while !stop.load(Ordering::Acquire) {
+                get_at(&url, "").await?;
+                counted.fetch_add(1, Ordering::Relaxed);
+                // Enough to see a failure, too little to be the load.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        });
+        Ok(Self {
+            stopping,
+            task,
+            reads,
+        })
+    }
+
+    async fn stop(self) -> Result<u64> {
+        self.stopping.store(true, Ordering::Release);
+        self.task
+            .await?
+            .context("a read failed during the rebuild")?;
+        Ok(self.reads.load(Ordering::Relaxed))
+    }
+}

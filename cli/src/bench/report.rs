@@ -1,0 +1,168 @@
+//! What was measured, as a table.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+use super::{load::Measured, rebuild::Rebuilt};
+
+/// Everything that one run measured.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    machine: String,
+    date: String,
+    record_bytes: usize,
+    raw_produced: f64,
+    placed: Vec<Placed>,
+    rebuilt: Rebuilt,
+}
+
+#[derive(Debug, Serialize)]
+struct Placed {
+    connections: usize,
+    rate: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+impl Report {
+    /// Takes down the figures, with machine and date.
+    pub fn new(
+        record_bytes: usize,
+        raw_produced: f64,
+        placed: &[Measured],
+        rebuilt: Rebuilt,
+    ) -> Self {
+        let placed = placed.iter().map(|measured| Placed {
+            connections: measured.connections,
+            rate: measured.rate(),
+            p50_ms: measured.quantile_ms(0.5),
+            p99_ms: measured.quantile_ms(0.99),
+        });
+        Self {
+            machine: machine(),
+            date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
+            record_bytes,
+            raw_produced,
+            placed: placed.collect(),
+            rebuilt,
+        }
+    }
+
+    /// The table as Markdown, for `docs/benchmarks.md`.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.write_markdown(&mut text)
+            .expect("writing to a string never fails");
+        text
+    }
+
+    fn write_markdown(&self, text: &mut String) -> fmt::Result {
+        writeln!(text, "# Benchmarks\n")?;
+        writeln!(
+            text,
+            "Written by `make bench` on {}, {}. Kafka, Postgres, all services and the load generator share the machine, \
+             so compare the ratios within this run, not the figures with those of another machine. One broker: \
+             acknowledged means that it survives the kill of a process, not a power cut.\n",
+            self.date, self.machine
+        )?;
+        writeln!(text, "## Placing orders over HTTP\n")?;
+        writeln!(
+            text,
+            "Durable: answered after the transaction has committed. The raw side is one idempotent producer with \
+             `acks=all` and messages of {} bytes, about the size of an `OrderPlaced` with its headers, without HTTP, \
+             JSON, decisions or transactions.\n",
+            self.record_bytes
+        )?;
+        writeln!(
+            text,
+            "| what | a second | p50 | p99 | of raw |\n|---|---:|---:|---:|---:|"
+        )?;
+        writeln!(
+            text,
+            "| raw idempotent producer | {:.0} | | | 1 |",
+            self.raw_produced
+        )?;
+        for Placed {
+            connections,
+            rate,
+            p50_ms,
+            p99_ms,
+        } in &self.placed
+        {
+            writeln!(
+                text,
+                "| place-order, {connections} connections | {rate:.0} | {p50_ms:.1} ms | {p99_ms:.1} ms | {:.2} |",
+                rate / self.raw_produced
+            )?;
+        }
+        self.write_rebuilt(text)
+    }
+
+    fn write_rebuilt(&self, text: &mut String) -> fmt::Result {
+        let rebuilt = &self.rebuilt;
+        let raw_seconds = rebuilt.raw_consume_seconds + rebuilt.raw_copy_seconds;
+        writeln!(
+            text,
+            "\n## Rebuilding the order read model from offset zero\n"
+        )?;
+        writeln!(
+            text,
+            "{} orders placed and paid, {} events. The raw side reads the same records and looks at nothing, then \
+             copies the same rows into a bare table. Both tables were compared row for row: {} rows differ. {} reads \
+             of the query API meanwhile, none failed.\n",
+            rebuilt.orders, rebuilt.events, rebuilt.rows_differing, rebuilt.reads_meanwhile
+        )?;
+        writeln!(
+            text,
+            "| what | events/s | seconds | of raw |\n|---|---:|---:|---:|"
+        )?;
+        writeln!(
+            text,
+            "| raw consumption | {:.0} | {:.2} | |",
+            rebuilt.raw_consume_rate, rebuilt.raw_consume_seconds
+        )?;
+        writeln!(
+            text,
+            "| raw COPY of the rows | | {:.2} | |",
+            rebuilt.raw_copy_seconds
+        )?;
+        let raw_rate = rebuilt.events as f64 / raw_seconds;
+        writeln!(
+            text,
+            "| raw consumption, then COPY | {raw_rate:.0} | {raw_seconds:.2} | 1 |"
+        )?;
+        writeln!(
+            text,
+            "| rebuild, indexes and swap included | {:.0} | {:.2} | {:.2} |",
+            rebuilt.rebuild_rate,
+            rebuilt.rebuild_seconds,
+            rebuilt.rebuild_rate / raw_rate
+        )?;
+        writeln!(text, "\n## Memory\n")?;
+        writeln!(
+            text,
+            "The command API held {} open orders in {:.0} MiB of resident memory.",
+            rebuilt.orders, rebuilt.writer_mib
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.markdown())
+    }
+}
+
+/// Processor and cores, as far as they are known.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("an unknown processor", |model| {
+        model.trim_start_matches([' ', '\t', ':'])
+    });
+    format!("{cores} cores of {model}")
+}

@@ -1,0 +1,67 @@
+//! Talking to the two APIs as any client would.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Response, StatusCode, header::HeaderMap};
+use serde_json::Value;
+
+/// An answer of either API.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// A header's text, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+
+    /// A string member of the body, or nothing.
+    pub fn text(&self, member: &str) -> &str {
+        self.body[member].as_str().unwrap_or_default()
+    }
+
+    async fn read(response: Response) -> Result<Self> {
+        let status = response.status();
+        let headers = response.headers().clone();
+        let text = response.text().await?;
+        if !status.is_success() {
+            bail!("answered {status}: {text}");
+        }
+        let body = serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))?;
+        Ok(Self {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// Posts JSON; a key makes it safe to send again.
+pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answer> {
+    let request = reqwest::Client::new()
+        .post(url)
+        .header("idempotency-key", idempotency_key)
+        .json(body);
+    let response = request
+        .send()
+        .await
+        .with_context(|| format!("POST {url}"))?;
+    Answer::read(response)
+        .await
+        .with_context(|| format!("POST {url}"))
+}
+
+/// Reads; waits until the read model has come as far as `position`.
+pub async fn get_at(url: &str, position: &str) -> Result<Answer> {
+    let mut request = reqwest::Client::new().get(url).header("prefer", "wait=30");
+    if !position.is_empty() {
+        request = request.header("x-min-position", position);
+    }
+    let response = request.send().await.with_context(|| format!("GET {url}"))?;
+    Answer::read(response)
+        .await
+        .with_context(|| format!("GET {url}"))
+}

@@ -1,0 +1,28 @@
+//! `offset-zero`: everything that a person does with the system from a terminal.
+
+mod args;
+mod bench;
+mod client;
+mod demo;
+mod operate;
+mod running;
+mod up;
+
+use runtime::{config, telemetry};
+
+use crate::args::{Args, Command};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args: Args = config::parse();
+    let _telemetry = telemetry::init("offset-zero", &args.log)?;
+    match &args.command {
+        Command::Dev(ports) => up::run(*ports).await,
+        Command::Demo => demo::run().await,
+        Command::Migrate => operate::migrate(&args.target, args.json).await,
+        Command::Rebuild { names } => operate::rebuild(&args.target, names, args.json).await,
+        Command::Projections => operate::projections(&args.target, args.json).await,
+        Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
+        Command::Bench(options) => bench::run(options, args.json).await,
+    }
+}

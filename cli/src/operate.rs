@@ -1,0 +1,115 @@
+//! Commands on a system that runs: migrate, rebuild, look.
+
+use anyhow::{Context, Result};
+use domain::topics::ORDER_EVENTS;
+use event_store::kafka::{Durability, KafkaLog, TopicSpec};
+use projectors::{Database, Report, rebuild::Show};
+use serde::Serialize;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use crate::args::{Target, TopicsCommand};
+
+/// Brings the database to the newest schema.
+pub async fn migrate(target: &Target, json: bool) -> Result<()> {
+    projectors::migrate(&target.database_url).await?;
+    match json {
+        true => println!("{}", json!({"migrated": true})),
+        false => println!("the database has the newest schema"),
+    }
+    Ok(())
+}
+
+/// Rebuilds projections one after the other.
+pub async fn rebuild(target: &Target, names: &[String], json: bool) -> Result<()> {
+    let log = KafkaLog::connect(&target.kafka())?;
+    let database = Database::new(&target.database_url)?;
+    let mut reports: Vec<Report> = Vec::new();
+    for name in names {
+        let report = projectors::rebuild(name, &log, &database, Show::detect())
+            .await
+            .with_context(|| format!("rebuilding {name}"))?;
+        match json {
+            true => reports.push(report),
+            false => println!("{report}"),
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    }
+    Ok(())
+}
+
+/// A projection's version as people want to see it.
+#[derive(Debug, Serialize, sqlx::FromRow)]
+struct ProjectionRow {
+    name: String,
+    version: i32,
+    state: String,
+    lag: i64,
+    events_per_second: f64,
+    error: Option<String>,
+}
+
+/// Shows every version of every projection.
+pub async fn projections(target: &Target, json: bool) -> Result<()> {
+    let mut connection = PgConnection::connect(&target.database_url)
+        .await
+        .context("connecting to Postgres")?;
+    let rows: Vec<ProjectionRow> = sqlx::query_as(
+        "select v.name, v.version, v.state, v.events_per_second, v.error,
+                coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as lag
+         from offset_zero.projection_versions v
+         left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
+         group by v.name, v.version
+         order by v.name, v.version",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .context("reading the projections (has `offset-zero migrate` been run?)")?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    println!(
+        "{:<16} {:>7}  {:<9} {:>10} {:>10}",
+        "name", "version", "state", "lag", "events/s"
+    );
+    for row in rows {
+        let ProjectionRow {
+            name,
+            version,
+            state,
+            lag,
+            events_per_second,
+            error,
+        } = row;
+        println!("{name:<16} {version:>7}  {state:<9} {lag:>10} {events_per_second:>10.0}");
+        if let Some(error) = error {
+            println!("    {error}");
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the topics.
+pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Result<()> {
+    match command {
+        TopicsCommand::Check => {
+            let log = KafkaLog::connect(&target.kafka())?;
+            let durability = Durability {
+                replication: target.replication_factor,
+            };
+            let specs = [
+                TopicSpec::events(ORDER_EVENTS, target.partitions, durability),
+                TopicSpec::ownership(target.partitions, durability),
+            ];
+            log.verify_topics(&specs).await?;
+            match json {
+                true => println!("{}", json!({"checked": specs.len(), "ok": true})),
+                false => println!("{} topics are as they have to be", specs.len()),
+            }
+            Ok(())
+        }
+    }
+}

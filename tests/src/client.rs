@@ -1,0 +1,146 @@
+//! A client of both APIs that takes every answer as it is.
+
+use std::time::Duration;
+
+use reqwest::{Method, header::HeaderMap};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Longer than any answer takes, the slowest 503 included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// JSON body; null where there was none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The problem's code, or nothing.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The id that was answered, or nothing.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap_or_default()
+    }
+
+    /// A header's text, or nothing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+}
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    /// A client of the server at this URL.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        Self {
+            http: http.expect("the client is configured"),
+            url: url.to_owned(),
+        }
+    }
+
+    /// Sends a request; an error is a connection that failed or broke.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> reqwest::Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Posts with an idempotency key.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> reqwest::Result<Answer> {
+        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body))
+            .await
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Reads as of a position.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn get_at(&self, path: &str, position: &str) -> reqwest::Result<Answer> {
+        let headers = [("x-min-position", position), ("prefer", "wait=30")];
+        self.send(Method::GET, path, &headers, None).await
+    }
+
+    /// Places an order that is expected to be accepted, and answers its id.
+    pub async fn placed(&self, customer_id: &str) -> String {
+        let key = Uuid::now_v7().to_string();
+        let answer = self.post("/v1/orders", &key, &order(customer_id)).await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.id().to_owned()
+    }
+}
+
+/// An order that is always accepted; its total is 24.99 EUR.
+#[must_use]
+pub fn order(customer_id: &str) -> Value {
+    json!({
+        "customer_id": customer_id,
+        "lines": [
+            {"sku": "TEA", "quantity": 1, "unit_price": {"amount": 1_999, "currency": "EUR"}},
+            {"sku": "CUP", "quantity": 2, "unit_price": {"amount": 250, "currency": "EUR"}}
+        ],
+        "shipping_address": {
+            "name": "Ada", "line1": "Main Street 1", "postal_code": "1000", "city": "London", "country": "GB"
+        }
+    })
+}
+
+/// A payment that is always accepted where one is due.
+#[must_use]
+pub fn payment() -> Value {
+    json!({"payment_method": "tok_visa"})
+}

@@ -1,0 +1,112 @@
+//! Place, pay, status, cancel: the main job, through every process.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use system_tests::{
+    Client,
+    client::{order, payment},
+};
+use uuid::Uuid;
+
+use crate::{blocking, world};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_placed_paid_cancelled_and_seen() {
+    let world = Arc::new(world().await);
+    let (command_api, read_side) = {
+        let world = Arc::clone(&world);
+        blocking(move || (world.command_api(None), world.read_side())).await
+    };
+    let commands = Client::new(&command_api.url);
+    let queries = Client::new(&read_side.1.url);
+
+    let key = Uuid::now_v7().to_string();
+    let placed = commands
+        .post("/v1/orders", &key, &order("ada"))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (placed.status, placed.body["version"].as_u64()),
+        (201, Some(1)),
+        "{placed:?}"
+    );
+    assert_eq!(placed.body["status"], "placed");
+    let again = commands
+        .post("/v1/orders", &key, &order("ada"))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (again.status, &again.body),
+        (201, &placed.body),
+        "{again:?}"
+    );
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.header("x-position"), placed.header("x-position"));
+
+    let path = format!("/v1/orders/{}", placed.id());
+    let seen = queries
+        .get_at(&path, placed.header("x-position"))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (seen.status, &seen.body["status"]),
+        (200, &json!("placed")),
+        "{seen:?}"
+    );
+    assert_eq!(
+        seen.body["totals"]["total"],
+        json!({"amount": 2_499, "currency": "EUR"})
+    );
+
+    let paid = commands
+        .post(&format!("{path}/pay"), "pay-1", &payment())
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (paid.status, &paid.body["status"]),
+        (200, &json!("paid")),
+        "{paid:?}"
+    );
+    let seen = queries
+        .get_at(&path, paid.header("x-position"))
+        .await
+        .expect("an answer");
+    assert_eq!(seen.body["version"], 2);
+    assert_eq!(
+        seen.body["payment"]["amount"],
+        json!({"amount": 2_499, "currency": "EUR"})
+    );
+
+    let reason = json!({"reason": "changed my mind"});
+    let cancelled = commands
+        .post(&format!("{path}/cancel"), "cancel-1", &reason)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (cancelled.status, &cancelled.body["status"]),
+        (200, &json!("cancelled")),
+        "{cancelled:?}"
+    );
+    let seen = queries
+        .get_at(&path, cancelled.header("x-position"))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        seen.body["payment"]["refunded"],
+        json!({"amount": 2_499, "currency": "EUR"}),
+        "{seen:?}"
+    );
+
+    let theirs = queries
+        .get("/v1/orders?customer_id=ada")
+        .await
+        .expect("an answer");
+    assert_eq!(theirs.body["items"], json!([seen.body]));
+    let unknown = queries
+        .get(&format!("/v1/orders/{}", Uuid::now_v7()))
+        .await
+        .expect("an answer");
+    assert_eq!((unknown.status, unknown.code()), (404, "order-not-found"));
+    blocking(move || drop((command_api, read_side))).await;
+}
