@@ -96,7 +96,7 @@ impl<C: Context, L: Log> Writer<C, L> {
         failures: u32,
     ) -> bool {
         let status = error.status();
-        if self.gate.status() != status {
+        if self.gate.status() != status || failures == 1 {
             match error {
                 TakeoverError::Corrupt(_) => {
                     error!(partition = %self.owner.id, %error, "cannot serve");
