@@ -25,7 +25,12 @@ pub struct Args {
     pub database_url: String,
 
     /// Kafka's bootstrap addresses, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092", global = true)]
+    #[arg(
+        long,
+        env = "KAFKA_BROKERS",
+        default_value = "127.0.0.1:9092",
+        global = true
+    )]
     pub kafka_brokers: String,
 
     /// Put before every topic's name, where deployments share a cluster.
@@ -33,7 +38,12 @@ pub struct Args {
     pub namespace: String,
 
     /// Address of health checks and metrics; port 0 takes a free one.
-    #[arg(long, env = "OFFSET_ZERO_LISTEN", default_value = "127.0.0.1:8082", global = true)]
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_LISTEN",
+        default_value = "127.0.0.1:8082",
+        global = true
+    )]
     pub listen: SocketAddr,
 
     /// Logging.

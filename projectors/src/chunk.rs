@@ -4,7 +4,7 @@ use event_store::Recorded;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use sqlx::PgConnection;
 
-use crate::{ProjectorError, Projection, copy::copy_rows};
+use crate::{Projection, ProjectorError, copy::copy_rows};
 
 type Rows<P> =
     std::collections::HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
@@ -57,7 +57,10 @@ impl<P: Projection> Chunk<P> {
         for (key, event) in of_unknown_rows {
             let row = self.changed.get_mut(&key).ok_or_else(|| {
                 let version = event.metadata.stream_version;
-                unappliable(event, format!("it is version {version} of a stream that has no row"))
+                unappliable(
+                    event,
+                    format!("it is version {version} of a stream that has no row"),
+                )
             })?;
             apply::<P>(row, event)?;
         }
@@ -73,9 +76,14 @@ impl<P: Projection> Chunk<P> {
     pub(crate) async fn write(self, connection: &mut PgConnection) -> sqlx::Result<u64> {
         let mut copied = 0;
         if !self.new.is_empty() {
-            copied = copy_rows(connection, P::COPY, self.new.iter(), |(key, row), buffer| {
-                P::copy(key, row, buffer);
-            })
+            copied = copy_rows(
+                connection,
+                P::COPY,
+                self.new.iter(),
+                |(key, row), buffer| {
+                    P::copy(key, row, buffer);
+                },
+            )
             .await?;
         }
         if !self.changed.is_empty() {

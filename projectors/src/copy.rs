@@ -85,7 +85,8 @@ impl CopyBuffer {
     }
 
     fn length(&mut self, length: usize) {
-        let length = i32::try_from(length).expect("a field is part of an event, so far below 2 GiB");
+        let length =
+            i32::try_from(length).expect("a field is part of an event, so far below 2 GiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
     }
 }

@@ -72,15 +72,21 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, ProjectorEr
 }
 
 async fn require_migrated(connection: &mut PgConnection) -> Result<(), ProjectorError> {
-    let exists = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "exists!""#, MIGRATIONS_TABLE)
-        .fetch_one(&mut *connection)
-        .await?;
+    let exists = sqlx::query_scalar!(
+        r#"select to_regclass($1) is not null as "exists!""#,
+        MIGRATIONS_TABLE
+    )
+    .fetch_one(&mut *connection)
+    .await?;
     let applied = match exists {
         true => connection.list_applied_migrations(MIGRATIONS_TABLE).await?,
         false => Vec::new(),
     };
     let is_applied = |version| applied.iter().any(|migration| migration.version == version);
-    match MIGRATOR.iter().find(|migration| !is_applied(migration.version)) {
+    match MIGRATOR
+        .iter()
+        .find(|migration| !is_applied(migration.version))
+    {
         Some(migration) => Err(ProjectorError::NotMigrated {
             missing: migration.version,
         }),

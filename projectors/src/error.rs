@@ -55,7 +55,9 @@ pub enum ProjectorError {
         projection: &'static str,
     },
     /// The new version did not reach the live one while that was held still.
-    #[error("the new version of {projection} did not catch up with the live one; run the rebuild again to resume it")]
+    #[error(
+        "the new version of {projection} did not catch up with the live one; run the rebuild again to resume it"
+    )]
     NotCaughtUp {
         /// Whose.
         projection: &'static str,

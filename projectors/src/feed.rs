@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    ProjectorError, Projection,
+    Projection, ProjectorError,
     chunk::Chunk,
     registry::{self, Checkpoint, Version},
     source::{Source, ask},
@@ -77,7 +77,9 @@ impl<P: Projection> Feed<P> {
         let mut differing = None;
         let unverified = &mut self.unverified;
         batch.events.retain(|event| {
-            let of_topic = unverified.iter().position(|(topic, ..)| *topic == event.position.topic);
+            let of_topic = unverified
+                .iter()
+                .position(|(topic, ..)| *topic == event.position.topic);
             let Some(index) = of_topic else {
                 return true;
             };
@@ -97,7 +99,9 @@ impl<P: Projection> Feed<P> {
 
     /// Folds a batch in memory; what is read for it lies behind the checkpoint, so it is still true at [`flush`](Self::flush).
     pub(crate) async fn absorb(&mut self, batch: &Batch<P::Event>) -> Result<(), ProjectorError> {
-        self.chunk.absorb(&mut self.connection, &batch.events).await?;
+        self.chunk
+            .absorb(&mut self.connection, &batch.events)
+            .await?;
         for progress in &batch.progress {
             let mut of_topic = batch.events.iter().rev();
             let last = of_topic
@@ -130,7 +134,14 @@ impl<P: Projection> Feed<P> {
         }
         let chunk = std::mem::take(&mut self.chunk);
         let mut tx = self.connection.begin().await?;
-        let moved = advance::<P>(&mut tx, self.version, self.partition, &self.checkpoints, &self.moves).await?;
+        let moved = advance::<P>(
+            &mut tx,
+            self.version,
+            self.partition,
+            &self.checkpoints,
+            &self.moves,
+        )
+        .await?;
         if !moved {
             tx.rollback().await?;
             return Err(ProjectorError::Superseded);
@@ -138,7 +149,10 @@ impl<P: Projection> Feed<P> {
         let new_rows = chunk.write(&mut tx).await?;
         tx.commit().await?;
         for done in self.moves.drain(..) {
-            let checkpoint = self.checkpoints.iter_mut().find(|checkpoint| checkpoint.topic == done.topic);
+            let checkpoint = self
+                .checkpoints
+                .iter_mut()
+                .find(|checkpoint| checkpoint.topic == done.topic);
             if let Some(checkpoint) = checkpoint {
                 checkpoint.next_offset = checkpoint.next_offset.max(done.next_offset);
             }
@@ -148,11 +162,21 @@ impl<P: Projection> Feed<P> {
 
     /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded.
     /// Answers how many records are yet to come.
-    pub(crate) async fn refresh_ends<S: Source>(&mut self, source: &S) -> Result<i64, ProjectorError> {
+    pub(crate) async fn refresh_ends<S: Source>(
+        &mut self,
+        source: &S,
+    ) -> Result<i64, ProjectorError> {
         let partition = self.partition;
-        let topics: Vec<_> = self.checkpoints.iter().map(|checkpoint| Arc::clone(&checkpoint.topic)).collect();
+        let topics: Vec<_> = self
+            .checkpoints
+            .iter()
+            .map(|checkpoint| Arc::clone(&checkpoint.topic))
+            .collect();
         let ends = ask(source, move |source| {
-            topics.iter().map(|topic| source.end_offset(topic, partition)).collect::<Result<Vec<_>, _>>()
+            topics
+                .iter()
+                .map(|topic| source.end_offset(topic, partition))
+                .collect::<Result<Vec<_>, _>>()
         })
         .await?;
         self.moves = std::iter::zip(&self.checkpoints, ends)
@@ -163,7 +187,11 @@ impl<P: Projection> Feed<P> {
                 last: None,
             })
             .collect();
-        let lag = self.moves.iter().map(|to| to.end_offset - to.next_offset).sum();
+        let lag = self
+            .moves
+            .iter()
+            .map(|to| to.end_offset - to.next_offset)
+            .sum();
         self.flush().await?;
         Ok(lag)
     }
@@ -175,13 +203,22 @@ impl<P: Projection> Feed<P> {
 
     /// How many records lie between what was read, written or not, and these ends.
     pub(crate) fn remaining(&self, ends: &[(Arc<str>, i64)]) -> i64 {
-        let remaining = ends.iter().map(|(topic, end)| (end - self.read_to(topic)).max(0));
+        let remaining = ends
+            .iter()
+            .map(|(topic, end)| (end - self.read_to(topic)).max(0));
         remaining.sum()
     }
 
     fn read_to(&self, topic: &Arc<str>) -> i64 {
-        let unwritten = self.moves.iter().find(|unwritten| unwritten.topic == *topic);
-        let written = || self.checkpoints.iter().find(|written| written.topic == *topic);
+        let unwritten = self
+            .moves
+            .iter()
+            .find(|unwritten| unwritten.topic == *topic);
+        let written = || {
+            self.checkpoints
+                .iter()
+                .find(|written| written.topic == *topic)
+        };
         match unwritten {
             Some(unwritten) => unwritten.next_offset,
             None => written().map_or(0, |written| written.next_offset),
@@ -189,8 +226,18 @@ impl<P: Projection> Feed<P> {
     }
 
     /// Marks the version as failed; see [`registry::fail`].
-    pub(crate) async fn fail(&mut self, error: &ProjectorError) -> Result<ProjectorError, ProjectorError> {
-        registry::fail::<P>(&mut self.connection, self.version, self.partition, &self.checkpoints, error).await
+    pub(crate) async fn fail(
+        &mut self,
+        error: &ProjectorError,
+    ) -> Result<ProjectorError, ProjectorError> {
+        registry::fail::<P>(
+            &mut self.connection,
+            self.version,
+            self.partition,
+            &self.checkpoints,
+            error,
+        )
+        .await
     }
 }
 
@@ -203,9 +250,18 @@ fn subscribe<P: Projection, S: Source>(
 ) -> Result<Box<dyn Subscription<P::Event>>, ProjectorError> {
     let cluster_id = source.cluster_id()?;
     let mut from = Vec::with_capacity(checkpoints.len());
-    for Checkpoint { topic, next_offset, cluster_id: read, last, .. } in checkpoints {
+    for Checkpoint {
+        topic,
+        next_offset,
+        cluster_id: read,
+        last,
+        ..
+    } in checkpoints
+    {
         if *read != cluster_id {
-            return Err(diverged(format!("the rows come from cluster {read}, this is {cluster_id}")));
+            return Err(diverged(format!(
+                "the rows come from cluster {read}, this is {cluster_id}"
+            )));
         }
         let end = source.end_offset(topic, partition)?;
         if *next_offset > end {
@@ -232,8 +288,14 @@ async fn advance<P: Projection>(
 ) -> sqlx::Result<bool> {
     let topics: Vec<&str> = moves.iter().map(|to| &*to.topic).collect();
     let from = |to: &Move| checkpoints.iter().find(|from| from.topic == to.topic);
-    let expected: Vec<i64> = moves.iter().map(|to| from(to).map_or(-1, |from| from.next_offset)).collect();
-    let epochs: Vec<i64> = moves.iter().map(|to| from(to).map_or(-1, |from| from.epoch)).collect();
+    let expected: Vec<i64> = moves
+        .iter()
+        .map(|to| from(to).map_or(-1, |from| from.next_offset))
+        .collect();
+    let epochs: Vec<i64> = moves
+        .iter()
+        .map(|to| from(to).map_or(-1, |from| from.epoch))
+        .collect();
     let next_offsets: Vec<i64> = moves.iter().map(|to| to.next_offset).collect();
     let end_offsets: Vec<i64> = moves.iter().map(|to| to.end_offset).collect();
     let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();

@@ -21,7 +21,7 @@ use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use self::health::Health;
 use crate::{
-    Database, Orders, ProjectorError, Projection,
+    Database, Orders, Projection, ProjectorError,
     feed::Feed,
     registry::{self, Checkpoint, Origin, Version},
     source::{Source, ask},
@@ -117,7 +117,9 @@ impl<S: Source> Live<S> {
 }
 
 /// What a version made from this log now would be made from.
-pub(crate) async fn origin_of<P: Projection, S: Source>(source: &S) -> Result<Origin, ProjectorError> {
+pub(crate) async fn origin_of<P: Projection, S: Source>(
+    source: &S,
+) -> Result<Origin, ProjectorError> {
     ask(source, |source| {
         let [first, ..] = P::TOPICS else {
             unreachable!("a projection reads a topic");
@@ -189,9 +191,17 @@ impl<P: Projection, S: Source> Partition<P, S> {
         }
         let checkpoints =
             registry::checkpoints(&mut registry, P::NAME, version.number, self.number).await?;
-        let place = checkpoints.first().map(|checkpoint| (version.number, checkpoint.epoch));
+        let place = checkpoints
+            .first()
+            .map(|checkpoint| (version.number, checkpoint.epoch));
         if place.is_some() && place == self.lost {
-            let fed = registry::is_fed(&mut registry, P::NAME, version.number, self.number, SILENCE_SECONDS);
+            let fed = registry::is_fed(
+                &mut registry,
+                P::NAME,
+                version.number,
+                self.number,
+                SILENCE_SECONDS,
+            );
             if fed.await? {
                 return Ok(Ended::StandingBy);
             }
@@ -202,7 +212,10 @@ impl<P: Projection, S: Source> Partition<P, S> {
         let mut feed = match opened {
             Err(error) if error.is_final() => {
                 let number = version.number;
-                return self.told(registry::fail::<P>(&mut registry, number, self.number, &checkpoints, &error).await?);
+                return self.told(
+                    registry::fail::<P>(&mut registry, number, self.number, &checkpoints, &error)
+                        .await?,
+                );
             }
             opened => opened?,
         };
@@ -225,7 +238,15 @@ impl<P: Projection, S: Source> Partition<P, S> {
         checkpoints: &[Checkpoint],
     ) -> Result<Feed<P>, ProjectorError> {
         let limits = BatchLimits::default();
-        Feed::open(&self.live.source, connection, version, self.number, checkpoints.to_vec(), limits).await
+        Feed::open(
+            &self.live.source,
+            connection,
+            version,
+            self.number,
+            checkpoints.to_vec(),
+            limits,
+        )
+        .await
     }
 
     /// Passes on what became of marking the version as failed.
@@ -238,7 +259,10 @@ impl<P: Projection, S: Source> Partition<P, S> {
     }
 
     async fn follow(&mut self, feed: &mut Feed<P>) -> Result<Ended, ProjectorError> {
-        let labels = [("projection", P::NAME.to_owned()), ("partition", self.number.to_string())];
+        let labels = [
+            ("projection", P::NAME.to_owned()),
+            ("partition", self.number.to_string()),
+        ];
         let lag = metrics::gauge!("offset_zero_projection_lag_records", &labels);
         let events = metrics::counter!("offset_zero_projection_events_total", &labels);
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);

@@ -8,7 +8,9 @@ use projectors::{
     rebuild::Show,
 };
 use runtime::{
-    config, health::Readiness, http, shutdown,
+    config,
+    health::Readiness,
+    http, shutdown,
     telemetry::{self, Telemetry},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -33,9 +35,8 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     let router = http::app(Router::new(), readiness.clone(), telemetry.metrics);
 
     let (stop, stopping) = watch::channel(false);
-    let feeding = tokio::spawn(async move {
-        projectors::run(&log, &database, &readiness, &stopping).await
-    });
+    let feeding =
+        tokio::spawn(async move { projectors::run(&log, &database, &readiness, &stopping).await });
     http::serve(listener, router, shutdown).await;
     stop.send_replace(true);
     Ok(feeding.await??)

@@ -40,7 +40,10 @@ impl Projection for Orders {
         row::apply(&mut row.journey, event)
     }
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
+    async fn load(
+        connection: &mut PgConnection,
+        keys: &[Uuid],
+    ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
         let rows = sqlx::query!(
             r#"select id, status, version, payment as "payment: Json<Payment>", updated_at
                from orders where id = any($1)"#,
@@ -55,7 +58,13 @@ impl Projection for Orders {
                 payment: row.payment.map(|Json(payment)| payment),
                 updated_at: row.updated_at,
             };
-            (row.id, OrderRow { placed: None, journey })
+            (
+                row.id,
+                OrderRow {
+                    placed: None,
+                    journey,
+                },
+            )
         });
         Ok(rows.collect())
     }
@@ -65,7 +74,9 @@ impl Projection for Orders {
         let journeys = || rows.iter().map(|(_, row)| &row.journey);
         let statuses: Vec<&str> = journeys().map(|journey| &*journey.status).collect();
         let versions: Vec<i32> = journeys().map(|journey| journey.version).collect();
-        let payments: Vec<Option<Json<&Payment>>> = journeys().map(|journey| journey.payment.as_ref().map(Json)).collect();
+        let payments: Vec<Option<Json<&Payment>>> = journeys()
+            .map(|journey| journey.payment.as_ref().map(Json))
+            .collect();
         let updated: Vec<_> = journeys().map(|journey| journey.updated_at).collect();
         sqlx::query!(
             "update orders o

@@ -4,7 +4,7 @@
 //! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
 //! only read by those who are at it, and the next rebuild drops it.
 
-mod candidate;
+pub(crate) mod candidate;
 mod fill;
 mod meter;
 mod swap;
@@ -23,7 +23,7 @@ use self::{
     candidate::Candidate,
     meter::{Meter, Phase},
 };
-use crate::{Database, Orders, ProjectorError, Projection, live::origin_of, source::Source};
+use crate::{Database, Orders, Projection, ProjectorError, live::origin_of, source::Source};
 
 /// What a rebuild has done.
 #[derive(Debug, Clone, Serialize)]
@@ -50,7 +50,16 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { projection, version, replaced, events, rows, seconds, events_per_second, .. } = self;
+        let Self {
+            projection,
+            version,
+            replaced,
+            events,
+            rows,
+            seconds,
+            events_per_second,
+            ..
+        } = self;
         let resumed = if self.resumed { ", resumed" } else { "" };
         write!(
             f,
@@ -90,7 +99,12 @@ async fn rebuild_projection<P: Projection, S: Source>(
     let candidate = Candidate::prepare::<P>(&mut registry, &origin).await?;
     let begun = Instant::now();
     let meter = Arc::new(Meter::default());
-    let shown = meter::show::<P>(Arc::clone(&meter), candidate.version.number, database.clone(), show);
+    let shown = meter::show::<P>(
+        Arc::clone(&meter),
+        candidate.version.number,
+        database.clone(),
+        show,
+    );
 
     let filling = fill::Filling {
         source: source.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::{ProjectorError, Projection};
+use crate::{Projection, ProjectorError};
 
 /// One version of a projection: a schema with its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +43,19 @@ pub(crate) async fn ensure_live<P: Projection>(
         return Ok(live);
     }
     let mut tx = connection.begin().await?;
-    sqlx::query!("insert into offset_zero.projections (name) values ($1) on conflict do nothing", P::NAME)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "insert into offset_zero.projections (name) values ($1) on conflict do nothing",
+        P::NAME
+    )
+    .execute(&mut *tx)
+    .await?;
     // A second projector that starts at the same time waits here, and then finds the version.
-    sqlx::query!("select name from offset_zero.projections where name = $1 for update", P::NAME)
-        .fetch_one(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "select name from offset_zero.projections where name = $1 for update",
+        P::NAME
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     let version = match live(&mut tx, P::NAME).await? {
         Some(live) => live,
         None => {
@@ -124,7 +130,9 @@ pub(crate) async fn create<P: Projection>(
     .await?;
     // Safe: the name is a constant and a number.
     let into_schema = format!("create schema {schema}; set local search_path = {schema}");
-    sqlx::raw_sql(AssertSqlSafe(into_schema)).execute(&mut *connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(into_schema))
+        .execute(&mut *connection)
+        .await?;
     sqlx::raw_sql(P::TABLES).execute(&mut *connection).await?;
     Ok(Version {
         number,
@@ -198,7 +206,11 @@ pub(crate) async fn fail<P: Projection>(
     if !current.iter().map(place).eq(left.iter().map(place)) {
         return Ok(ProjectorError::Superseded);
     }
-    let error = format!("{}; mend the cause, then type: projectors rebuild {}", error.in_full(), P::NAME);
+    let error = format!(
+        "{}; mend the cause, then type: projectors rebuild {}",
+        error.in_full(),
+        P::NAME
+    );
     let mut tx = connection.begin().await?;
     bump_epochs(&mut tx, P::NAME, &[version]).await?;
     sqlx::query!(

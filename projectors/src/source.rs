@@ -1,10 +1,7 @@
 //! Where events come from: Kafka, or its in-memory twin in tests.
 
 use event_store::{
-    BatchLimits, LogError, StartAt, Subscription,
-    kafka::KafkaLog,
-    log::Log,
-    memory::MemoryLog,
+    BatchLimits, LogError, StartAt, Subscription, kafka::KafkaLog, log::Log, memory::MemoryLog,
 };
 
 /// A log that can be subscribed to.

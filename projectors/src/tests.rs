@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{Database, migrate};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const UNDEFINED_TABLE: &str = "42P01";
 const POLL: Duration = Duration::from_millis(10);
 
 /// A database of the test's own, migrated.
@@ -40,7 +41,8 @@ impl World {
     async fn unmigrated() -> String {
         static STACK: OnceLock<Stack> = OnceLock::new();
         let url = tokio::task::spawn_blocking(|| {
-            let stack = STACK.get_or_init(|| Stack::start(StackOptions::fresh()).expect("the stack starts"));
+            let stack = STACK
+                .get_or_init(|| Stack::start(StackOptions::fresh()).expect("the stack starts"));
             stack.database_url(&format!("projectors_{}", Uuid::now_v7().simple()))
         });
         url.await.expect("does not panic").expect("a database")
@@ -50,21 +52,35 @@ impl World {
         PgConnection::connect(&self.url).await.expect("connects")
     }
 
+    /// What the query says, a sum of nothing being nothing; less than nothing while its table does not exist.
     async fn number(&self, sql: &str) -> i64 {
-        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-        query.fetch_one(&mut self.connect().await).await.expect("a number")
+        let query = sqlx::query_scalar::<_, Option<i64>>(AssertSqlSafe(sql.to_owned()));
+        match query.fetch_one(&mut self.connect().await).await {
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(UNDEFINED_TABLE) =>
+            {
+                -1
+            }
+            number => number.expect("a number").unwrap_or(0),
+        }
     }
 
     async fn execute(&self, sql: &str) {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        query.execute(&mut self.connect().await).await.expect("executes");
+        query
+            .execute(&mut self.connect().await)
+            .await
+            .expect("executes");
     }
 
     /// The rows of a version, as text.
     async fn rows(&self, schema: &str) -> Vec<String> {
         let sql = format!("select o::text from {schema}.orders o order by id");
         let query = sqlx::query_scalar(AssertSqlSafe(sql));
-        query.fetch_all(&mut self.connect().await).await.expect("rows")
+        query
+            .fetch_all(&mut self.connect().await)
+            .await
+            .expect("rows")
     }
 }
 

@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use runtime::health::Readiness;
 
+/// None where it has yet to begin.
+type Begun = Option<Result<(), String>>;
+
 /// The health of one projection's feeds.
 #[derive(Clone)]
 pub(super) struct Health {
     readiness: Readiness,
     projection: &'static str,
-    /// None for those that have yet to begin.
-    partitions: Arc<Mutex<Vec<Option<Result<(), String>>>>>,
+    partitions: Arc<Mutex<Vec<Begun>>>,
 }
 
 impl Health {
@@ -24,14 +26,22 @@ impl Health {
 
     /// So many have to be well.
     pub(super) fn expect_partitions(&self, count: i32) {
-        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *partitions = (0..count).map(|_| None).collect();
     }
 
     /// Readiness logs what changes, once.
     pub(super) fn set(&self, partition: i32, result: Result<(), String>) {
-        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = usize::try_from(partition).ok().and_then(|index| partitions.get_mut(index));
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(partition)
+            .ok()
+            .and_then(|index| partitions.get_mut(index));
         if let Some(place) = place {
             *place = Some(result);
         }

@@ -83,7 +83,10 @@ pub(super) fn begin(event: &Recorded<OrderEvent>) -> Result<Option<OrderRow>, St
 pub(super) fn apply(journey: &mut Journey, event: &Recorded<OrderEvent>) -> Result<(), String> {
     let version = event.metadata.stream_version;
     if u32::try_from(journey.version + 1) != Ok(version) {
-        return Err(format!("it is version {version}, where the row holds version {}", journey.version));
+        return Err(format!(
+            "it is version {version}, where the row holds version {}",
+            journey.version
+        ));
     }
     journey.version += 1;
     match &event.event {
@@ -98,7 +101,10 @@ pub(super) fn apply(journey: &mut Journey, event: &Recorded<OrderEvent>) -> Resu
             journey.updated_at = cancelled.cancelled_at;
         }
         OrderEvent::Refunded(refunded) => {
-            let payment = journey.payment.as_mut().ok_or("there is no payment to refund")?;
+            let payment = journey
+                .payment
+                .as_mut()
+                .ok_or("there is no payment to refund")?;
             payment.refund(refunded)?;
             journey.updated_at = refunded.refunded_at;
         }
@@ -140,7 +146,10 @@ impl Payment {
 
     fn refund(&mut self, event: &OrderRefunded) -> Result<(), String> {
         if self.id != event.payment_id.as_uuid() {
-            return Err(format!("it refunds payment {}, where the order has {}", event.payment_id, self.id));
+            return Err(format!(
+                "it refunds payment {}, where the order has {}",
+                event.payment_id, self.id
+            ));
         }
         let refunded = self.refunded.checked_add(event.amount);
         self.refunded = refunded.map_err(|error| error.to_string())?;
@@ -151,7 +160,10 @@ impl Payment {
 
 impl OrderRow {
     pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
-        let placed = self.placed.as_ref().expect("only rows that were begun are copied");
+        let placed = self
+            .placed
+            .as_ref()
+            .expect("only rows that were begun are copied");
         let journey = &self.journey;
         to.row(COLUMNS);
         to.uuid(id);

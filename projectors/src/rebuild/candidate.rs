@@ -3,20 +3,20 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
-    Database, ProjectorError, Projection,
+    Database, Projection, ProjectorError,
     registry::{self, Origin, Version},
 };
 
 /// A version on its way to being live.
-pub(super) struct Candidate {
-    pub(super) version: Version,
-    pub(super) resumed: bool,
+pub(crate) struct Candidate {
+    pub(crate) version: Version,
+    pub(crate) resumed: bool,
 }
 
 impl Candidate {
     /// Keeps other rebuilds out for as long as the connection lives, clears away what is of no use any more, and goes on
     /// with an unfinished version or begins a new one.
-    pub(super) async fn prepare<P: Projection>(
+    pub(crate) async fn prepare<P: Projection>(
         registry: &mut PgConnection,
         origin: &Origin,
     ) -> Result<Self, ProjectorError> {
@@ -27,7 +27,9 @@ impl Candidate {
         .fetch_one(&mut *registry)
         .await?;
         if !locked {
-            return Err(ProjectorError::RebuildRunning { projection: P::NAME });
+            return Err(ProjectorError::RebuildRunning {
+                projection: P::NAME,
+            });
         }
         registry::ensure_live::<P>(registry, origin).await?;
         clear::<P>(registry, origin).await?;
@@ -49,7 +51,10 @@ impl Candidate {
     }
 
     /// Makes the secondary indexes, and has the planner know the tables before the first reader comes.
-    pub(super) async fn index<P: Projection>(&self, database: &Database) -> Result<(), ProjectorError> {
+    pub(crate) async fn index<P: Projection>(
+        &self,
+        database: &Database,
+    ) -> Result<(), ProjectorError> {
         let mut connection = database.connect_to_fill(&self.version.schema).await?;
         sqlx::raw_sql(P::INDEXES).execute(&mut connection).await?;
         let tables = sqlx::query_scalar!(
@@ -60,13 +65,17 @@ impl Candidate {
         .await?;
         for statement in tables {
             // Safe: quoted by Postgres itself.
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await?;
         }
         Ok(())
     }
 }
 
-async fn unfinished<P: Projection>(registry: &mut PgConnection) -> Result<Option<Version>, ProjectorError> {
+async fn unfinished<P: Projection>(
+    registry: &mut PgConnection,
+) -> Result<Option<Version>, ProjectorError> {
     let version = sqlx::query_as!(
         Version,
         "select version as number, schema_name as schema, error
@@ -83,7 +92,10 @@ async fn unfinished<P: Projection>(registry: &mut PgConnection) -> Result<Option
 
 /// Drops versions that will never be live again. One that was retired a moment ago is left for the next time: a reader may
 /// have looked up its name and be about to read it.
-async fn clear<P: Projection>(registry: &mut PgConnection, origin: &Origin) -> Result<(), ProjectorError> {
+async fn clear<P: Projection>(
+    registry: &mut PgConnection,
+    origin: &Origin,
+) -> Result<(), ProjectorError> {
     let useless = sqlx::query!(
         "select v.version, v.schema_name
          from offset_zero.projection_versions v
@@ -113,10 +125,14 @@ async fn drop_version<P: Projection>(
     schema: String,
 ) -> sqlx::Result<()> {
     let mut tx = registry.begin().await?;
-    sqlx::raw_sql("set local lock_timeout = '5s'").execute(&mut *tx).await?;
+    sqlx::raw_sql("set local lock_timeout = '5s'")
+        .execute(&mut *tx)
+        .await?;
     // Safe: `registry::create` made the name of a constant and a number.
     let drop_schema = format!("drop schema if exists {schema} cascade");
-    sqlx::raw_sql(AssertSqlSafe(drop_schema)).execute(&mut *tx).await?;
+    sqlx::raw_sql(AssertSqlSafe(drop_schema))
+        .execute(&mut *tx)
+        .await?;
     sqlx::query!(
         "delete from offset_zero.projection_versions where name = $1 and version = $2",
         P::NAME,

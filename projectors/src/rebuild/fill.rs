@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::meter::Meter;
 use crate::{
-    Database, ProjectorError, Projection,
+    Database, Projection, ProjectorError,
     feed::Feed,
     registry::{self, Version},
     source::{Source, ask},
@@ -32,7 +32,10 @@ pub(super) struct Filling<S> {
 
 impl<S: Source> Filling<S> {
     /// Reads every partition to where it ends now.
-    pub(super) async fn fill<P: Projection>(&self, partitions: i32) -> Result<Vec<Feed<P>>, ProjectorError> {
+    pub(super) async fn fill<P: Projection>(
+        &self,
+        partitions: i32,
+    ) -> Result<Vec<Feed<P>>, ProjectorError> {
         let mut tasks = JoinSet::new();
         for partition in 0..partitions {
             tasks.spawn(self.clone().fill_partition::<P>(partition));
@@ -45,16 +48,35 @@ impl<S: Source> Filling<S> {
         Ok(feeds)
     }
 
-    async fn fill_partition<P: Projection>(self, partition: i32) -> Result<Feed<P>, ProjectorError> {
+    async fn fill_partition<P: Projection>(
+        self,
+        partition: i32,
+    ) -> Result<Feed<P>, ProjectorError> {
         let number = self.version.number;
         let mut connection = self.database.connect_to_fill(&self.version.schema).await?;
-        let checkpoints = registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
+        let checkpoints =
+            registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
         let ends = self.ends::<P>(partition).await?;
-        let opened = Feed::open(&self.source, connection, &self.version, partition, checkpoints.clone(), LIMITS).await;
+        let opened = Feed::open(
+            &self.source,
+            connection,
+            &self.version,
+            partition,
+            checkpoints.clone(),
+            LIMITS,
+        )
+        .await;
         let mut feed = match opened {
             Err(error) if error.is_final() => {
                 let mut registry = self.database.connect().await?;
-                return Err(registry::fail::<P>(&mut registry, number, partition, &checkpoints, &error).await?);
+                return Err(registry::fail::<P>(
+                    &mut registry,
+                    number,
+                    partition,
+                    &checkpoints,
+                    &error,
+                )
+                .await?);
             }
             opened => opened?,
         };
@@ -85,7 +107,10 @@ impl<S: Source> Filling<S> {
         Ok(())
     }
 
-    async fn ends<P: Projection>(&self, partition: i32) -> Result<Vec<(Arc<str>, i64)>, ProjectorError> {
+    async fn ends<P: Projection>(
+        &self,
+        partition: i32,
+    ) -> Result<Vec<(Arc<str>, i64)>, ProjectorError> {
         ask(&self.source, move |source| {
             let end = |topic: &&str| Ok((Arc::from(*topic), source.end_offset(topic, partition)?));
             P::TOPICS.iter().map(end).collect()

@@ -78,11 +78,13 @@ impl Meter {
     }
 
     pub(super) fn expect(&self, records: i64) {
-        self.expected.fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        self.expected
+            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
     }
 
     pub(super) fn passed(&self, records: i64, events: usize) {
-        self.passed.fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        self.passed
+            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
         self.events.fetch_add(events as u64, Ordering::Relaxed);
     }
 
@@ -121,7 +123,12 @@ impl Drop for Shown {
     }
 }
 
-pub(super) fn show<P: Projection>(meter: Arc<Meter>, version: i32, database: Database, show: Show) -> Shown {
+pub(super) fn show<P: Projection>(
+    meter: Arc<Meter>,
+    version: i32,
+    database: Database,
+    show: Show,
+) -> Shown {
     Shown(tokio::spawn(async move {
         let bar = bar::<P>(show);
         let begun = Instant::now();
@@ -135,7 +142,10 @@ pub(super) fn show<P: Projection>(meter: Arc<Meter>, version: i32, database: Dat
             bar.set_length(look.expected.max(1));
             bar.set_position(look.passed);
             let left = eta.map_or_else(String::new, |eta| format!(", ETA {}", HumanDuration(eta)));
-            bar.set_message(format!("{}: {} events, {rate:.0}/s{left}", look.phase, look.events));
+            bar.set_message(format!(
+                "{}: {} events, {rate:.0}/s{left}",
+                look.phase, look.events
+            ));
             if second.0.elapsed() < LINE_INTERVAL {
                 continue;
             }
@@ -159,8 +169,11 @@ fn bar<P: Projection>(show: Show) -> ProgressBar {
         Show::Bar => ProgressDrawTarget::stderr(),
         Show::Lines | Show::Nothing => ProgressDrawTarget::hidden(),
     };
-    let style = ProgressStyle::with_template(BAR).expect("the template is a constant that a test draws");
-    ProgressBar::with_draw_target(None, target).with_style(style).with_prefix(P::NAME)
+    let style =
+        ProgressStyle::with_template(BAR).expect("the template is a constant that a test draws");
+    ProgressBar::with_draw_target(None, target)
+        .with_style(style)
+        .with_prefix(P::NAME)
 }
 
 /// A figure for people: where it cannot be written, the rebuild itself will say why.

@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use super::candidate::Candidate;
-use crate::{ProjectorError, Projection, registry};
+use crate::{Projection, ProjectorError, registry};
 
 /// How long the live version may be held still while the candidate comes up to it.
 const HOLD: Duration = Duration::from_secs(1);
@@ -43,19 +43,27 @@ pub(super) async fn swap<P: Projection>(
         match attempt::<P>(registry, candidate.version.number).await {
             Ok(Some(swapped)) => return Ok(swapped),
             Ok(None) => {}
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {}
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {}
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(ProjectorError::NotCaughtUp { projection: P::NAME })
+    Err(ProjectorError::NotCaughtUp {
+        projection: P::NAME,
+    })
 }
 
 /// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
 /// not there in time.
-async fn attempt<P: Projection>(registry: &mut PgConnection, candidate: i32) -> sqlx::Result<Option<Swapped>> {
+async fn attempt<P: Projection>(
+    registry: &mut PgConnection,
+    candidate: i32,
+) -> sqlx::Result<Option<Swapped>> {
     let mut tx = registry.begin().await?;
-    sqlx::raw_sql("set local lock_timeout = '2s'").execute(&mut *tx).await?;
+    sqlx::raw_sql("set local lock_timeout = '2s'")
+        .execute(&mut *tx)
+        .await?;
     let live = sqlx::query_scalar!(
         r#"select live_version as "version!" from offset_zero.projections where name = $1 for update"#,
         P::NAME,
@@ -74,7 +82,9 @@ async fn attempt<P: Projection>(registry: &mut PgConnection, candidate: i32) -> 
     let reached = lock_positions::<P>(&mut tx, candidate).await?;
     make_live::<P>(&mut tx, live, candidate).await?;
     tx.commit().await?;
-    let positions = reached.into_iter().map(|((topic, partition), next)| (format!("{topic}/{partition}"), next));
+    let positions = reached
+        .into_iter()
+        .map(|((topic, partition), next)| (format!("{topic}/{partition}"), next));
     Ok(Some(Swapped {
         replaced: live,
         positions: positions.collect(),
@@ -82,10 +92,14 @@ async fn attempt<P: Projection>(registry: &mut PgConnection, candidate: i32) -> 
 }
 
 fn has_reached(candidate: &Positions, goal: &Positions) -> bool {
-    goal.iter().all(|(place, next)| candidate.get(place).is_some_and(|reached| reached >= next))
+    goal.iter()
+        .all(|(place, next)| candidate.get(place).is_some_and(|reached| reached >= next))
 }
 
-async fn positions<P: Projection>(connection: &mut PgConnection, version: i32) -> sqlx::Result<Positions> {
+async fn positions<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+) -> sqlx::Result<Positions> {
     let rows = sqlx::query!(
         "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
         P::NAME,
@@ -93,11 +107,17 @@ async fn positions<P: Projection>(connection: &mut PgConnection, version: i32) -
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.topic, row.partition), row.next_offset)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.topic, row.partition), row.next_offset))
+        .collect())
 }
 
 /// As [`positions`], and nobody moves them before the transaction ends.
-async fn lock_positions<P: Projection>(connection: &mut PgConnection, version: i32) -> sqlx::Result<Positions> {
+async fn lock_positions<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+) -> sqlx::Result<Positions> {
     let rows = sqlx::query!(
         "select topic, partition, next_offset from offset_zero.checkpoints
          where name = $1 and version = $2
@@ -108,13 +128,24 @@ async fn lock_positions<P: Projection>(connection: &mut PgConnection, version: i
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.topic, row.partition), row.next_offset)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.topic, row.partition), row.next_offset))
+        .collect())
 }
 
-async fn make_live<P: Projection>(connection: &mut PgConnection, old: i32, new: i32) -> sqlx::Result<()> {
-    sqlx::query!("update offset_zero.projections set live_version = $2 where name = $1", P::NAME, new)
-        .execute(&mut *connection)
-        .await?;
+async fn make_live<P: Projection>(
+    connection: &mut PgConnection,
+    old: i32,
+    new: i32,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update offset_zero.projections set live_version = $2 where name = $1",
+        P::NAME,
+        new
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "update offset_zero.projection_versions
          set state = case version when $2 then 'live' else 'retired' end, events_per_second = 0, updated_at = now()

@@ -46,7 +46,16 @@ async fn copies_nasty_values() {
         },
     );
     assert_eq!(copied.await.expect("copies"), 8);
-    type Row = (i32, Uuid, String, bool, i64, Value, DateTime<Utc>, Option<String>);
+    type Row = (
+        i32,
+        Uuid,
+        String,
+        bool,
+        i64,
+        Value,
+        DateTime<Utc>,
+        Option<String>,
+    );
     let rows: Vec<Row> = sqlx::query_as("select * from nasty order by n")
         .fetch_all(&mut connection)
         .await
@@ -55,7 +64,19 @@ async fn copies_nasty_values() {
         let id = Uuid::from_u128(number.unsigned_abs().into());
         let json = json!({ "text": text });
         let long = i64::MIN + i64::from(number);
-        assert_eq!(row, (number, id, text.to_owned(), number % 2 == 0, long, json, time, None));
+        assert_eq!(
+            row,
+            (
+                number,
+                id,
+                text.to_owned(),
+                number % 2 == 0,
+                long,
+                json,
+                time,
+                None
+            )
+        );
     }
 }
 
@@ -63,11 +84,19 @@ async fn copies_nasty_values() {
 async fn copies_more_than_one_message() {
     let world = World::new().await;
     let mut connection = world.connect().await;
-    sqlx::raw_sql("create temporary table long (t text)").execute(&mut connection).await.expect("creates");
+    sqlx::raw_sql("create temporary table long (t text)")
+        .execute(&mut connection)
+        .await
+        .expect("creates");
     let text = "x".repeat(100_000);
-    let copied = copy_rows(&mut connection, "copy long from stdin (format binary)", 0..100, |_, buffer| {
-        buffer.row(1);
-        buffer.text(&text);
-    });
+    let copied = copy_rows(
+        &mut connection,
+        "copy long from stdin (format binary)",
+        0..100,
+        |_, buffer| {
+            buffer.row(1);
+            buffer.text(&text);
+        },
+    );
     assert_eq!(copied.await.expect("copies"), 100);
 }

@@ -9,7 +9,11 @@ use crate::{
     registry::{self, Version},
 };
 
-async fn open(world: &World, shop: &Shop, limits: BatchLimits) -> Result<(Feed<Orders>, Version), ProjectorError> {
+async fn open(
+    world: &World,
+    shop: &Shop,
+    limits: BatchLimits,
+) -> Result<(Feed<Orders>, Version), ProjectorError> {
     let mut registry = world.database.connect().await?;
     let origin = crate::live::origin_of::<Orders, _>(&shop.log).await?;
     let version = registry::ensure_live::<Orders>(&mut registry, &origin).await?;
@@ -19,7 +23,7 @@ async fn open(world: &World, shop: &Shop, limits: BatchLimits) -> Result<(Feed<O
     Ok((feed, version))
 }
 
-async fn step(feed: &mut Feed<Orders>) -> Result<u64, ProjectorError> {
+pub(super) async fn step(feed: &mut Feed<Orders>) -> Result<u64, ProjectorError> {
     let batch = feed.next().await?;
     feed.absorb(&batch).await?;
     feed.flush().await
@@ -36,12 +40,19 @@ async fn catch_up(feed: &mut Feed<Orders>, shop: &Shop) {
 async fn what_was_applied_is_not_applied_again() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(9).await;
-    let (mut first, version) = open(&world, &shop, BatchLimits::default()).await.expect("opens");
-    let (mut second, _) = open(&world, &shop, BatchLimits::default()).await.expect("opens");
+    let (mut first, version) = open(&world, &shop, BatchLimits::default())
+        .await
+        .expect("opens");
+    let (mut second, _) = open(&world, &shop, BatchLimits::default())
+        .await
+        .expect("opens");
     catch_up(&mut first, &shop).await;
     let rows = world.rows(&version.schema).await;
     assert_eq!(rows.len(), 9);
-    assert!(matches!(step(&mut second).await, Err(ProjectorError::Superseded)));
+    assert!(matches!(
+        step(&mut second).await,
+        Err(ProjectorError::Superseded)
+    ));
     assert_eq!(world.rows(&version.schema).await, rows);
     let lag = "select sum(end_offset - next_offset)::bigint from offset_zero.checkpoints";
     assert_eq!(world.number(lag).await, 0, "control records are passed too");
@@ -64,26 +75,38 @@ async fn goes_on_from_the_checkpoint_in_batches_of_any_size() {
     catch_up(&mut feed, &shop).await;
     let statuses = "select count(*) from orders_1.orders where (status, version) in (('placed', 1), ('paid', 2))
         or (status, version, payment->>'status') = ('cancelled', 4, 'refunded')";
-    assert_eq!(world.number(statuses).await, 6, "{:?}", world.rows(&version.schema).await);
+    assert_eq!(
+        world.number(statuses).await,
+        6,
+        "{:?}",
+        world.rows(&version.schema).await
+    );
 }
 
 #[tokio::test]
 async fn another_log_is_noticed() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    let (mut feed, _) = open(&world, &shop, BatchLimits::default()).await.expect("opens");
+    let (mut feed, _) = open(&world, &shop, BatchLimits::default())
+        .await
+        .expect("opens");
     catch_up(&mut feed, &shop).await;
     for damage in [
         "last_event_id = gen_random_uuid()",
         "next_offset = 1000000",
         "cluster_id = 'another'",
     ] {
-        world.execute(&format!("update offset_zero.checkpoints set {damage}")).await;
+        world
+            .execute(&format!("update offset_zero.checkpoints set {damage}"))
+            .await;
         let error = match open(&world, &shop, BatchLimits::default()).await {
             Ok((mut feed, _)) => step(&mut feed).await.expect_err(damage),
             Err(error) => error,
         };
-        assert!(matches!(error, ProjectorError::Diverged { .. }), "{damage}: {error}");
+        assert!(
+            matches!(error, ProjectorError::Diverged { .. }),
+            "{damage}: {error}"
+        );
     }
     assert!(shop.log.cluster_id().is_ok());
 }
@@ -92,7 +115,11 @@ async fn another_log_is_noticed() {
 async fn a_database_without_tables_says_what_to_type() {
     let url = World::unmigrated().await;
     let database = crate::Database::new(&url).expect("a URL");
-    let error = database.connect().await.expect_err("not migrated").to_string();
+    let error = database
+        .connect()
+        .await
+        .expect_err("not migrated")
+        .to_string();
     assert!(error.contains("projectors migrate"), "{error}");
     crate::migrate(&url).await.expect("migrates");
     database.connect().await.expect("migrated");

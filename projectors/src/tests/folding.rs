@@ -11,7 +11,7 @@ use super::{World, shop::events};
 use crate::{
     Orders, ProjectorError,
     chunk::Chunk,
-    registry::{Origin, create},
+    registry::{Origin, ensure_live},
 };
 
 /// Each is a database schema, filled and read.
@@ -23,7 +23,10 @@ fn chunks_of_any_size_give_the_same_rows() {
     let world = runtime.block_on(World::new());
     let orders = vec(1_usize..=3, 1..12);
     let cuts = vec(1_usize..=8, 1..20);
-    let mut runner = TestRunner::new(Config::with_cases(CASES));
+    let mut runner = TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(CASES)
+    });
     let result = runner.run(&(orders, cuts), |(orders, cuts)| {
         let events = events(&orders);
         let whole = runtime.block_on(fold(&world, &events, &[events.len()]));
@@ -41,13 +44,20 @@ async fn an_event_that_does_not_follow_is_named() {
     let mut connection = world.connect().await;
     let events = events(&[3, 1]);
     let mut tx = connection.begin().await.expect("begins");
-    create::<Orders>(&mut tx, &origin(), "building").await.expect("creates");
+    ensure_live::<Orders>(&mut tx, &origin())
+        .await
+        .expect("creates");
     // Without a row, and with a version left out.
     for (first, then) in [(&events[..0], &events[2..]), (&events[..2], &events[3..])] {
         let mut chunk = Chunk::<Orders>::default();
         chunk.absorb(&mut tx, first).await.expect("follows");
-        let error = chunk.absorb(&mut tx, then).await.expect_err("does not follow");
-        assert!(matches!(&error, ProjectorError::Unappliable { position, .. } if *position == then[0].position));
+        let error = chunk
+            .absorb(&mut tx, then)
+            .await
+            .expect_err("does not follow");
+        assert!(
+            matches!(&error, ProjectorError::Unappliable { position, .. } if *position == then[0].position)
+        );
     }
 }
 
@@ -64,7 +74,9 @@ type Event = event_store::Recorded<domain::order::OrderEvent>;
 async fn fold(world: &World, events: &[Event], sizes: &[usize]) -> Vec<String> {
     let mut connection = world.connect().await;
     let mut tx = connection.begin().await.expect("begins");
-    create::<Orders>(&mut tx, &origin(), "building").await.expect("creates");
+    ensure_live::<Orders>(&mut tx, &origin())
+        .await
+        .expect("creates");
     let mut rest = events;
     for size in sizes.iter().cycle() {
         let (events, later) = rest.split_at((*size).min(rest.len()));

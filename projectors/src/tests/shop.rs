@@ -1,19 +1,23 @@
 //! Orders placed, paid and cancelled, as commands in the in-memory log and as bare events.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use domain::{
     Context,
     ids::{OrderId, PaymentId},
     order::{
-        CancelOrder, OrderCommand, OrderEvent, OrderLine, OrderLines, Orders, PayOrder, PlaceOrder, Quantity,
+        CancelOrder, OrderCommand, OrderEvent, OrderLine, OrderLines, Orders, PayOrder, PlaceOrder,
+        Quantity,
     },
     personal::ShippingAddress,
 };
 use event_store::{
-    CommandMetadata, DecisionMark, EventStore, Metadata, Position, Recorded, Refusal, Request, StoreConfig,
-    memory::MemoryLog,
+    CommandMetadata, DecisionMark, EventStore, Metadata, Position, Recorded, Refusal, Request,
+    StoreConfig, memory::MemoryLog,
 };
 use uuid::Uuid;
 
@@ -28,7 +32,8 @@ pub(super) struct Shop {
 impl Shop {
     pub(super) fn open(partitions: i32) -> Self {
         let log = MemoryLog::new(Orders::TOPICS, partitions);
-        let store = EventStore::start(&log, &StoreConfig::default()).expect("the log has the topics");
+        let store =
+            EventStore::start(&log, &StoreConfig::default()).expect("the log has the topics");
         Self { log, store }
     }
 
@@ -178,7 +183,11 @@ fn recorded(event: OrderEvent, stream_version: u32, offset: usize) -> Recorded<O
             command_id: id,
             command_hash: id,
             actor: "test".into(),
-            decision: DecisionMark { number: 1, index: 1, of: 1 },
+            decision: DecisionMark {
+                number: 1,
+                index: 1,
+                of: 1,
+            },
             traceparent: None,
         },
         event,
