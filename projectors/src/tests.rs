@@ -13,6 +13,8 @@ use std::{
 };
 
 use dev::stack::{Stack, StackOptions};
+use domain::topics::ORDER_EVENTS;
+use event_store::kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -39,13 +41,25 @@ impl World {
     }
 
     async fn unmigrated() -> String {
-        static STACK: OnceLock<Stack> = OnceLock::new();
-        let url = tokio::task::spawn_blocking(|| {
-            let stack = STACK
-                .get_or_init(|| Stack::start(StackOptions::fresh()).expect("the stack starts"));
-            stack.database_url(&format!("projectors_{}", Uuid::now_v7().simple()))
-        });
-        url.await.expect("does not panic").expect("a database")
+        on_stack(|stack| {
+            let name = format!("projectors_{}", Uuid::now_v7().simple());
+            stack.database_url(&name).expect("a database")
+        })
+        .await
+    }
+
+    /// Topics of the test's own in a real Kafka.
+    async fn kafka(&self, partitions: i32) -> KafkaLog {
+        let mut config = KafkaConfig::new(on_stack(Stack::brokers).await);
+        config.namespace = format!("{}.", Uuid::now_v7().simple());
+        let log = KafkaLog::connect(&config).expect("the client is configured");
+        let durability = Durability::DEVELOPMENT;
+        let topics = [
+            TopicSpec::events(ORDER_EVENTS, partitions, durability),
+            TopicSpec::ownership(partitions, durability),
+        ];
+        log.ensure_topics(&topics).await.expect("creates topics");
+        log
     }
 
     async fn connect(&self) -> PgConnection {
@@ -82,6 +96,15 @@ impl World {
             .await
             .expect("rows")
     }
+}
+
+/// Asks the stack that all tests share; it ends with the process.
+async fn on_stack<T: Send + 'static>(ask: impl FnOnce(&Stack) -> T + Send + 'static) -> T {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    let asked = tokio::task::spawn_blocking(|| {
+        ask(STACK.get_or_init(|| Stack::start(StackOptions::fresh()).expect("the stack starts")))
+    });
+    asked.await.expect("does not panic")
 }
 
 /// Polls until it holds.

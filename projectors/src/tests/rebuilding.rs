@@ -9,7 +9,7 @@ use event_store::BatchLimits;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::{
-    World,
+    World, eventually,
     feeding::step,
     running::{Runner, rows_reach, trade_reaches},
     shop::Shop,
@@ -21,19 +21,33 @@ use crate::{
     rebuild,
     rebuild::{Show, candidate::Candidate},
     registry,
+    source::Source,
 };
 
-async fn rebuild_orders(world: &World, shop: &Shop) -> Result<Report, ProjectorError> {
+async fn rebuild_orders<L: Source>(
+    world: &World,
+    shop: &Shop<L>,
+) -> Result<Report, ProjectorError> {
     rebuild("orders", &shop.log, &world.database, Show::Nothing).await
 }
 
 #[tokio::test]
 async fn gives_row_for_row_the_live_table() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let runner = Runner::start(&world, &shop);
+    let world = World::new().await;
+    rebuild_and_compare(&world, &Shop::open(2)).await;
+}
+
+#[tokio::test]
+async fn gives_row_for_row_the_live_table_on_kafka() {
+    let world = World::new().await;
+    rebuild_and_compare(&world, &Shop::on(world.kafka(2).await)).await;
+}
+
+async fn rebuild_and_compare<L: Source>(world: &World, shop: &Shop<L>) {
+    let runner = Runner::start(world, shop);
     shop.trade(30).await;
-    trade_reaches(&world, "orders_1", 30).await;
-    let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+    trade_reaches(world, "orders_1", 30).await;
+    let report = rebuild_orders(world, shop).await.expect("rebuilds");
     assert_eq!(
         (report.version, report.replaced, report.resumed),
         (2, 1, false)
@@ -43,20 +57,18 @@ async fn gives_row_for_row_the_live_table() {
     assert_eq!(world.rows("orders_2").await, world.rows("orders_1").await);
 
     shop.trade(3).await;
-    trade_reaches(&world, "orders_2", 33).await;
-    assert_eq!(
-        rebuild_orders(&world, &shop)
-            .await
-            .expect("rebuilds again")
-            .version,
-        3
-    );
+    trade_reaches(world, "orders_2", 33).await;
+    let again = rebuild_orders(world, shop).await.expect("rebuilds again");
+    assert_eq!(again.version, 3);
     assert_eq!(world.rows("orders_3").await, world.rows("orders_2").await);
     let indexes = "select count(*) from pg_indexes where schemaname = ";
     assert_eq!(
         world.number(&format!("{indexes} 'orders_3'")).await,
         world.number(&format!("{indexes} 'orders_1'")).await,
     );
+    let lag = "select sum(c.end_offset - c.next_offset)::bigint from offset_zero.checkpoints c
+        join offset_zero.projections p on p.live_version = c.version";
+    eventually("no lag", async || world.number(lag).await == 0).await;
     runner.stop().await;
 }
 

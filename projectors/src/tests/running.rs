@@ -4,7 +4,7 @@ use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{World, eventually, shop::Shop};
-use crate::{Orders, Projection, ProjectorError, rebuild, rebuild::Show};
+use crate::{Orders, Projection, ProjectorError, rebuild, rebuild::Show, source::Source};
 
 pub(super) struct Runner {
     pub(super) readiness: Readiness,
@@ -13,7 +13,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn start(world: &World, shop: &Shop) -> Self {
+    pub(super) fn start<L: Source>(world: &World, shop: &Shop<L>) -> Self {
         let readiness = Readiness::new([Orders::NAME]);
         let (stop, stopping) = watch::channel(false);
         let (log, database, checks) = (shop.log.clone(), world.database.clone(), readiness.clone());

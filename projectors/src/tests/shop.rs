@@ -17,23 +17,28 @@ use domain::{
 };
 use event_store::{
     CommandMetadata, DecisionMark, EventStore, Metadata, Position, Recorded, Refusal, Request,
-    StoreConfig, memory::MemoryLog,
+    StoreConfig, log::Log, memory::MemoryLog,
 };
 use uuid::Uuid;
 
 use super::PATIENCE;
 
 /// A command side.
-pub(super) struct Shop {
-    pub(super) log: MemoryLog,
+pub(super) struct Shop<L = MemoryLog> {
+    pub(super) log: L,
     store: EventStore<Orders>,
 }
 
 impl Shop {
+    /// On a log of its own, in memory.
     pub(super) fn open(partitions: i32) -> Self {
-        let log = MemoryLog::new(Orders::TOPICS, partitions);
-        let store =
-            EventStore::start(&log, &StoreConfig::default()).expect("the log has the topics");
+        Self::on(MemoryLog::new(Orders::TOPICS, partitions))
+    }
+}
+
+impl<L: Log> Shop<L> {
+    pub(super) fn on(log: L) -> Self {
+        let store = EventStore::start(&log, &StoreConfig::default()).expect("the log has topics");
         Self { log, store }
     }
 
