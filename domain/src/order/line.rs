@@ -1,5 +1,7 @@
 //! What is bought.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -82,7 +84,7 @@ pub struct OrderLines {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLines {
     /// None, or more than 100.
-    #[error("must be 1 to {} lines", OrderLines::MAX)]
+    #[error("must be 1 to {} lines", OrderLines::COUNT.end())]
     Count,
     /// A line is in another currency than the first.
     #[error("must be in {expected}, as the first line, not in {given}")]
@@ -103,15 +105,15 @@ pub enum InvalidLines {
 }
 
 impl OrderLines {
-    /// At most so many lines.
-    pub const MAX: usize = 100;
+    /// How many lines there may be.
+    pub const COUNT: RangeInclusive<usize> = 1..=100;
 
     /// Adds the lines up.
     ///
     /// # Errors
     /// See [`InvalidLines`].
     pub fn new(lines: Vec<OrderLine>) -> Result<Self, InvalidLines> {
-        let Some(first) = lines.first().filter(|_| lines.len() <= Self::MAX) else {
+        let Some(first) = lines.first().filter(|_| Self::COUNT.contains(&lines.len())) else {
             return Err(InvalidLines::Count);
         };
         let mut items = Money::zero(first.unit_price.currency());

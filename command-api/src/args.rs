@@ -1,0 +1,180 @@
+//! What the process can be told.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use clap::{Parser, ValueEnum, value_parser};
+use domain::{Context, order::Orders};
+use event_store::kafka::{Durability, KafkaConfig};
+use runtime::telemetry::LogArgs;
+
+/// Takes commands over HTTP and appends what happened to Kafka.
+///
+/// Topics are created at the first start. Any number of these can run beside each other: of those that run a service,
+/// the one that was started last serves its partitions, the others stand by.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "command-api", version)]
+pub struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, env = "OFFSET_ZERO_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Where other processes reach this one, where that is not the address it listens on.
+    #[arg(long, env = "OFFSET_ZERO_ADVERTISE", value_name = "HOST:PORT")]
+    pub advertise: Option<String>,
+
+    /// Which services to run, separated by commas.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_SERVICES",
+        value_enum,
+        value_delimiter = ',',
+        default_value = ServiceName::Order.name()
+    )]
+    pub services: Vec<ServiceName>,
+
+    /// Kafka, several brokers separated by commas.
+    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
+    pub kafka_brokers: String,
+
+    /// A further property of librdkafka, such as `security.protocol=SSL`; may be given several times.
+    #[arg(
+        long = "kafka-property",
+        env = "OFFSET_ZERO_KAFKA_PROPERTIES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "NAME=VALUE"
+    )]
+    pub kafka_properties: Vec<KafkaProperty>,
+
+    /// Put before every topic and transactional id, so that several deployments can share a cluster.
+    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "")]
+    pub namespace: String,
+
+    /// Partitions of every topic; fixed when the topics are created.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_PARTITIONS",
+        default_value_t = 4,
+        value_parser = value_parser!(i32).range(1..=1024)
+    )]
+    pub partitions: i32,
+
+    /// Replicas of every partition. From 3 on, start-up refuses a cluster that could lose what was acknowledged.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_REPLICATION_FACTOR",
+        default_value_t = Durability::DEVELOPMENT.replication,
+        value_parser = value_parser!(i32).range(1..=16)
+    )]
+    pub replication_factor: i32,
+
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// A bounded context that this process can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ServiceName {
+    /// Orders.
+    Order,
+}
+
+impl ServiceName {
+    /// As it is spelled in flags and topics' metadata.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Order => Orders::SERVICE,
+        }
+    }
+}
+
+/// A property of librdkafka. Its value may be a secret, so it is never shown.
+#[derive(Clone)]
+pub struct KafkaProperty {
+    name: String,
+    value: String,
+}
+
+/// Not of the form `name=value`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a property reads `name=value`")]
+pub struct InvalidProperty;
+
+impl FromStr for KafkaProperty {
+    type Err = InvalidProperty;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProperty> {
+        let (name, value) = text.split_once('=').ok_or(InvalidProperty)?;
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Debug for KafkaProperty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}=…", self.name)
+    }
+}
+
+impl Args {
+    /// Whether this process is to run a service.
+    #[must_use]
+    pub fn runs(&self, service: ServiceName) -> bool {
+        self.services.contains(&service)
+    }
+
+    pub(crate) fn kafka(&self) -> KafkaConfig {
+        let properties = self.kafka_properties.iter().cloned();
+        KafkaConfig {
+            brokers: self.kafka_brokers.clone(),
+            namespace: self.namespace.clone(),
+            properties: properties
+                .map(|property| (property.name, property.value))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        Durability {
+            replication: self.replication_factor,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        let arguments = [&["command-api"], arguments].concat();
+        Args::try_parse_from(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn has_a_default_for_everything() {
+        let args = parse(&[]).expect("defaults");
+        assert_eq!(args.services, [ServiceName::Order]);
+        assert_eq!(args.partitions, 4);
+        assert_eq!(args.durability(), Durability::DEVELOPMENT);
+    }
+
+    #[test]
+    fn an_unknown_service_is_answered_by_the_known_ones() {
+        let error = parse(&["--services", "order,cart"]).expect_err("unknown");
+        assert!(error.contains("'cart'"), "{error}");
+        assert!(error.contains("[possible values: order]"), "{error}");
+    }
+
+    #[test]
+    fn properties_are_passed_on_and_never_shown() {
+        let args = parse(&["--kafka-property", "sasl.password=a=b"]).expect("a property");
+        let secret = ("sasl.password".to_owned(), "a=b".to_owned());
+        assert_eq!(args.kafka().properties, [secret]);
+        assert!(!format!("{args:?}").contains("a=b"));
+        assert!(parse(&["--kafka-property", "sasl.password"]).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! What a command's headers say: who it is the repetition of, and what it is part of.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, request::Parts},
+};
+use chrono::{DateTime, SubsecRound, Utc};
+use domain::ids::{CommandId, OrderId, RequestIdentity};
+use event_store::{CommandMetadata, Position};
+use runtime::problem::Problem;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::problems;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const X_MIN_POSITION: HeaderName = HeaderName::from_static("x-min-position");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+const MAX_KEY_LENGTH: usize = 255;
+/// `00-<trace id>-<span id>-<flags>`, as W3C Trace Context fixes it for version 00.
+const TRACEPARENT_LENGTH: usize = 55;
+/// Events' times are exact to this many digits, in Kafka as in Postgres.
+const SUBSECOND_DIGITS: u16 = 6;
+
+/// The headers of every command, for the API's description.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described; `Intake` reads them")]
+pub(crate) struct CommandHeaders {
+    /// 1 to 255 visible ASCII characters. The same key and body again gives the first answer again, with
+    /// `idempotency-replayed: true`; the same key with another body is refused.
+    #[param(rename = "idempotency-key", max_length = 255)]
+    idempotency_key: Option<String>,
+    /// W3C trace context; travels with the events.
+    traceparent: Option<String>,
+}
+
+/// A command as it came in, before anyone has looked at its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    key: Option<Box<str>>,
+    traceparent: Option<Box<str>>,
+    pub(crate) received_at: DateTime<Utc>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Intake {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        check_positions(&parts.headers)?;
+        Ok(Self {
+            key: key(&parts.headers)?,
+            traceparent: traceparent(&parts.headers),
+            received_at: Utc::now().trunc_subsecs(SUBSECOND_DIGITS),
+        })
+    }
+}
+
+impl Intake {
+    /// The same for every repetition with the same key; new where there is none.
+    pub(crate) fn command_id(&self, principal: &str, path: &str) -> CommandId {
+        match self.identity(principal, path) {
+            Some(identity) => identity.command_id(),
+            None => Uuid::now_v7().into(),
+        }
+    }
+
+    /// The id of the order to create: the same for every repetition with the same key; new where there is none.
+    pub(crate) fn order_id(&self, principal: &str, path: &str) -> OrderId {
+        match self.identity(principal, path) {
+            Some(identity) => identity.order_id(),
+            None => Uuid::now_v7().into(),
+        }
+    }
+
+    fn identity<'a>(&'a self, principal: &'a str, path: &'a str) -> Option<RequestIdentity<'a>> {
+        self.key.as_deref().map(|key| RequestIdentity {
+            principal,
+            method: "POST",
+            path,
+            key,
+        })
+    }
+
+    /// What the events of a client's command will carry.
+    pub(crate) fn metadata(
+        self,
+        command_id: CommandId,
+        command_hash: Uuid,
+        correlation_id: Uuid,
+        actor: Arc<str>,
+    ) -> CommandMetadata {
+        CommandMetadata {
+            command_id: command_id.as_uuid(),
+            command_hash,
+            correlation_id,
+            // Nothing but the client's wish came before it.
+            causation_id: command_id.as_uuid(),
+            actor,
+            time: self.received_at,
+            traceparent: self.traceparent,
+        }
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        Ok(key)
+            if visible && (1..=MAX_KEY_LENGTH).contains(&key.len()) && values.next().is_none() =>
+        {
+            Ok(Some(key.into()))
+        }
+        _ => Err(problems::invalid_idempotency_key(MAX_KEY_LENGTH)),
+    }
+}
+
+/// No command waits for a replica yet, so positions are only read.
+fn check_positions(headers: &HeaderMap) -> Result<(), Problem> {
+    for value in headers.get_all(X_MIN_POSITION) {
+        let text = value.to_str().map_err(|_| Problem::invalid_position())?;
+        for position in text.split(',') {
+            let parsed = position.trim().parse::<Position>();
+            parsed.map_err(|_| Problem::invalid_position())?;
+        }
+    }
+    Ok(())
+}
+
+/// One that is malformed is ignored, as the standard asks.
+fn traceparent(headers: &HeaderMap) -> Option<Box<str>> {
+    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+    let lengths = text.split('-').map(str::len);
+    let well_formed = text.len() == TRACEPARENT_LENGTH
+        && lengths.eq([2, 32, 16, 2])
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+    well_formed.then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[(&HeaderName, &[u8])]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in values {
+            let value = HeaderValue::from_bytes(value).expect("a header's value");
+            headers.append(*name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn keys_are_visible_ascii() {
+        let longest = "k".repeat(255);
+        for text in ["k", "order-7/3~!", &longest] {
+            let key = key(&headers(&[(&IDEMPOTENCY_KEY, text.as_bytes())]));
+            assert_eq!(key.expect("a key").as_deref(), Some(text));
+        }
+        assert_eq!(key(&headers(&[])), Ok(None));
+        for text in ["", "two words", "umlaut-ü", "tab\t", &format!("{longest}k")] {
+            let problem = key(&headers(&[(&IDEMPOTENCY_KEY, text.as_bytes())]));
+            let problem = problem.expect_err(text);
+            assert_eq!(
+                (problem.status().as_u16(), problem.code()),
+                (400, "invalid-idempotency-key")
+            );
+        }
+        let two = headers(&[(&IDEMPOTENCY_KEY, b"a"), (&IDEMPOTENCY_KEY, b"b")]);
+        assert!(key(&two).is_err());
+    }
+
+    #[test]
+    fn traces_are_taken_over_where_they_are_well_formed() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let traced = |text: &str| traceparent(&headers(&[(&TRACEPARENT, text.as_bytes())]));
+        assert_eq!(traced(good).as_deref(), Some(good));
+        for text in [
+            "",
+            "00-1-2-01",
+            &good.to_uppercase(),
+            &good.replace('-', "0"),
+        ] {
+            assert_eq!(traced(text), None, "{text}");
+        }
+    }
+}

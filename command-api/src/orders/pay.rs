@@ -1,0 +1,89 @@
+//! `POST /v1/orders/{id}/pay`.
+
+use axum::extract::State;
+use domain::{
+    ids::PaymentId,
+    order::{OrderCommand, Orders, PayOrder},
+    text::Text,
+};
+use runtime::{
+    extract::{ApiJson, ApiPath},
+    problem::Problem,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{ANONYMOUS, Received, execute};
+use crate::{
+    OpeningStore,
+    answer::{Answered, CommandAnswer},
+    intake::{CommandHeaders, Intake},
+    validation::{MoneyBody, Validation},
+};
+
+/// A payment in full. It has no `Debug`: the payment method is for nobody to see.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = PayOrder)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PayOrderBody {
+    /// A gateway's token; never stored.
+    #[schema(min_length = 1, max_length = 255, example = "tok_visa")]
+    payment_method: String,
+    /// What the customer expects to pay; refused where the order costs something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<MoneyBody>,
+}
+
+/// Pays an order in full.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{id}/pay",
+    params(("id" = Uuid, Path), CommandHeaders),
+    request_body = PayOrderBody,
+    responses(
+        (status = 200, body = CommandAnswer, headers(
+            ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
+            ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
+        )),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order-already-paid`, `order-cancelled`, `amount-mismatch`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`, `currency-mismatch`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn pay_order(
+    State(store): State<OpeningStore<Orders>>,
+    ApiPath(id): ApiPath<Uuid>,
+    intake: Intake,
+    ApiJson(body): ApiJson<PayOrderBody>,
+) -> Result<Answered, Problem> {
+    let mut validation = Validation::default();
+    // Until there is a gateway to take it, the token is only looked at.
+    let method: Option<Text<255>> =
+        validation.parse(format_args!("/payment_method"), &body.payment_method);
+    let amount = match &body.amount {
+        Some(amount) => validation.money(format_args!("/amount"), amount).map(Some),
+        None => Some(None),
+    };
+    let (Some(_), Some(amount)) = (method, amount) else {
+        return Err(validation.into_problem());
+    };
+    let path = format!("/v1/orders/{id}/pay");
+    let command_id = intake.command_id(&path, &path);
+    let command = OrderCommand::Pay(PayOrder {
+        order_id: id.into(),
+        payment_id: PaymentId::of(command_id),
+        amount,
+        paid_at: intake.received_at,
+    });
+    let received = Received {
+        intake,
+        command_id,
+        order_id: id.into(),
+        actor: ANONYMOUS.into(),
+        body: &body,
+    };
+    execute(&store, command, received).await
+}
