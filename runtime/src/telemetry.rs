@@ -1,6 +1,6 @@
 //! Logs to stderr, metrics for whoever scrapes `/metrics`.
 
-use std::{panic, thread, time::Duration};
+use std::{io::IsTerminal, panic, thread, time::Duration};
 
 use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -81,7 +81,9 @@ pub enum TelemetryError {
 /// # Errors
 /// When the filter is invalid, or it was called before.
 pub fn init(service: &'static str, args: &LogArgs) -> Result<Telemetry, TelemetryError> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(EnvFilter::try_new(&args.log)?);
     match args.log_format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init()?,

@@ -7,6 +7,13 @@ mod owners;
 mod races;
 mod rebuild;
 
+use std::time::{Duration, Instant};
+
+use system_tests::Client;
+
+/// A broker that is started again needs some seconds, and so does an owner that takes over anew.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A test's world is made on a blocking thread: starting processes blocks.
 async fn world() -> system_tests::World {
     blocking(system_tests::World::new).await
@@ -14,4 +21,20 @@ async fn world() -> system_tests::World {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("no panic")
+}
+
+/// Polls until the path answers so.
+async fn wait_for_status(client: &Client, path: &str, wanted: u16) {
+    let begun = Instant::now();
+    loop {
+        let last = client.get(path).await;
+        if last.as_ref().is_ok_and(|answer| answer.status == wanted) {
+            return;
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{path}: {wanted} awaited, last {last:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

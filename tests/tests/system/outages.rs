@@ -1,14 +1,9 @@
 //! Kafka or Postgres away: 503 and not ready, then well again without a restart of anything of ours.
 
-use std::time::{Duration, Instant};
-
 use dev::stack::{Stack, StackOptions};
 use system_tests::{Client, Journal, World, client::order};
 
-use crate::blocking;
-
-/// A broker that is started again needs some seconds, and so does an owner that takes over anew.
-const PATIENCE: Duration = Duration::from_secs(90);
+use crate::{blocking, wait_for_status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outages_of_kafka_and_postgres_end_by_themselves() {
@@ -104,19 +99,4 @@ async fn place(commands: &Client, key: &str) -> system_tests::Answer {
         .post("/v1/orders", key, &order("ada"))
         .await
         .expect("an answer")
-}
-
-async fn wait_for_status(client: &Client, path: &str, wanted: u16) {
-    let begun = Instant::now();
-    loop {
-        let last = client.get(path).await;
-        if last.as_ref().is_ok_and(|answer| answer.status == wanted) {
-            return;
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "{path}: {wanted} awaited, last {last:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -9,7 +9,7 @@ use system_tests::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{blocking, world};
+use crate::{blocking, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_takes_over_and_the_first_answers_503() {
@@ -27,11 +27,7 @@ async fn a_second_process_takes_over_and_the_first_answers_503() {
         assert_unavailable(&answer);
         refused.push(key);
     }
-    let ready = old.get("/health/ready").await.expect("an answer");
-    assert_eq!(
-        ready.status, 503,
-        "the superseded process is not ready: {ready:?}"
-    );
+    wait_for_status(&old, "/health/ready", 503).await;
     for key in &refused {
         let answer = new
             .post("/v1/orders", key, &order("ada"))
