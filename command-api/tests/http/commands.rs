@@ -1,0 +1,190 @@
+//! What the commands answer and append.
+
+use axum::http::{Request, StatusCode};
+use futures::future::join_all;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::api::{Api, example_order, post};
+
+#[tokio::test]
+async fn an_order_is_placed() {
+    let api = Api::start().await;
+    let placed = api.post("/v1/orders", None, &example_order()).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+    let id: Uuid = placed.id().parse().expect("a UUID");
+    assert_eq!(id.get_version_num(), 7);
+    assert_eq!(
+        placed.body,
+        json!({"id": id, "version": 1, "status": "placed"})
+    );
+    assert_eq!(placed.header("location"), format!("/v1/orders/{id}"));
+    assert!(!placed.is_replayed());
+
+    let events = api.events();
+    let [event] = &events[..] else {
+        panic!("one event is expected, not {events:?}");
+    };
+    assert_eq!(placed.header("x-position"), event.position);
+    assert_eq!(event.header("ce_type"), "OrderPlaced");
+    assert_eq!(event.header("ce_source"), "/order");
+    assert_eq!(event.header("ce_subject"), format!("order-{id}"));
+    assert_eq!(event.header("ce_correlationid"), id.to_string());
+    assert_eq!(event.header("ce_causationid"), event.header("ce_commandid"));
+    assert_eq!(event.header("ce_actor"), "ada");
+    assert_eq!(event.payload["order_id"], json!(id));
+    assert_eq!(event.payload["placed_at"], event.header("ce_time"));
+    let total = json!({"amount": 5_497, "currency": "EUR"});
+    assert_eq!(
+        event.payload["totals"],
+        json!({"items": total, "total": total})
+    );
+    let personal = &event.payload["personal"]["data"];
+    assert_eq!(
+        personal["shipping_address"],
+        example_order()["shipping_address"]
+    );
+    assert_eq!(personal["contact"], example_order()["contact"]);
+}
+
+#[tokio::test]
+async fn only_what_is_needed_has_to_be_given() {
+    let api = Api::start().await;
+    let mut order = example_order();
+    order.as_object_mut().expect("an object").remove("contact");
+    let placed = api.post("/v1/orders", None, &order).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+    // Without a body there is no content type either.
+    let path = format!("/v1/orders/{}/cancel", placed.id());
+    let bare = Request::post(path).body(String::new().into());
+    let cancelled = api.send(bare.expect("a request")).await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{cancelled:?}");
+}
+
+#[tokio::test]
+async fn an_order_is_paid_and_cancelled() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    let pay = json!({
+        "payment_method": "tok_visa",
+        "amount": {"amount": 5_497, "currency": "EUR"},
+    });
+    let paid = api.post(&format!("/v1/orders/{id}/pay"), None, &pay).await;
+    assert_eq!(paid.status, StatusCode::OK);
+    assert_eq!(paid.body, json!({"id": id, "version": 2, "status": "paid"}));
+    let cancel = json!({"reason": "changed my mind"});
+    let cancelled = api
+        .post(&format!("/v1/orders/{id}/cancel"), None, &cancel)
+        .await;
+    assert_eq!(
+        cancelled.body,
+        json!({"id": id, "version": 4, "status": "cancelled"})
+    );
+
+    let names = [
+        "OrderPlaced",
+        "OrderPaid",
+        "OrderCancelled",
+        "OrderRefunded",
+    ];
+    assert_eq!(api.event_names(), names);
+    let events = api.events();
+    assert_eq!(paid.header("x-position"), events[1].position);
+    assert_eq!(cancelled.header("x-position"), events[3].position);
+    assert_eq!(events[2].payload["reason"], "changed my mind");
+    assert_eq!(events[3].payload["amount"], events[1].payload["amount"]);
+    assert_eq!(
+        events[3].payload["payment_id"],
+        events[1].payload["payment_id"]
+    );
+    let log = format!("{events:?}");
+    assert!(!log.contains("tok_visa"), "a payment method was stored");
+}
+
+#[tokio::test]
+async fn rejections_have_codes() {
+    let api = Api::start().await;
+    let nobody = Uuid::nil().to_string();
+    assert_eq!(
+        api.pay(&nobody, None).await.problem(),
+        (404, "order-not-found")
+    );
+    assert_eq!(
+        api.cancel(&nobody, None).await.problem(),
+        (404, "order-not-found")
+    );
+
+    let id = api.place().await;
+    let pay = format!("/v1/orders/{id}/pay");
+    let amount = |amount: i64, currency: &str| {
+        json!({
+            "payment_method": "tok_visa",
+            "amount": {"amount": amount, "currency": currency},
+        })
+    };
+    let less = api.post(&pay, None, &amount(5_496, "EUR")).await;
+    assert_eq!(less.problem(), (409, "amount-mismatch"));
+    assert_eq!(
+        less.body["detail"],
+        "the order costs 5497 EUR, not 5496 EUR"
+    );
+    let dollars = api.post(&pay, None, &amount(5_497, "USD")).await;
+    assert_eq!(dollars.problem(), (422, "currency-mismatch"));
+    assert_eq!(
+        dollars.errors(),
+        [("/amount/currency", "currency-mismatch")]
+    );
+
+    assert_eq!(api.pay(&id, None).await.status, StatusCode::OK);
+    assert_eq!(
+        api.pay(&id, None).await.problem(),
+        (409, "order-already-paid")
+    );
+    assert_eq!(api.cancel(&id, None).await.status, StatusCode::OK);
+    assert_eq!(api.pay(&id, None).await.problem(), (409, "order-cancelled"));
+    assert_eq!(
+        api.cancel(&id, None).await.problem(),
+        (409, "order-cancelled")
+    );
+    assert_eq!(api.events().len(), 4);
+}
+
+#[tokio::test]
+async fn of_a_hundred_payments_at_once_one_is_taken() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    let keys: Vec<_> = (0..100).map(|number| format!("pay-{number}")).collect();
+    let answers = join_all(keys.iter().map(|key| api.pay(&id, Some(key)))).await;
+    let (paid, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status.is_success());
+    assert_eq!((paid.len(), refused.len()), (1, 99));
+    for answer in refused {
+        assert_eq!(answer.problem(), (409, "order-already-paid"));
+    }
+    assert_eq!(api.event_names(), ["OrderPlaced", "OrderPaid"]);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_nothing() {
+    let api = Api::start().await;
+    let order = example_order();
+    {
+        let mut sent = Box::pin(api.send(post("/v1/orders", Some("k"), &order)));
+        // As far as the writer's queue; then the connection breaks.
+        drop(futures::poll!(&mut sent));
+    }
+    let again = api.post("/v1/orders", Some("k"), &order).await;
+    assert_eq!(again.status, StatusCode::CREATED);
+    assert!(again.is_replayed());
+    assert_eq!(api.event_names(), ["OrderPlaced"]);
+}
+
+#[tokio::test]
+async fn a_trace_travels_with_the_events() {
+    let api = Api::start().await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let mut request = post("/v1/orders", None, &example_order());
+    let value = trace.parse().expect("a header's value");
+    request.headers_mut().insert("traceparent", value);
+    assert_eq!(api.send(request).await.status, StatusCode::CREATED);
+    assert_eq!(api.events()[0].header("ce_traceparent"), trace);
+}
