@@ -6,3 +6,4 @@ mod commands;
 mod idempotency;
 mod outages;
 mod routes;
+mod server;
