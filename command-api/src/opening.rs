@@ -1,6 +1,7 @@
 //! A store that is being opened while HTTP is served already, so that a process started before Kafka waits for it.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -16,8 +17,10 @@ use runtime::health::Readiness;
 /// Readiness: whether brokers answer.
 pub(crate) const KAFKA_CHECK: &str = "kafka";
 
-/// Between two tries to open a store, and between two looks at how it stands.
+/// Between two tries to open a store, and between two questions to Kafka.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at how the writers stand, which cost nothing.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// The event store of a service, once it is open. Cheap to clone.
 pub struct OpeningStore<C: Context>(Arc<OnceLock<EventStore<C>>>);
@@ -59,23 +62,30 @@ impl<C: Context> OpeningStore<C> {
         let log = loop {
             match opening.open().await {
                 Ok((log, store)) => {
-                    let store = self.0.get_or_init(|| store);
-                    readiness.set(C::SERVICE, standing(&store.status()));
+                    self.0.get_or_init(|| store);
                     break log;
                 }
                 Err(error @ LogError::Unavailable { .. }) => {
                     readiness.set(KAFKA_CHECK, Err(error.to_string()));
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return error,
             }
-            tokio::time::sleep(PAUSE).await;
         };
+        let (never, _) = tokio::join!(
+            watch_kafka::<C>(&log, readiness),
+            self.watch_writers(readiness)
+        );
+        match never {}
+    }
+
+    /// Tells how the partitions stand.
+    async fn watch_writers(&self, readiness: &Readiness) -> Infallible {
         loop {
-            readiness.set(KAFKA_CHECK, reached::<C>(&log).await);
             if let Some(store) = self.0.get() {
                 readiness.set(C::SERVICE, standing(&store.status()));
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(GLANCE).await;
         }
     }
 
@@ -114,15 +124,18 @@ impl Opening {
     }
 }
 
-/// Asks a broker; a writer without commands would not notice that there is none.
-async fn reached<C: Context>(log: &KafkaLog) -> Result<(), String> {
-    let log = log.clone();
-    let ask = move || {
-        C::TOPICS
-            .iter()
-            .try_for_each(|topic| log.partitions(topic).map(drop))
-    };
-    blocking(ask).await.map_err(|error| error.to_string())
+/// Asks a broker now and then; a writer without commands would not notice that there is none.
+async fn watch_kafka<C: Context>(log: &KafkaLog, readiness: &Readiness) -> Infallible {
+    loop {
+        let log = log.clone();
+        let ask = move || {
+            let mut topics = C::TOPICS.iter();
+            topics.try_for_each(|topic| log.partitions(topic).map(drop))
+        };
+        let asked = blocking(ask).await;
+        readiness.set(KAFKA_CHECK, asked.map_err(|error| error.to_string()));
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,6 +1,6 @@
 //! The order: placed, paid, cancelled. It is the only arbiter of what may still happen to a purchase.
 //!
-//! In reading order: [`command`], [`event`], [`state`], [`decide`]; an upcaster would stand beside the event that it lifts.
+//! In reading order: [`command`], [`event`], [`state`], `decide`; an upcaster would stand beside the event that it lifts.
 
 pub mod command;
 mod decide;
