@@ -1,13 +1,14 @@
 //! Events folded per row key, in memory, until they are written.
 
+use std::collections::HashMap;
+
 use event_store::Recorded;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use sqlx::PgConnection;
 
 use crate::{Projection, ProjectorError, copy::copy_rows};
 
-type Rows<P> =
-    std::collections::HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
+type Rows<P> = HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
 
 /// The rows that some consecutive events have touched.
 pub(crate) struct Chunk<P: Projection> {
@@ -76,22 +77,24 @@ impl<P: Projection> Chunk<P> {
     pub(crate) async fn write(self, connection: &mut PgConnection) -> sqlx::Result<u64> {
         let mut copied = 0;
         if !self.new.is_empty() {
-            copied = copy_rows(
-                connection,
-                P::COPY,
-                self.new.iter(),
-                |(key, row), buffer| {
-                    P::copy(key, row, buffer);
-                },
-            )
+            let rows = in_order(self.new);
+            copied = copy_rows(connection, P::COPY, rows.iter(), |(key, row), buffer| {
+                P::copy(key, row, buffer);
+            })
             .await?;
         }
         if !self.changed.is_empty() {
-            let changed: Vec<_> = self.changed.into_iter().collect();
-            P::update(connection, &changed).await?;
+            P::update(connection, &in_order(self.changed)).await?;
         }
         Ok(copied)
     }
+}
+
+/// Neighbours in the primary key one after the other: most ids grow with time.
+fn in_order<K: Ord, R>(rows: HashMap<K, R, FxBuildHasher>) -> Vec<(K, R)> {
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    rows
 }
 
 fn apply<P: Projection>(

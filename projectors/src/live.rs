@@ -32,7 +32,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// A feed without a sign of life for so long is taken over.
 const SILENCE_SECONDS: f64 = 5.0;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// Short, since at a cold start everything waits for everything else.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at whether the feed that is ahead of us is still there.
 const STANDBY_PAUSE: Duration = Duration::from_secs(1);
 

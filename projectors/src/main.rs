@@ -21,7 +21,11 @@ async fn main() -> anyhow::Result<()> {
     let telemetry = telemetry::init("projectors", &args.log)?;
     match args.command.clone().unwrap_or(Command::Run) {
         Command::Run => run(&args, telemetry).await,
-        Command::Migrate => Ok(projectors::migrate(&args.database_url).await?),
+        Command::Migrate => {
+            projectors::migrate(&args.database_url).await?;
+            println!("the database has the newest schema");
+            Ok(())
+        }
         Command::Rebuild { names, json } => rebuild(&args, &names, json).await,
     }
 }

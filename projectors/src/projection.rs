@@ -26,7 +26,7 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// What it reads in its topics.
     type Event: domain::Event;
     /// Names a row.
-    type Key: Copy + Eq + Hash + Send + Sync;
+    type Key: Copy + Eq + Hash + Ord + Send + Sync;
     /// What is held of a row in memory.
     type Row: Send + Sync;
 

@@ -18,8 +18,8 @@ const LIMITS: BatchLimits = BatchLimits {
     max_bytes: 16 << 20,
     max_wait_ms: 100,
 };
-/// Rows that each partition holds in memory before it writes them: some 20 MiB of orders.
-const MAX_HELD_ROWS: usize = 25_000;
+/// Rows that each partition holds in memory before it writes them: some 25 MiB of orders.
+const MAX_HELD_ROWS: usize = 40_000;
 
 /// What the tasks of a rebuild share.
 #[derive(Clone)]
