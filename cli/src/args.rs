@@ -144,4 +144,7 @@ pub struct BenchOptions {
     /// Write the table there too, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Be the prototype that is measured beside the system, on this port; the benchmark starts it itself.
+    #[arg(long, value_name = "PORT", hide = true)]
+    pub prototype: Option<u16>,
 }

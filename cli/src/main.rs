@@ -23,6 +23,9 @@ async fn main() -> anyhow::Result<()> {
         Command::Rebuild { names } => operate::rebuild(&args.target, names, args.json).await,
         Command::Projections => operate::projections(&args.target, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
-        Command::Bench(options) => bench::run(options, args.json).await,
+        Command::Bench(options) => match options.prototype {
+            Some(port) => bench::prototype(&args.target, port).await,
+            None => bench::run(options, args.json).await,
+        },
     }
 }

@@ -20,6 +20,7 @@ mod takeover;
 mod telemetry;
 mod writer;
 
+pub use codec::Headers;
 pub use command::{Accepted, Answer, CommandMetadata, Refusal, Request};
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};
 pub use inbox::PartitionStatus;

@@ -39,6 +39,14 @@ impl Measured {
         self.answered as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// Counts another run of the same in.
+    pub fn add(&mut self, other: &Self) -> Result<()> {
+        self.answered += other.answered;
+        self.elapsed += other.elapsed;
+        self.latencies.add(&other.latencies)?;
+        Ok(())
+    }
+
     /// The latency that so much of the requests kept below, in milliseconds.
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
         self.latencies.value_at_quantile(quantile) as f64 / 1_000.0

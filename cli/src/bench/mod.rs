@@ -5,6 +5,7 @@
 mod load;
 mod memory;
 mod orders;
+mod prototype;
 mod raw;
 mod rebuild;
 mod report;
@@ -12,7 +13,7 @@ mod report;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use dev::stack::StackOptions;
+use dev::{deployment::Server, process::Output, services::Service, stack::StackOptions};
 use domain::topics::ORDER_EVENTS;
 use hyper::StatusCode;
 
@@ -20,11 +21,15 @@ use self::{
     load::{Measured, Shot, Until},
     report::Report,
 };
-use crate::{args::BenchOptions, running::Running};
+use crate::{
+    args::{BenchOptions, Target},
+    running::Running,
+};
 
 /// Connections at which placing orders is measured.
 const CONNECTIONS: [usize; 3] = [1, 64, 256];
-const WARM_UP: Duration = Duration::from_secs(3);
+/// A broker that has just started compiles itself for a while.
+const WARM_UP: Duration = Duration::from_secs(20);
 const RAW_MESSAGES: u32 = 500_000;
 const RAW_TOPIC: &str = "BenchRaw";
 
@@ -55,10 +60,35 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// Is the prototype that is measured beside the system.
+pub async fn prototype(target: &Target, port: u16) -> Result<()> {
+    prototype::serve(target.kafka(), target.partitions, port).await
+}
+
+/// How many orders a second the system takes, and how many the prototype does.
+struct Pair {
+    ours: Measured,
+    prototype: Measured,
+}
+
 async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Report> {
-    let address = raw::address_of(&running.command_api.url)?;
+    // Each side is measured by itself: the read side would take its share of the processors from one of the two here.
+    let read_side = Arc::clone(running);
+    tokio::task::spawn_blocking(move || {
+        read_side.query_api.service.stop()?;
+        read_side.projectors.service.stop()
+    })
+    .await??;
+    let starting = Arc::clone(running);
+    let prototype = tokio::task::spawn_blocking(move || start_prototype(&starting)).await??;
+    let addresses = [
+        raw::address_of(&running.command_api.url)?,
+        raw::address_of(&prototype.url)?,
+    ];
     eprintln!("warming up");
-    place(address, 64, Until::Elapsed(WARM_UP)).await?;
+    for address in addresses {
+        place(address, 64, Until::Elapsed(WARM_UP)).await?;
+    }
 
     eprintln!("raw idempotent producer");
     let record_bytes = orders::record_bytes();
@@ -72,12 +102,53 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     let mut placed = Vec::new();
     for connections in CONNECTIONS {
         eprintln!("placing orders at {connections} connections");
-        let limit = Duration::from_secs(options.seconds);
-        placed.push(place(address, connections, Until::Elapsed(limit)).await?);
+        placed.push(measure_pair(addresses, connections, options.seconds).await?);
     }
+    tokio::task::spawn_blocking(move || prototype.service.stop()).await??;
     let rebuilt = rebuild::measure(options.orders).await?;
     Ok(Report::new(record_bytes, raw_produced, &placed, rebuilt))
 }
+
+/// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.
+async fn measure_pair(
+    [ours, prototype]: [std::net::SocketAddr; 2],
+    connections: usize,
+    seconds: u64,
+) -> Result<Pair> {
+    let turn = Until::Elapsed(Duration::from_secs(seconds) / 2);
+    let mut pair = Pair {
+        ours: place(ours, connections, turn).await?,
+        prototype: place(prototype, connections, turn).await?,
+    };
+    pair.ours.add(&place(ours, connections, turn).await?)?;
+    pair.prototype
+        .add(&place(prototype, connections, turn).await?)?;
+    Ok(pair)
+}
+
+fn start_prototype(running: &Running) -> Result<Server> {
+    let port = dev::ports::free()?;
+    let wiring = &running.wiring;
+    let arguments = [
+        "bench",
+        "--prototype",
+        &port.to_string(),
+        "--kafka-brokers",
+        &wiring.brokers,
+        "--partitions",
+        &wiring.partitions.to_string(),
+    ]
+    .map(str::to_owned);
+    let log = std::path::PathBuf::from(running.logs()).join("prototype.log");
+    let server = Server {
+        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, Output::File(log))?,
+        url: format!("http://127.0.0.1:{port}"),
+    };
+    server.wait_ready()?;
+    Ok(server)
+}
+
+const NO_VARIABLES: [(&str, &str); 0] = [];
 
 /// Places orders as fast as they are answered.
 async fn place(
