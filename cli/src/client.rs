@@ -54,6 +54,18 @@ pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answ
         .with_context(|| format!("POST {url}"))
 }
 
+/// Puts JSON; waits until the service's own replica has come as far as `position`.
+pub async fn put_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
+    let request = reqwest::Client::new()
+        .put(url)
+        .header("x-min-position", position)
+        .json(body);
+    let response = request.send().await.with_context(|| format!("PUT {url}"))?;
+    Answer::read(response)
+        .await
+        .with_context(|| format!("PUT {url}"))
+}
+
 /// Reads; waits until the read model has come as far as `position`.
 pub async fn get_at(url: &str, position: &str) -> Result<Answer> {
     let mut request = reqwest::Client::new().get(url).header("prefer", "wait=30");

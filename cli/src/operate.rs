@@ -1,7 +1,7 @@
 //! Commands on a system that runs: migrate, rebuild, look.
 
 use anyhow::{Context, Result};
-use domain::topics::ORDER_EVENTS;
+use domain::topics;
 use event_store::kafka::{Durability, KafkaLog, TopicSpec};
 use projectors::{Database, Report, rebuild::Show};
 use serde::Serialize;
@@ -100,10 +100,11 @@ pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Resu
             let durability = Durability {
                 replication: target.replication_factor,
             };
-            let specs = [
-                TopicSpec::events(ORDER_EVENTS, target.partitions, durability),
-                TopicSpec::ownership(target.partitions, durability),
-            ];
+            let events = topics::ALL.into_iter();
+            let events =
+                events.map(|topic| TopicSpec::events(topic, target.partitions, durability));
+            let ownership = TopicSpec::ownership(target.partitions, durability);
+            let specs: Vec<_> = events.chain([ownership]).collect();
             log.verify_topics(&specs).await?;
             match json {
                 true => println!("{}", json!({"checked": specs.len(), "ok": true})),

@@ -1,10 +1,13 @@
 //! How a command that is in the log is answered.
 
+use std::fmt::Display;
+
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::ids::OrderId;
 use event_store::{Accepted, Position};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,13 +19,17 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 /// What has become of the thing that the command was about.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CommandAnswer {
-    /// Which.
-    id: Uuid,
+    /// Which: a UUID; of products and stock, the SKU.
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
+    id: String,
     /// Place of the command's last event in its stream, from 1.
     version: u32,
     /// Its status after the command.
     #[schema(example = "placed")]
     status: &'static str,
+    /// The order that a cart has become.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<Uuid>,
 }
 
 /// An answer with its headers.
@@ -35,13 +42,14 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    pub(crate) fn new<S>(id: Uuid, status: &'static str, accepted: &Accepted<S>) -> Self {
+    pub(crate) fn new<S>(id: impl Display, status: &'static str, accepted: &Accepted<S>) -> Self {
         let positions = accepted.positions.iter().map(Position::to_string);
         Self {
             body: CommandAnswer {
-                id,
+                id: id.to_string(),
                 version: accepted.stream_version,
                 status,
+                order_id: None,
             },
             location: None,
             positions: positions.collect::<Vec<_>>().join(","),
@@ -52,6 +60,12 @@ impl Answered {
     /// Makes it the answer to a creation, also when it is given again.
     pub(crate) fn created(mut self, location: String) -> Self {
         self.location = Some(location);
+        self
+    }
+
+    /// Names the order that was opened.
+    pub(crate) fn with_order(mut self, order_id: OrderId) -> Self {
+        self.body.order_id = Some(order_id.as_uuid());
         self
     }
 }

@@ -1,9 +1,15 @@
 //! What the process can be told.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{fmt, net::SocketAddr, str::FromStr};
 
+use chrono::TimeDelta;
 use clap::{Parser, ValueEnum, value_parser};
-use domain::{Context, order::Orders};
+use domain::{
+    Context,
+    cart::Carts,
+    order::{OrderPolicy, Orders},
+    product::Products,
+};
 use event_store::kafka::{Durability, KafkaConfig};
 use runtime::telemetry::LogArgs;
 
@@ -28,9 +34,33 @@ pub struct Args {
         env = "OFFSET_ZERO_SERVICES",
         value_enum,
         value_delimiter = ',',
-        default_value = ServiceName::Order.name()
+        default_values_t = [ServiceName::Product, ServiceName::Cart, ServiceName::Order]
     )]
     pub services: Vec<ServiceName>,
+
+    /// How long an order waits to hear whether everything is in stock, before it expires.
+    #[arg(
+        long = "stock-deadline",
+        env = "OFFSET_ZERO_STOCK_DEADLINE",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = value_parser!(u32).range(1..)
+    )]
+    pub stock_deadline_seconds: u32,
+
+    /// How long a customer has to pay, once everything is set aside, before the order expires.
+    #[arg(
+        long = "payment-deadline",
+        env = "OFFSET_ZERO_PAYMENT_DEADLINE",
+        value_name = "SECONDS",
+        default_value_t = 1_800,
+        value_parser = value_parser!(u32).range(1..)
+    )]
+    pub payment_deadline_seconds: u32,
+
+    /// Take commands and react to nothing: for measuring commands by themselves.
+    #[arg(long, hide = true)]
+    pub no_policies: bool,
 
     /// Kafka, several brokers separated by commas.
     #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
@@ -76,6 +106,10 @@ pub struct Args {
 /// A bounded context that this process can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ServiceName {
+    /// The catalogue, what is in stock, and who may have it.
+    Product,
+    /// Shopping carts.
+    Cart,
     /// Orders.
     Order,
 }
@@ -85,6 +119,8 @@ impl ServiceName {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Product => Products::SERVICE,
+            Self::Cart => Carts::SERVICE,
             Self::Order => Orders::SERVICE,
         }
     }
@@ -114,8 +150,8 @@ impl FromStr for KafkaProperty {
     }
 }
 
-impl std::fmt::Debug for KafkaProperty {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for KafkaProperty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=…", self.name)
     }
 }
@@ -125,6 +161,15 @@ impl Args {
     #[must_use]
     pub fn runs(&self, service: ServiceName) -> bool {
         self.services.contains(&service)
+    }
+
+    /// How long orders wait for what.
+    #[must_use]
+    pub fn deadlines(&self) -> OrderPolicy {
+        OrderPolicy {
+            stock_within: TimeDelta::seconds(self.stock_deadline_seconds.into()),
+            payment_within: TimeDelta::seconds(self.payment_deadline_seconds.into()),
+        }
     }
 
     pub(crate) fn kafka(&self) -> KafkaConfig {
@@ -157,16 +202,42 @@ mod tests {
     #[test]
     fn has_a_default_for_everything() {
         let args = parse(&[]).expect("defaults");
-        assert_eq!(args.services, [ServiceName::Order]);
+        let all = [ServiceName::Product, ServiceName::Cart, ServiceName::Order];
+        assert_eq!(args.services, all);
+        assert_eq!(args.deadlines(), OrderPolicy::default());
         assert_eq!(args.partitions, 4);
         assert_eq!(args.durability(), Durability::DEVELOPMENT);
     }
 
     #[test]
     fn an_unknown_service_is_answered_by_the_known_ones() {
-        let error = parse(&["--services", "order,cart"]).expect_err("unknown");
-        assert!(error.contains("'cart'"), "{error}");
-        assert!(error.contains("[possible values: order]"), "{error}");
+        let error = parse(&["--services", "order,payment"]).expect_err("unknown");
+        assert!(error.contains("'payment'"), "{error}");
+        assert!(
+            error.contains("[possible values: product, cart, order]"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn runs_the_services_that_are_named() {
+        let args = parse(&["--services", "order,product"]).expect("two services");
+        assert!(args.runs(ServiceName::Product) && args.runs(ServiceName::Order));
+        assert!(!args.runs(ServiceName::Cart));
+    }
+
+    #[test]
+    fn deadlines_are_seconds_and_at_least_one() {
+        let args = parse(&["--stock-deadline", "2", "--payment-deadline", "3"]).expect("seconds");
+        let expected = OrderPolicy {
+            stock_within: TimeDelta::seconds(2),
+            payment_within: TimeDelta::seconds(3),
+        };
+        assert_eq!(args.deadlines(), expected);
+        for seconds in ["0", "-1", "1.5", "60s"] {
+            let flag = format!("--stock-deadline={seconds}");
+            assert!(parse(&[&flag]).is_err(), "{seconds}");
+        }
     }
 
     #[test]

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, request::Parts},
+    http::{HeaderMap, HeaderName, Method, request::Parts},
 };
 use chrono::{DateTime, SubsecRound, Utc};
-use domain::ids::{CommandId, OrderId, RequestIdentity};
-use event_store::{CommandMetadata, Position};
+use domain::ids::{CartId, CommandId, OrderId, RequestIdentity};
+use event_store::CommandMetadata;
 use runtime::problem::Problem;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::problems;
+use crate::{min_position::MinPosition, problems};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const X_MIN_POSITION: HeaderName = HeaderName::from_static("x-min-position");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const MAX_KEY_LENGTH: usize = 255;
@@ -38,20 +37,37 @@ pub(crate) struct CommandHeaders {
     traceparent: Option<String>,
 }
 
+/// The further headers of commands that look prices up, for the API's description.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described; `MinPosition` reads them")]
+pub(crate) struct PricingHeaders {
+    /// Positions, separated by commas, that the catalogue must have seen: what `x-position` of a product's command said.
+    #[param(rename = "x-min-position", example = "ProductEvents/3@1234")]
+    x_min_position: Option<String>,
+    /// `wait=N`: how many seconds to wait for that; 2 unless told, at most 30.
+    #[param(rename = "prefer", example = "wait=5")]
+    prefer: Option<String>,
+}
+
 /// A command as it came in, before anyone has looked at its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
+    method: Method,
     key: Option<Box<str>>,
     traceparent: Option<Box<str>>,
     pub(crate) received_at: DateTime<Utc>,
+    /// Read of every command, as far as saying that it is malformed; waited for only where prices are looked up.
+    pub(crate) min_position: MinPosition,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Intake {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        check_positions(&parts.headers)?;
         Ok(Self {
+            min_position: MinPosition::read(&parts.headers)?,
+            method: parts.method.clone(),
             key: key(&parts.headers)?,
             traceparent: traceparent(&parts.headers),
             received_at: Utc::now().trunc_subsecs(SUBSECOND_DIGITS),
@@ -68,6 +84,11 @@ impl Intake {
         }
     }
 
+    /// Whether the client can repeat it, and be known by that.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// The id of the order to create: the same for every repetition with the same key; new where there is none.
     pub(crate) fn order_id(&self, principal: &str, path: &str) -> OrderId {
         match self.identity(principal, path) {
@@ -76,10 +97,18 @@ impl Intake {
         }
     }
 
+    /// The id of the cart to open: as an order's.
+    pub(crate) fn cart_id(&self, principal: &str, path: &str) -> CartId {
+        match self.identity(principal, path) {
+            Some(identity) => identity.cart_id(),
+            None => Uuid::now_v7().into(),
+        }
+    }
+
     fn identity<'a>(&'a self, principal: &'a str, path: &'a str) -> Option<RequestIdentity<'a>> {
         self.key.as_deref().map(|key| RequestIdentity {
             principal,
-            method: "POST",
+            method: self.method.as_str(),
             path,
             key,
         })
@@ -120,18 +149,6 @@ fn key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
         }
         _ => Err(problems::invalid_idempotency_key(MAX_KEY_LENGTH)),
     }
-}
-
-/// No command waits for a replica yet, so positions are only read.
-fn check_positions(headers: &HeaderMap) -> Result<(), Problem> {
-    for value in headers.get_all(X_MIN_POSITION) {
-        let text = value.to_str().map_err(|_| Problem::invalid_position())?;
-        for position in text.split(',') {
-            let parsed = position.trim().parse::<Position>();
-            parsed.map_err(|_| Problem::invalid_position())?;
-        }
-    }
-    Ok(())
 }
 
 /// One that is malformed is ignored, as the standard asks.

@@ -1,8 +1,10 @@
 //! Commands over HTTP: each is checked at the edge, decided by the writer of its partition, and answered when it is in
 //! the log.
 //!
-//! In reading order: `routes` is the whole route table, `orders` what its handlers do, `intake` what any command's headers
-//! say, `problems` how everything that can go wrong is told; `server` wires the process.
+//! In reading order: `routes` is the whole route table; `products`, `carts` and `orders` are what its handlers do, each
+//! with a file for a route; `intake` what any command's headers say, `execute` its way to the writer, `catalogue` where
+//! prices come from, `problems` how everything that can go wrong is told; `service` is the life of a service, policies
+//! included, and `server` wires the process.
 //!
 //! Invariants:
 //! - It never reads a read model.
@@ -11,15 +13,23 @@
 
 mod answer;
 mod args;
+mod carts;
+mod catalogue;
+mod delivery;
+mod execute;
 mod intake;
+mod min_position;
 mod opening;
 mod orders;
 mod problems;
+mod products;
 mod routes;
 mod server;
+mod service;
 mod validation;
 
 pub use args::{Args, InvalidProperty, KafkaProperty, ServiceName};
+pub use catalogue::Catalogue;
 pub use opening::OpeningStore;
-pub use routes::{Stores, router};
+pub use routes::{Services, router};
 pub use server::{Server, StartError};

@@ -4,14 +4,17 @@ use std::{fmt::Display, time::Duration};
 
 use axum::http::StatusCode;
 use domain::{
+    cart::CartRejection,
     ids::InvalidSku,
-    money::{InvalidCurrency, MoneyError},
-    order::{InvalidLines, InvalidQuantity, OrderLines, OrderRejection},
+    money::{InvalidCurrency, Money, MoneyError},
+    order::{InvalidLines, OrderLines, OrderRejection},
     personal::{InvalidCountry, InvalidEmail},
+    product::{ProductRejection, catalogue::CatalogueRejection, stock::StockRejection},
+    quantity::{InvalidQuantity, InvalidUnits, Quantity},
     text::InvalidText,
 };
 use event_store::Refusal;
-use runtime::problem::Problem;
+use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
 
 /// Why a member of a request is invalid.
 pub(crate) trait Invalid: Display {
@@ -34,9 +37,10 @@ codes! {
     InvalidEmail => "invalid-email",
     InvalidCurrency => "invalid-currency",
     InvalidQuantity => "out-of-range",
+    InvalidCartQuantity => "out-of-range",
+    InvalidUnits => "out-of-range",
     MoneyError => "out-of-range",
     LineCount => "out-of-range",
-    Missing => "missing-field",
 }
 
 /// Too few lines to buy anything, or too many to look at each.
@@ -44,10 +48,18 @@ codes! {
 #[error("must be {} to {} lines", OrderLines::COUNT.start(), OrderLines::COUNT.end())]
 pub(crate) struct LineCount;
 
-/// A member that may be left out one day, and has to be there today.
+/// Neither a quantity nor 0, which takes an item out.
 #[derive(Debug, thiserror::Error)]
-#[error("is required")]
-pub(crate) struct Missing;
+#[error("must be 0 to {}", Quantity::MAX)]
+pub(crate) struct InvalidCartQuantity;
+
+/// What a client has shown its customer is not what the catalogue asks.
+#[derive(Debug, thiserror::Error)]
+#[error("costs {current} now, not {given}")]
+pub(crate) struct PriceChanged {
+    pub(crate) current: Money,
+    pub(crate) given: Money,
+}
 
 pub(crate) fn invalid_idempotency_key(max_length: usize) -> Problem {
     Problem::new(
@@ -77,19 +89,78 @@ pub(crate) fn invalid_lines(error: InvalidLines) -> Problem {
             "currency-mismatch",
             error,
         ),
-        InvalidLines::Overflow { index } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "amount-overflow",
-            "The amounts add up to too much",
-        )
-        .error(format!("/lines/{index}"), "amount-overflow", error),
+        InvalidLines::Overflow { index } => {
+            amount_overflow().error(format!("/lines/{index}"), "amount-overflow", error)
+        }
     }
 }
 
-/// Tells why an order's command was not accepted, or not surely.
-pub(crate) fn order_refused(refusal: &Refusal<OrderRejection>) -> Problem {
+/// Prices are not to be had yet.
+pub(crate) fn catalogue_unread() -> Problem {
+    Problem::unavailable().detail("the catalogue is being read")
+}
+
+/// The catalogue has not seen what the client has.
+pub(crate) fn not_yet_visible() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not-yet-visible",
+        "The position has not been seen yet",
+    )
+    .detail("the catalogue did not reach x-min-position in time")
+    .retry_after(RETRY_AFTER_SECONDS)
+}
+
+/// The path names no product.
+pub(crate) fn product_not_found() -> Problem {
+    no_product(StatusCode::NOT_FOUND)
+}
+
+/// The path names a product that is sold no longer.
+pub(crate) fn product_discontinued() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "product-discontinued",
+        "The product is sold no longer",
+    )
+}
+
+/// Lines name no products.
+pub(crate) fn unknown_products(lines: &[usize]) -> Problem {
+    lines.iter().fold(
+        no_product(StatusCode::UNPROCESSABLE_ENTITY),
+        |problem, index| {
+            let pointer = format!("/lines/{index}/sku");
+            problem.error(pointer, "product-not-found", "is not in the catalogue")
+        },
+    )
+}
+
+/// Lines name products that are sold no longer.
+pub(crate) fn discontinued_products(lines: &[usize]) -> Problem {
+    lines.iter().fold(product_discontinued(), |problem, index| {
+        let pointer = format!("/lines/{index}/sku");
+        problem.error(pointer, "product-discontinued", "is sold no longer")
+    })
+}
+
+/// Lines were to be bought for something else than what they cost.
+pub(crate) fn prices_changed(lines: &[(usize, PriceChanged)]) -> Problem {
+    let problem = conflict("price-changed", "The price is another now");
+    lines.iter().fold(problem, |problem, (index, changed)| {
+        let pointer = format!("/lines/{index}/unit_price");
+        problem.error(pointer, "price-changed", changed)
+    })
+}
+
+fn no_product(status: StatusCode) -> Problem {
+    Problem::new(status, "product-not-found", "There is no such product")
+}
+
+/// Tells why a command was not accepted, or not surely.
+pub(crate) fn refused<R: Rejection>(refusal: &Refusal<R>) -> Problem {
     match refusal {
-        Refusal::Rejected(rejection) => order_rejected(*rejection),
+        Refusal::Rejected(rejection) => rejection.problem(),
         Refusal::KeyReused => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",
@@ -112,26 +183,80 @@ pub(crate) fn order_refused(refusal: &Refusal<OrderRejection>) -> Problem {
     }
 }
 
-fn order_rejected(rejection: OrderRejection) -> Problem {
-    let conflict = |code, title| Problem::new(StatusCode::CONFLICT, code, title);
-    match rejection {
-        OrderRejection::OrderNotFound => Problem::new(
-            StatusCode::NOT_FOUND,
-            "order-not-found",
-            "There is no such order",
-        ),
-        OrderRejection::OrderAlreadyExists => conflict("order-exists", "The order exists already"),
-        OrderRejection::OrderAlreadyPaid => {
-            conflict("order-already-paid", "The order is paid already")
-        }
-        OrderRejection::OrderCancelled => conflict("order-cancelled", "The order is cancelled"),
-        OrderRejection::AmountMismatch { .. } => {
-            conflict("amount-mismatch", "The order costs something else").detail(rejection)
-        }
-        OrderRejection::CurrencyMismatch { .. } => {
-            currency_mismatch().error("/amount/currency", "currency-mismatch", rejection)
+/// A service's reasons to refuse a command, as clients are told.
+pub(crate) trait Rejection {
+    fn problem(&self) -> Problem;
+}
+
+impl Rejection for ProductRejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::Catalogue(CatalogueRejection::ProductExists) => {
+                conflict("product-exists", "The product exists already")
+            }
+            Self::Catalogue(CatalogueRejection::ProductNotFound)
+            | Self::Stock(StockRejection::ProductNotFound) => product_not_found(),
+            Self::Reservation(rejection) => match *rejection {},
         }
     }
+}
+
+impl Rejection for CartRejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::CartNotFound => not_found("cart-not-found", "There is no such cart"),
+            Self::CartAlreadyExists => conflict("cart-exists", "The cart exists already"),
+            Self::CartCheckedOut => conflict("cart-checked-out", "The cart is checked out"),
+            Self::CartEmpty => conflict("cart-empty", "The cart is empty"),
+            Self::TooManyItems => {
+                conflict("too-many-items", "The cart has no room for it").detail(self)
+            }
+            Self::CurrencyMismatch { .. } => currency_mismatch().detail(self),
+            Self::AmountOverflow => amount_overflow().detail(self),
+            Self::CustomerRequired => {
+                Problem::validation().error("/customer_id", "missing-field", self)
+            }
+            Self::CustomerMismatch => {
+                let problem = conflict("customer-mismatch", "The cart is another customer's");
+                problem.error("/customer_id", "customer-mismatch", self)
+            }
+        }
+    }
+}
+
+impl Rejection for OrderRejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::OrderNotFound => not_found("order-not-found", "There is no such order"),
+            Self::OrderAlreadyExists => conflict("order-exists", "The order exists already"),
+            Self::OrderAlreadyPaid => conflict("order-already-paid", "The order is paid already"),
+            Self::PaymentInProgress => conflict(
+                "payment-in-progress",
+                "Another payment of the order is in progress",
+            ),
+            Self::OrderCancelled => conflict("order-cancelled", "The order is cancelled"),
+            Self::OrderNotPayable => conflict(
+                "order-not-payable",
+                "The order has ended and cannot be paid",
+            ),
+            Self::OrderEnded => conflict("order-ended", "The order has ended"),
+            Self::OrderNotStuck => conflict("order-not-stuck", "The order is not stuck"),
+            Self::AmountMismatch { .. } => {
+                conflict("amount-mismatch", "The order costs something else").detail(self)
+            }
+            Self::CurrencyMismatch { .. } => {
+                currency_mismatch().error("/amount/currency", "currency-mismatch", self)
+            }
+        }
+    }
+}
+
+fn conflict(code: &'static str, title: &'static str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, title)
+}
+
+fn not_found(code: &'static str, title: &'static str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, code, title)
 }
 
 fn currency_mismatch() -> Problem {
@@ -139,6 +264,14 @@ fn currency_mismatch() -> Problem {
         StatusCode::UNPROCESSABLE_ENTITY,
         "currency-mismatch",
         "The amounts are in different currencies",
+    )
+}
+
+fn amount_overflow() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "amount-overflow",
+        "The amounts add up to too much",
     )
 }
 

@@ -1,32 +1,27 @@
 //! The wiring of the process.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use axum::Router;
-use domain::{Context, order::Orders};
 use event_store::{LogError, StoreConfig};
 use runtime::{health::Readiness, http, telemetry::Metrics};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
-use crate::{
-    Args, OpeningStore, ServiceName, Stores,
-    opening::{KAFKA_CHECK, Opening},
-    routes,
-};
+use crate::{Args, Catalogue, OpeningStore, ServiceName, Services, routes, service::Opening};
 
-/// For writers to end after the last request was answered; they have little left to do.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Readiness: set, and failing, from the moment on that the process is told to stop.
+const STOPPING_CHECK: &str = "stopping";
 
 /// A command API that listens already.
 pub struct Server {
     listener: TcpListener,
     router: Router,
     readiness: Readiness,
-    orders: OpeningStore<Orders>,
+    services: Services,
     opening: Opening,
 }
 
-/// Why the process cannot start.
+/// Why the process cannot start, or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be had.
@@ -37,9 +32,9 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Kafka is not as it has to be.
-    #[error("cannot open the event store")]
-    Store(#[source] LogError),
+    /// Kafka, or what is in it, is not as it has to be.
+    #[error("cannot run the services")]
+    Services(#[source] LogError),
 }
 
 impl Server {
@@ -52,20 +47,25 @@ impl Server {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let orders = OpeningStore::default();
-        let stores = Stores {
-            orders: args.runs(ServiceName::Order).then(|| orders.clone()),
+        let services = Services {
+            products: args.runs(ServiceName::Product).then(OpeningStore::default),
+            carts: args.runs(ServiceName::Cart).then(OpeningStore::default),
+            orders: args.runs(ServiceName::Order).then(OpeningStore::default),
+            catalogue: Catalogue::default(),
+            deadlines: args.deadlines(),
         };
-        let readiness = Readiness::new([KAFKA_CHECK, Orders::SERVICE]);
+        let readiness = Readiness::new(services.checks());
+        let router = routes::router(services.clone());
         Ok(Self {
-            router: http::app(routes::router(stores), readiness.clone(), metrics),
+            router: http::app(router, readiness.clone(), metrics),
             listener,
             readiness,
-            orders,
+            services,
             opening: Opening {
                 kafka: args.kafka(),
                 partitions: args.partitions,
                 durability: args.durability(),
+                reacts: !args.no_policies,
                 store: StoreConfig {
                     address: args.advertise.clone().unwrap_or_else(|| bound.to_string()),
                     ..StoreConfig::default()
@@ -85,25 +85,40 @@ impl Server {
     /// Serves until `shutdown` ends; what was accepted by then is answered.
     ///
     /// # Errors
-    /// When the event store cannot be opened, and waiting does not help.
+    /// When the services cannot be run, and waiting does not help.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         if let Ok(address) = self.address() {
             tracing::info!(%address, "listening");
         }
-        let mut outcome = Ok(());
+        let Self {
+            listener,
+            router,
+            readiness,
+            services,
+            opening,
+        } = self;
+        let (stop, stopped) = watch::channel(false);
+        let checks = readiness.clone();
+        // A task of its own: policies go on while open requests are finished.
+        let mut working =
+            tokio::spawn(async move { services.run(&opening, &checks, stopped).await });
+        let mut worked = None;
         let ended = async {
             tokio::select! {
                 () = shutdown => {}
-                error = self.orders.keep_open(self.opening, &self.readiness) => {
-                    outcome = Err(StartError::Store(error));
-                }
+                ended = &mut working => worked = Some(ended),
             }
             // Whoever balances load should look elsewhere while open requests are finished.
-            self.readiness
-                .set(Orders::SERVICE, Err("stopping".to_owned()));
+            let stopping = "the process is to stop".to_owned();
+            readiness.set(STOPPING_CHECK, Err(stopping));
         };
-        http::serve(self.listener, self.router, ended).await;
-        self.orders.close(CLOSE_TIMEOUT).await;
-        outcome
+        http::serve(listener, router, ended).await;
+        stop.send_replace(true);
+        let worked = match worked {
+            Some(worked) => worked,
+            None => working.await,
+        };
+        let worked = worked.expect("services do not panic");
+        worked.map_err(StartError::Services)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use domain::money::Money;
+use domain::{
+    ids::{InvalidSku, Sku},
+    money::Money,
+};
 use runtime::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,6 +71,19 @@ impl Validation {
             problem.error(pointer, code, detail)
         };
         self.errors.into_iter().fold(Problem::validation(), add)
+    }
+}
+
+/// A SKU in a path. One that is none is an id that cannot be read, not a product that cannot be found.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct SkuSegment(pub(crate) Sku);
+
+impl TryFrom<String> for SkuSegment {
+    type Error = InvalidSku;
+
+    fn try_from(text: String) -> Result<Self, InvalidSku> {
+        text.parse().map(Self)
     }
 }
 

@@ -54,9 +54,22 @@ impl Server {
 }
 
 impl Wiring {
-    /// Starts the command API, on a free port where none is given; does not wait for it.
+    /// Starts the command API with all services, on a free port where none is given; does not wait for it.
     pub fn command_api(&self, port: Option<u16>) -> Result<Server> {
-        self.server("command-api", port, &[self.kafka(), self.topics()].concat())
+        self.command_api_of(&[], port, &[])
+    }
+
+    /// As [`command_api`](Self::command_api), with some of the services (none means all) and further flags.
+    pub fn command_api_of(
+        &self,
+        services: &[&str],
+        port: Option<u16>,
+        more: &[&str],
+    ) -> Result<Server> {
+        let services = flags(&[("--services", &services.join(","))]);
+        let more = more.iter().map(|flag| (*flag).to_owned()).collect();
+        let arguments = [self.kafka(), self.topics(), services, more].concat();
+        self.server("command-api", port, &arguments)
     }
 
     /// Starts the projectors; does not wait for them.

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use chrono::{DateTime, Utc};
+
 use crate::event::Event;
 
 /// The pure core of a service: how commands become events, and events state.
@@ -42,4 +44,41 @@ pub trait Context: Send + Sync + 'static {
 
     /// The stream's status, for answers.
     fn status(state: &Self::State) -> Self::Status;
+
+    /// Whether this event, appended to a topic of ours by another service, opens a stream of ours: its version 1. All
+    /// other events of other services are messages, which policies react to and state does not.
+    fn opens(_event: &Self::Event) -> bool {
+        false
+    }
+
+    /// Whether the command's stream may have been opened by another service, so that a writer that does not know it
+    /// has to read on in the log before it decides.
+    fn may_be_opened_elsewhere(_command: &Self::Command) -> bool {
+        false
+    }
+
+    /// When something has to happen if nothing else does before.
+    fn deadline(_state: &Self::State) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    /// The command for a stream whose deadline has passed; legal only while that deadline stands.
+    fn expire(
+        _stream: &<Self::Event as Event>::StreamId,
+        _due_at: DateTime<Utc>,
+    ) -> Option<Self::Command> {
+        None
+    }
+
+    /// Whether the command is decided by the state alone whenever it comes, and never answered from memory: one that undoes
+    /// something must undo it again where that something was done again.
+    fn is_decided_anew(_command: &Self::Command) -> bool {
+        false
+    }
+
+    /// How many of its last commands a stream remembers, so as to answer them again. Bounded where a stream lives on for
+    /// ever and takes commands without end.
+    fn remembered(_stream: &<Self::Event as Event>::StreamId) -> usize {
+        usize::MAX
+    }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::{Deserializer, Serialize};
+use uuid::Uuid;
 
 /// The name and the shape of an event: `OrderPlaced`, version 1. Shapes are for ever; a new shape is a new version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,10 +17,24 @@ pub struct EventKind {
     pub version: u16,
 }
 
+/// Something that can be read from topics: a service's own events, or a reader's view of several services' events.
+pub trait ReadEvent: Sized + Send + 'static {
+    /// Reads the payload of any version ever released, lifting old ones. A view gives what it does not care about one
+    /// variant, so that other services can add events without asking.
+    ///
+    /// # Errors
+    /// When the name or version is unknown, or the payload does not have its shape.
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error>;
+}
+
 /// A past fact, addressed to a stream in a topic.
 ///
 /// The payload's format is the event store's choice; an event only says how it is taken apart and put together by serde.
-pub trait Event: Serialize + Clone + Debug + Send + Sync + 'static {
+pub trait Event: ReadEvent + Serialize + Clone + Debug + Send + Sync + 'static {
     /// Names one aggregate's stream; displays as `order-<id>`.
     type StreamId: Clone + Eq + Hash + Debug + Display + Send + Sync + 'static;
 
@@ -35,13 +50,8 @@ pub trait Event: Serialize + Clone + Debug + Send + Sync + 'static {
     /// The record key of a stream: the bare order id, SKU or cart id. It alone decides the partition.
     fn key(stream: &Self::StreamId) -> String;
 
-    /// Reads the payload of any version ever released, lifting old ones.
-    ///
-    /// # Errors
-    /// When the name or version is unknown, or the payload does not have its shape.
-    fn deserialize<'de, D: Deserializer<'de>>(
-        name: &str,
-        version: u16,
-        payload: D,
-    ) -> Result<Self, D::Error>;
+    /// The journey that the event is a step of, where its payload tells: an order's id. Else it is the command's.
+    fn journey(&self) -> Option<Uuid> {
+        None
+    }
 }

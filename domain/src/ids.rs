@@ -10,7 +10,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::derived::{RequestIdentity, event_id, request_hash};
+pub use self::derived::{
+    RequestIdentity, deadline_command_id, event_id, policy_command_id, request_hash,
+};
 use crate::text::{InvalidText, Text};
 
 macro_rules! uuid_id {
@@ -61,6 +63,10 @@ uuid_id!(
 uuid_id!(
     /// A line of an order. A SKU may come up in several lines; this tells them apart.
     LineId
+);
+uuid_id!(
+    /// A shopping cart.
+    CartId
 );
 uuid_id!(
     /// A payment.

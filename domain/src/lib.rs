@@ -4,14 +4,19 @@
 //! it) and `decide` (the rules). Commands carry the ids and times they need, so that the same history and the same
 //! command always give the same decision: no async, no clock, no randomness, no I/O in this crate.
 
+pub mod cart;
 pub mod context;
 pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
 pub mod personal;
+pub mod policy;
+pub mod product;
+pub mod quantity;
 pub mod text;
 pub mod topics;
 
 pub use context::Context;
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, ReadEvent};
+pub use policy::Policy;

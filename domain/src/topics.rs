@@ -2,3 +2,13 @@
 
 /// What happened to orders; opened by whoever takes the purchase, appended to by the order service.
 pub const ORDER_EVENTS: &str = "OrderEvents";
+
+/// What is sold, and for how much; the product service's.
+pub const PRODUCT_EVENTS: &str = "ProductEvents";
+/// What is in stock and what is reserved; the product service's. Others ask in it, by messages.
+pub const INVENTORY_EVENTS: &str = "InventoryEvents";
+/// Shopping carts; the cart service's.
+pub const CART_EVENTS: &str = "CartEvents";
+
+/// All of them: a service that is started alone creates what the others will need.
+pub const ALL: [&str; 4] = [PRODUCT_EVENTS, INVENTORY_EVENTS, CART_EVENTS, ORDER_EVENTS];

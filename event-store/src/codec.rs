@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use domain::{Event, EventKind};
+use domain::{Event, EventKind, ReadEvent};
 use uuid::Uuid;
 
 use crate::{
@@ -98,11 +98,17 @@ fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// The service that appended a record, without reading the rest of it.
+pub(crate) fn source<'a>(record: &RawRecord<'a>) -> Option<&'a str> {
+    let (_, value) = record.headers().find(|(name, _)| *name == "ce_source")?;
+    std::str::from_utf8(value).ok()
+}
+
 /// Reads a record back, lifting old shapes.
 ///
 /// # Errors
 /// [`LogError::Undecodable`] when it is no event of ours.
-pub(crate) fn decode<E: Event>(
+pub(crate) fn decode<E: ReadEvent>(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<Recorded<E>, LogError> {
@@ -114,7 +120,7 @@ pub(crate) fn decode<E: Event>(
     })
 }
 
-fn decode_parts<E: Event>(
+fn decode_parts<E: ReadEvent>(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<Recorded<E>, String> {

@@ -7,7 +7,10 @@ use std::sync::{
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use domain::Context;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use crate::command::{Answer, Refusal, Request};
 
@@ -17,10 +20,26 @@ pub(crate) struct Pending<C: Context> {
     /// When the client stops waiting.
     pub(crate) deadline: Instant,
     claim: Arc<Claim>,
-    reply: oneshot::Sender<Answer<C>>,
+    /// None where the writer itself asks, for a deadline that has passed.
+    reply: Option<oneshot::Sender<Answer<C>>>,
 }
 
 impl<C: Context> Pending<C> {
+    /// A command that nobody waits for. Its deadline is now: should its outcome not be known, the log gives it again.
+    pub(crate) fn unawaited(request: Request<C>) -> Self {
+        Self {
+            request,
+            deadline: Instant::now(),
+            claim: Arc::default(),
+            reply: None,
+        }
+    }
+
+    /// Whether a client waits for the answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.reply.is_some()
+    }
+
     /// Takes the command for decision; false where its client has withdrawn it.
     pub(crate) fn take(&self) -> bool {
         self.claim.take()
@@ -28,7 +47,9 @@ impl<C: Context> Pending<C> {
 
     /// Answers the client; one that has gone hears nothing, and what was done stays done.
     pub(crate) fn answer(self, answer: Answer<C>) {
-        drop(self.reply.send(answer));
+        if let Some(reply) = self.reply {
+            drop(reply.send(answer));
+        }
     }
 }
 
@@ -87,14 +108,6 @@ pub enum PartitionStatus {
 }
 
 impl PartitionStatus {
-    const ALL: [Self; 5] = [
-        Self::Starting,
-        Self::Ready,
-        Self::Superseded,
-        Self::Corrupt,
-        Self::Stopping,
-    ];
-
     /// What a client is told where this keeps its command from being decided.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -108,21 +121,25 @@ impl PartitionStatus {
     }
 }
 
-/// Tells the front of a partition how its writer stands.
+/// Tells the front of a partition, and who reacts to events there, how its writer stands.
 #[derive(Debug)]
-pub(crate) struct Gate(AtomicU8);
+pub(crate) struct Gate(watch::Sender<PartitionStatus>);
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self(AtomicU8::new(PartitionStatus::Starting as u8))
+        Self(watch::Sender::new(PartitionStatus::Starting))
     }
 
     pub(crate) fn set(&self, status: PartitionStatus) {
-        self.0.store(status as u8, Ordering::Release);
+        self.0.send_replace(status);
     }
 
     pub(crate) fn status(&self) -> PartitionStatus {
-        PartitionStatus::ALL[usize::from(self.0.load(Ordering::Acquire))]
+        *self.0.borrow()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<PartitionStatus> {
+        self.0.subscribe()
     }
 }
 
@@ -152,7 +169,7 @@ impl<C: Context> Front<C> {
             request,
             deadline,
             claim: Arc::clone(&claim),
-            reply,
+            reply: Some(reply),
         };
         match self.mail.try_send(Mail::Command(pending)) {
             Ok(()) => {}

@@ -1,10 +1,12 @@
 //! Kafka as an event store: conditional append by one fenced writer per service and partition.
 //!
 //! In reading order: a [`Request`] goes through the [`EventStore`] to the writer of its partition, which decides it on the
-//! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back.
+//! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back,
+//! [`run_policy`] reacts to them, and a [`Replica`] keeps a copy of what they say.
 
 mod codec;
 mod command;
+mod deadlines;
 mod envelope;
 mod inbox;
 pub mod kafka;
@@ -12,12 +14,17 @@ pub mod log;
 pub mod memory;
 mod ownership;
 mod partitioner;
+mod policies;
 mod rehydrate;
+mod replica;
 mod store;
+mod stream;
 mod streams;
 mod subscription;
+mod tail;
 mod takeover;
 mod telemetry;
+mod turn;
 mod writer;
 
 pub use codec::Headers;
@@ -27,5 +34,7 @@ pub use inbox::PartitionStatus;
 pub use log::LogError;
 pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord};
 pub use partitioner::{murmur2, partition_for};
+pub use policies::run_policy;
+pub use replica::{Replica, follow};
 pub use store::{EventStore, StoreConfig};
 pub use subscription::{Batch, BatchLimits, Progress, StartAt, Subscription};

@@ -41,6 +41,18 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be reached.
     fn reader(&self, from: &[StartAt]) -> Result<Self::Reader, LogError>;
+
+    /// How far a group has come in a partition: the next offset it needs; none where it has committed none.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError>;
+
+    /// Notes how far a group has come. What it was told before about these partitions no longer counts.
+    ///
+    /// # Errors
+    /// When the log cannot be reached; it may have been noted all the same.
+    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError>;
 }
 
 /// Appends for one (service, partition).

@@ -35,6 +35,8 @@ struct Shared {
 struct State {
     partitions: HashMap<(String, i32), Partition>,
     epochs: HashMap<String, u64>,
+    /// By group, topic and partition.
+    groups: HashMap<(String, String, i32), i64>,
     faults: VecDeque<Fault>,
     reachable: bool,
     cluster_id: String,
@@ -78,6 +80,7 @@ impl MemoryLog {
                 state: Mutex::new(State {
                     partitions: names.flat_map(partitions_of).collect(),
                     epochs: HashMap::new(),
+                    groups: HashMap::new(),
                     faults: VecDeque::new(),
                     reachable: true,
                     cluster_id: uuid::Uuid::now_v7().to_string(),
@@ -102,7 +105,7 @@ impl MemoryLog {
     ///
     /// # Errors
     /// When the log is out of reach.
-    pub fn subscribe<E: domain::Event>(
+    pub fn subscribe<E: domain::ReadEvent>(
         &self,
         from: &[StartAt],
         limits: BatchLimits,
@@ -217,6 +220,21 @@ impl Log for MemoryLog {
             log: self.clone(),
             positions: from.to_vec(),
         })
+    }
+
+    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
+        let state = self.reachable("reading a group's offsets")?;
+        let place = (group.to_owned(), topic.to_owned(), partition);
+        Ok(state.groups.get(&place).copied())
+    }
+
+    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError> {
+        let mut state = self.reachable("committing a group's offsets")?;
+        for place in places {
+            let key = (group.to_owned(), place.topic.to_string(), place.partition);
+            state.groups.insert(key, place.next_offset);
+        }
+        Ok(())
     }
 }
 

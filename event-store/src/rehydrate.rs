@@ -21,18 +21,18 @@ const POLL: Duration = Duration::from_millis(20);
 ///
 /// The caller has fenced every other appender before, so what lies below the watermark is all that there will ever be
 /// from them. `patience` bounds the wait for progress: a foreign open transaction holds committed records back until it
-/// times out.
+/// times out. Also answers where in each topic the reading ended.
 pub(crate) fn rehydrate<C: Context, L: Log>(
     log: &L,
     partition: i32,
     partitions: i32,
     patience: Duration,
-) -> Result<Streams<C>, LogError> {
+) -> Result<(Streams<C>, Vec<StartAt>), LogError> {
     let ends = C::TOPICS
         .iter()
         .map(|topic| Ok((*topic, partition, log.end_offset(topic, partition)?)))
         .collect::<Result<Vec<_>, LogError>>()?;
-    let from: Vec<StartAt> = C::TOPICS
+    let mut places: Vec<StartAt> = C::TOPICS
         .iter()
         .map(|topic| StartAt {
             topic: Arc::from(*topic),
@@ -40,13 +40,13 @@ pub(crate) fn rehydrate<C: Context, L: Log>(
             next_offset: 0,
         })
         .collect();
-    let mut reader = log.reader(&from)?;
+    let mut reader = log.reader(&places)?;
     let mut streams = Streams::new(partitions);
     let mut interned = Interned::default();
     read_to(&mut reader, &ends, patience, |record| {
         let recorded = codec::decode::<C::Event>(record, &mut interned)?;
         streams
-            .replay(recorded)
+            .replay(&recorded)
             .map_err(|reason| LogError::Undecodable {
                 topic: record.topic.to_owned(),
                 partition: record.partition,
@@ -54,7 +54,10 @@ pub(crate) fn rehydrate<C: Context, L: Log>(
                 reason,
             })
     })?;
-    Ok(streams)
+    for place in &mut places {
+        place.next_offset = reader.position(&place.topic, partition);
+    }
+    Ok((streams, places))
 }
 
 /// Shows every committed record below the given ends, `(topic, partition, end)`, to `visit`.

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use domain::{Context, Event};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use crate::{
@@ -29,6 +30,8 @@ pub struct StoreConfig {
     pub queue: usize,
     /// How long a command may take before its client is told that it is not known what became of it.
     pub deadline: Duration,
+    /// What time it is, for the deadlines of streams and for the commands of policies.
+    pub clock: fn() -> DateTime<Utc>,
 }
 
 impl Default for StoreConfig {
@@ -37,6 +40,7 @@ impl Default for StoreConfig {
             address: String::new(),
             queue: 4_096,
             deadline: Duration::from_secs(8),
+            clock: Utc::now,
         }
     }
 }
@@ -58,6 +62,7 @@ struct Shared<C: Context> {
     fronts: Vec<Front<C>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     deadline: Duration,
+    clock: fn() -> DateTime<Utc>,
 }
 
 impl<C: Context> EventStore<C> {
@@ -81,6 +86,7 @@ impl<C: Context> EventStore<C> {
                 inbox,
                 gate: Arc::clone(&front.gate),
                 metrics: WriterMetrics::new(&id),
+                clock: config.clock,
                 owner: Owner {
                     id: id.clone(),
                     partitions,
@@ -101,6 +107,7 @@ impl<C: Context> EventStore<C> {
                 fronts,
                 writers: Mutex::new(writers),
                 deadline: config.deadline,
+                clock: config.clock,
             }),
         })
     }
@@ -131,6 +138,19 @@ impl<C: Context> EventStore<C> {
     pub fn status(&self) -> Vec<PartitionStatus> {
         let fronts = self.shared.fronts.iter();
         fronts.map(|front| front.gate.status()).collect()
+    }
+
+    /// How a partition stands, and how it will.
+    pub(crate) fn changes(&self, partition: i32) -> Option<watch::Receiver<PartitionStatus>> {
+        let front = usize::try_from(partition)
+            .ok()
+            .and_then(|index| self.shared.fronts.get(index))?;
+        Some(front.gate.changes())
+    }
+
+    /// What time it is, by the store's clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.shared.clock)()
     }
 
     /// Has every writer finish what is queued and let go of its partition, waiting so long at most.

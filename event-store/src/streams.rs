@@ -5,51 +5,29 @@
 
 use std::sync::Arc;
 
-use domain::{Context, Event};
+use chrono::{DateTime, Utc};
+use domain::{Context, Event, ids::deadline_command_id};
 use rustc_hash::FxHashMap;
-use uuid::Uuid;
 
 use crate::{
     codec,
     command::{Accepted, CommandMetadata, Request},
+    deadlines::Deadlines,
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::OutgoingRecord,
     partitioner::partition_for,
+    stream::{Slot, Stream, StreamIdOf},
 };
 
-type StreamIdOf<C> = <<C as Context>::Event as Event>::StreamId;
+/// Who asks for what a deadline gives.
+const DEADLINE_ACTOR: &str = "deadline";
 
 /// Every stream of one partition.
 pub(crate) struct Streams<C: Context> {
     streams: FxHashMap<StreamIdOf<C>, Stream<C>>,
+    deadlines: Deadlines<StreamIdOf<C>>,
     source: Arc<str>,
     partitions: i32,
-}
-
-struct Stream<C: Context> {
-    state: C::State,
-    version: u32,
-    commands: Vec<Remembered<C::Status>>,
-}
-
-impl<C: Context> Default for Stream<C> {
-    fn default() -> Self {
-        Self {
-            state: C::State::default(),
-            version: 0,
-            commands: Vec::new(),
-        }
-    }
-}
-
-/// A command that a stream has accepted, and what it was answered.
-struct Remembered<S> {
-    command_id: Uuid,
-    command_hash: Uuid,
-    version: u32,
-    status: S,
-    /// Empty until the events are committed.
-    positions: Arc<[Position]>,
 }
 
 /// What became of a command.
@@ -65,21 +43,18 @@ pub(crate) enum Verdict<C: Context> {
     /// Accepted earlier in this same batch for another request.
     Conflicting,
     /// Accepted, and nothing is to be done.
-    NoOp(Slot<C>),
+    NoOp(Accepted<C::Status>),
+    /// Accepted, and nothing is to be done after what came earlier in this same batch.
+    NoOpAfter(Slot<C>),
     /// Refused by the rules.
     Rejected(C::Rejection),
-}
-
-/// Where a stream remembers a command.
-pub(crate) struct Slot<C: Context> {
-    stream: StreamIdOf<C>,
-    index: usize,
 }
 
 impl<C: Context> Streams<C> {
     pub(crate) fn new(partitions: i32) -> Self {
         Self {
             streams: FxHashMap::default(),
+            deadlines: Deadlines::new(),
             source: format!("/{}", C::SERVICE).into(),
             partitions,
         }
@@ -89,28 +64,76 @@ impl<C: Context> Streams<C> {
         self.streams.len()
     }
 
-    /// Applies an event of the log.
+    /// Whether anything has happened in the stream, as far as the log has been read.
+    pub(crate) fn knows(&self, stream: &StreamIdOf<C>) -> bool {
+        self.streams.contains_key(stream)
+    }
+
+    /// `ce_source` of our own events.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Applies an event of the log, our own or another service's.
     ///
-    /// Fails with the reason when it does not follow from those before it.
-    pub(crate) fn replay(&mut self, recorded: Recorded<C::Event>) -> Result<(), String> {
+    /// Fails with the reason when one of our own does not follow from those before it.
+    pub(crate) fn replay(&mut self, recorded: &Recorded<C::Event>) -> Result<(), String> {
         let Recorded {
-            position,
-            metadata,
-            event,
+            metadata, event, ..
         } = recorded;
-        let stream = self.streams.entry(event.stream()).or_default();
-        if metadata.stream_version != stream.version + 1 {
+        if metadata.source != self.source {
+            self.adopt(recorded);
+            return Ok(());
+        }
+        let id = event.stream();
+        let version = self.streams.get(&id).map_or(0, |stream| stream.version);
+        if metadata.stream_version != version + 1 {
             return Err(format!(
-                "{} goes from version {} to {}",
-                metadata.stream, stream.version, metadata.stream_version
+                "{} goes from version {version} to {}",
+                metadata.stream, metadata.stream_version
             ));
         }
-        stream.apply(&event);
-        stream.remember(metadata.command_id, metadata.command_hash);
-        if let Some(command) = stream.commands.last_mut() {
-            command.reach(&position);
-        }
+        self.apply_recorded(&id, recorded);
         Ok(())
+    }
+
+    /// Takes on a stream that another service has opened; true where this was news. What opens a stream that is there
+    /// already has been applied before, and anything else of another service is a message.
+    pub(crate) fn adopt(&mut self, recorded: &Recorded<C::Event>) -> bool {
+        let id = recorded.event.stream();
+        let news = C::opens(&recorded.event) && !self.knows(&id);
+        if news {
+            self.apply_recorded(&id, recorded);
+        }
+        news
+    }
+
+    fn apply_recorded(&mut self, id: &StreamIdOf<C>, recorded: &Recorded<C::Event>) {
+        let metadata = &recorded.metadata;
+        let stream = self.apply(
+            id,
+            &recorded.event,
+            metadata.command_id,
+            metadata.command_hash,
+        );
+        stream.reach(&recorded.position);
+    }
+
+    /// Applies an event and remembers its command.
+    fn apply(
+        &mut self,
+        id: &StreamIdOf<C>,
+        event: &C::Event,
+        command_id: uuid::Uuid,
+        command_hash: uuid::Uuid,
+    ) -> &mut Stream<C> {
+        let at_most = C::remembered(id);
+        let stream = self.streams.entry(id.clone()).or_default();
+        stream.apply(event);
+        stream.remember(command_id, command_hash, at_most);
+        let due_at = C::deadline(&stream.state);
+        self.deadlines.set(&mut stream.alarm, due_at, id);
+        stream
     }
 
     /// Decides a command; events of an accepted one are added to `records`.
@@ -122,24 +145,20 @@ impl<C: Context> Streams<C> {
     ) -> Verdict<C> {
         let target = C::target(&request.command);
         let stream = self.streams.get(&target);
-        if let Some(verdict) = stream.and_then(|stream| stream.recall(&target, request)) {
+        let known = stream.and_then(|stream| stream.recall(&target, &request.metadata));
+        if let Some(verdict) = known.filter(|_| !C::is_decided_anew(&request.command)) {
             return verdict;
         }
-        let nothing_yet = C::State::default();
-        let state = stream.map_or(&nothing_yet, |stream| &stream.state);
-        match C::decide(state, &request.command) {
+        let nothing_yet = Stream::default();
+        let stream = stream.unwrap_or(&nothing_yet);
+        match C::decide(&stream.state, &request.command) {
             Err(rejection) => Verdict::Rejected(rejection),
-            Ok(events) if events.is_empty() => Verdict::NoOp(Slot {
-                index: stream.map_or(0, |stream| stream.commands.len().saturating_sub(1)),
-                stream: target,
-            }),
+            Ok(events) if events.is_empty() => stream.unchanged(target),
             Ok(events) => {
                 self.append(&events, request, number, records);
-                let index = self.streams[&target].commands.len() - 1;
-                Verdict::Accepted(Slot {
-                    stream: target,
-                    index,
-                })
+                let stream = self.streams.get(&target);
+                let stream = stream.expect("a decision has an event of the stream it is taken on");
+                Verdict::Accepted(stream.last(target))
             }
         }
     }
@@ -152,137 +171,76 @@ impl<C: Context> Streams<C> {
         records: &mut Vec<OutgoingRecord>,
     ) {
         let of = u16::try_from(events.len()).expect("a decision has few events");
+        let command = &request.metadata;
         for (index, event) in (1..=of).zip(events) {
             let id = event.stream();
+            let name = id.to_string();
             let key = C::Event::key(&id);
-            let mut metadata = self.metadata(&id, request, DecisionMark { number, index, of });
-            // An event addressed elsewhere is a message: it opens or answers a stream of another service, and leaves ours.
-            if C::TOPICS.contains(&event.topic()) {
-                let stream = self.streams.entry(id).or_default();
-                stream.apply(event);
-                stream.remember(request.metadata.command_id, request.metadata.command_hash);
-                metadata.stream_version = stream.version;
-            }
+            let stream_version = if C::TOPICS.contains(&event.topic()) {
+                self.apply(&id, event, command.command_id, command.command_hash)
+                    .version
+            } else {
+                // A message leaves our streams as they are: it tells of one, or opens one of another service.
+                self.streams.get(&id).map_or(1, |stream| stream.version)
+            };
+            let metadata = Metadata {
+                event_id: domain::ids::event_id(command.command_id, index),
+                source: Arc::clone(&self.source),
+                stream: name,
+                stream_version,
+                time: command.time,
+                correlation_id: event.journey().unwrap_or(command.correlation_id),
+                causation_id: command.causation_id,
+                command_id: command.command_id,
+                command_hash: command.command_hash,
+                actor: Arc::clone(&command.actor),
+                decision: DecisionMark { number, index, of },
+                traceparent: command.traceparent.clone(),
+            };
             let partition = partition_for(key.as_bytes(), self.partitions);
             records.push(codec::encode(event, key, &metadata, partition));
         }
     }
 
-    fn metadata(
-        &self,
-        stream: &StreamIdOf<C>,
-        request: &Request<C>,
-        decision: DecisionMark,
-    ) -> Metadata {
-        let command = &request.metadata;
-        Metadata {
-            event_id: domain::ids::event_id(command.command_id, decision.index),
-            source: Arc::clone(&self.source),
-            stream: stream.to_string(),
-            stream_version: 1,
-            time: command.time,
-            correlation_id: command.correlation_id,
-            causation_id: command.causation_id,
-            command_id: command.command_id,
-            command_hash: command.command_hash,
-            actor: Arc::clone(&command.actor),
-            decision,
-            traceparent: command.traceparent.clone(),
+    /// When the next stream has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        self.deadlines.next()
+    }
+
+    /// The command of the next deadline that has passed.
+    ///
+    /// Its id follows from the stream and the due time: decided again by the next owner, it is the same command.
+    pub(crate) fn take_expired(&mut self, now: DateTime<Utc>) -> Option<Request<C>> {
+        loop {
+            let (stream, due_at) = self.deadlines.take_due(now)?;
+            let Some(command) = C::expire(&stream, due_at) else {
+                continue;
+            };
+            let command_id = deadline_command_id(&stream.to_string(), due_at);
+            return Some(Request {
+                command,
+                metadata: CommandMetadata {
+                    command_id,
+                    command_hash: command_id,
+                    correlation_id: command_id,
+                    causation_id: command_id,
+                    actor: DEADLINE_ACTOR.into(),
+                    time: now,
+                    traceparent: None,
+                },
+            });
         }
     }
 
     /// Notes where the events of an accepted command lie, once they are committed.
     pub(crate) fn settle(&mut self, slot: &Slot<C>, positions: Arc<[Position]>) {
-        let stream = self.streams.get_mut(&slot.stream);
-        if let Some(command) = stream.and_then(|stream| stream.commands.get_mut(slot.index)) {
-            command.positions = positions;
+        if let Some(stream) = self.streams.get_mut(&slot.stream) {
+            stream.settle(slot, positions);
         }
     }
 
     /// The answer to a command whose events are committed.
     pub(crate) fn answer(&self, slot: &Slot<C>, replayed: bool) -> Accepted<C::Status> {
-        let stream = self.streams.get(&slot.stream);
-        match stream.and_then(|stream| stream.commands.get(slot.index)) {
-            Some(command) => command.answer(replayed),
-            // A no-op on a stream in which nothing has happened.
-            None => Accepted {
-                stream_version: 0,
-                status: C::status(&C::State::default()),
-                positions: Arc::new([]),
-                replayed,
-            },
-        }
-    }
-}
-
-impl<C: Context> Stream<C> {
-    fn apply(&mut self, event: &C::Event) {
-        self.state = C::evolve(std::mem::take(&mut self.state), event);
-        self.version += 1;
-    }
-
-    /// Remembers the command of the event just applied, or that it led further.
-    fn remember(&mut self, command_id: Uuid, command_hash: Uuid) {
-        let status = C::status(&self.state);
-        match self.commands.last_mut() {
-            Some(last) if last.command_id == command_id => {
-                last.version = self.version;
-                last.status = status;
-            }
-            _ => self.commands.push(Remembered {
-                command_id,
-                command_hash,
-                version: self.version,
-                status,
-                positions: Arc::new([]),
-            }),
-        }
-    }
-
-    fn recall(&self, id: &StreamIdOf<C>, request: &Request<C>) -> Option<Verdict<C>> {
-        let CommandMetadata {
-            command_id,
-            command_hash,
-            ..
-        } = request.metadata;
-        let index = self
-            .commands
-            .iter()
-            .position(|known| known.command_id == command_id)?;
-        let known = &self.commands[index];
-        Some(
-            match (
-                known.command_hash == command_hash,
-                known.positions.is_empty(),
-            ) {
-                (true, false) => Verdict::Known(known.answer(true)),
-                (false, false) => Verdict::KeyReused,
-                (true, true) => Verdict::Repeated(Slot {
-                    stream: id.clone(),
-                    index,
-                }),
-                (false, true) => Verdict::Conflicting,
-            },
-        )
-    }
-}
-
-impl<S: Copy> Remembered<S> {
-    /// Moves the position in the event's topic on to that of the event.
-    fn reach(&mut self, position: &Position) {
-        let others = self
-            .positions
-            .iter()
-            .filter(|known| known.topic != position.topic);
-        self.positions = others.cloned().chain([position.clone()]).collect();
-    }
-
-    fn answer(&self, replayed: bool) -> Accepted<S> {
-        Accepted {
-            stream_version: self.version,
-            status: self.status,
-            positions: Arc::clone(&self.positions),
-            replayed,
-        }
+        self.streams[&slot.stream].answer(slot, replayed)
     }
 }

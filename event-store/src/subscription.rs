@@ -6,13 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::Event;
+use domain::ReadEvent;
 use tokio::sync::mpsc;
 
 use crate::{
     codec::{self, Interned},
     envelope::Recorded,
-    log::{Log, LogError, Reader},
+    log::{Log, LogError, RawRecord, Reader},
 };
 
 /// From where to read one partition of one topic.
@@ -86,14 +86,42 @@ const POLL: Duration = Duration::from_millis(50);
 /// How often the end of a partition is looked up.
 const END_OFFSET_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts a thread that reads ahead of the consumer, by so much and no more.
-pub(crate) fn subscribe<L: Log, E: Event>(
+/// Starts a thread that reads events ahead of the consumer, by so much and no more.
+pub(crate) fn subscribe<L: Log, E: ReadEvent>(
     log: &L,
     from: &[StartAt],
     limits: BatchLimits,
 ) -> Result<Box<dyn Subscription<E>>, LogError> {
+    let received = read_ahead(log, from, limits, Lag::Watched, codec::decode::<E>)?;
+    Ok(Box::new(Received(received)))
+}
+
+/// Whether the ends of the partitions are looked up now and then, which delays what comes meanwhile by a few milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lag {
+    Watched,
+    Ignored,
+}
+
+/// What was read, made of records by the reader's own means.
+pub(crate) struct Chunk<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) progress: Vec<Progress>,
+}
+
+/// The receiving end of a reading thread.
+pub(crate) type Chunks<T> = mpsc::Receiver<Result<Chunk<T>, LogError>>;
+
+/// Starts a thread that reads ahead of the consumer. After an error it ends.
+pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
+    log: &L,
+    from: &[StartAt],
+    limits: BatchLimits,
+    lag: Lag,
+    read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
+) -> Result<Chunks<T>, LogError> {
     let reader = log.reader(from)?;
-    let (batches, received) = mpsc::channel(BATCHES_AHEAD);
+    let (chunks, received) = mpsc::channel(BATCHES_AHEAD);
     let progress = from
         .iter()
         .map(|start| Progress {
@@ -106,20 +134,22 @@ pub(crate) fn subscribe<L: Log, E: Event>(
     let mut reading = Reading {
         log: log.clone(),
         reader,
+        read,
         interned: Interned::default(),
         limits,
+        lag,
         progress,
         ends_known_at: None,
     };
     std::thread::Builder::new()
         .name("subscription".to_owned())
         .spawn(move || {
-            while !batches.is_closed() {
-                let Some(batch) = reading.next().transpose() else {
+            while !chunks.is_closed() {
+                let Some(chunk) = reading.next().transpose() else {
                     continue;
                 };
-                let failed = batch.is_err();
-                if batches.blocking_send(batch).is_err() || failed {
+                let failed = chunk.is_err();
+                if chunks.blocking_send(chunk).is_err() || failed {
                     return;
                 }
             }
@@ -128,63 +158,76 @@ pub(crate) fn subscribe<L: Log, E: Event>(
             attempted: "starting a subscription",
             reason: error.to_string(),
         })?;
-    Ok(Box::new(Received(received)))
+    Ok(received)
 }
 
-struct Received<E>(mpsc::Receiver<Result<Batch<E>, LogError>>);
+/// The next chunk of a reading thread.
+pub(crate) async fn next_chunk<T>(chunks: &mut Chunks<T>) -> Result<Chunk<T>, LogError> {
+    chunks.recv().await.unwrap_or_else(|| {
+        Err(LogError::Unavailable {
+            attempted: "reading",
+            reason: "the subscription has ended after an error".to_owned(),
+        })
+    })
+}
+
+struct Received<E>(Chunks<Recorded<E>>);
 
 #[async_trait]
-impl<E: Event> Subscription<E> for Received<E> {
+impl<E: ReadEvent> Subscription<E> for Received<E> {
     async fn next_batch(&mut self) -> Result<Batch<E>, LogError> {
-        self.0.recv().await.unwrap_or_else(|| {
-            Err(LogError::Unavailable {
-                attempted: "reading",
-                reason: "the subscription has ended after an error".to_owned(),
-            })
+        let Chunk { items, progress } = next_chunk(&mut self.0).await?;
+        Ok(Batch {
+            events: items,
+            progress,
         })
     }
 }
 
 /// The reading thread's side.
-struct Reading<L: Log> {
+struct Reading<L: Log, T> {
     log: L,
     reader: L::Reader,
+    read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
     interned: Interned,
     limits: BatchLimits,
+    lag: Lag,
     progress: Vec<Progress>,
     ends_known_at: Option<Instant>,
 }
 
-impl<L: Log> Reading<L> {
+impl<L: Log, T> Reading<L, T> {
     /// What is there, up to the limits; none where nothing moved.
-    fn next<E: Event>(&mut self) -> Result<Option<Batch<E>>, LogError> {
-        let mut events = Vec::new();
+    fn next(&mut self) -> Result<Option<Chunk<T>>, LogError> {
+        let mut items = Vec::new();
         let mut bytes = 0;
         let begun = Instant::now();
         let max_wait = Duration::from_millis(self.limits.max_wait_ms);
-        while events.len() < self.limits.max_events && bytes < self.limits.max_bytes {
-            let timeout = if events.is_empty() {
+        while items.len() < self.limits.max_events && bytes < self.limits.max_bytes {
+            let timeout = if items.is_empty() {
                 POLL
             } else {
                 Duration::ZERO
             };
-            let interned = &mut self.interned;
+            let (read, interned) = (self.read, &mut self.interned);
             let polled = self.reader.poll(timeout, |record| {
                 bytes += record.payload.len();
-                codec::decode::<E>(record, interned)
+                read(record, interned)
             })?;
             match polled {
-                Some(recorded) => events.push(recorded?),
+                Some(item) => items.push(item?),
                 None => break,
             }
             if begun.elapsed() > max_wait {
                 break;
             }
         }
-        self.look_up_ends()?;
+        if self.lag == Lag::Watched {
+            self.look_up_ends()?;
+        }
         let progress = self.moved();
-        let nothing = events.is_empty() && progress.is_empty();
-        Ok((!nothing).then_some(Batch { events, progress }))
+        let nothing = items.is_empty() && progress.is_empty();
+        Ok((!nothing).then_some(Chunk { items, progress }))
     }
 
     /// End offsets are for the lag that people see: now and then is often enough.

@@ -14,6 +14,7 @@ use crate::{
     ownership::{OwnershipRecord, last_owner},
     rehydrate::rehydrate,
     streams::Streams,
+    tail::Tail,
 };
 
 /// A foreign open transaction ends with its timeout (10 s) plus the broker's scan interval (10 s by default).
@@ -35,6 +36,8 @@ pub(crate) struct Owner {
 pub(crate) struct Tenure<C: Context, L: Log> {
     pub(crate) appender: L::Appender,
     pub(crate) streams: Streams<C>,
+    /// What comes after that in the log.
+    pub(crate) tail: Tail<L>,
     pub(crate) ownership: OwnershipRecord,
     decisions: u32,
 }
@@ -109,7 +112,7 @@ impl Owner {
         appender.append(&[ownership.record()])?;
         self.held = Some(ownership.generation);
         // 3. Only now the watermark: below it lies all that earlier owners have committed.
-        let streams = rehydrate(
+        let (streams, places) = rehydrate(
             log,
             self.id.partition,
             self.partitions,
@@ -118,6 +121,7 @@ impl Owner {
         Ok(Tenure {
             appender,
             streams,
+            tail: Tail::new(log.clone(), places),
             ownership,
             decisions: 0,
         })

@@ -39,3 +39,30 @@ impl WriterMetrics {
             .record(u32::try_from(commands).unwrap_or(u32::MAX));
     }
 }
+
+/// The measures of a policy in one partition.
+pub(crate) struct PolicyMetrics {
+    /// Events read.
+    pub(crate) events: Counter,
+    /// Commands carried out.
+    pub(crate) commands: Counter,
+    /// Commands tried again, each time.
+    pub(crate) retries: Counter,
+    /// Commands refused for good.
+    pub(crate) rejections: Counter,
+}
+
+impl PolicyMetrics {
+    pub(crate) fn new(policy: &'static str, partition: i32) -> Self {
+        let labels = [
+            ("policy", policy.to_owned()),
+            ("partition", partition.to_string()),
+        ];
+        Self {
+            events: metrics::counter!("offset_zero_policy_events_total", &labels),
+            commands: metrics::counter!("offset_zero_policy_commands_total", &labels),
+            retries: metrics::counter!("offset_zero_policy_retries_total", &labels),
+            rejections: metrics::counter!("offset_zero_policy_rejections_total", &labels),
+        }
+    }
+}

@@ -8,22 +8,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use domain::Context;
 use tracing::{error, info, warn};
 
 use crate::{
-    command::{Accepted, Refusal},
-    envelope::Position,
+    command::Refusal,
     inbox::{Gate, Mail, PartitionStatus, Pending},
-    log::{AppendError, Appender, Log, OutgoingRecord},
-    streams::Verdict,
+    log::{AppendError, Appender, Log, LogError},
     takeover::{Owner, TakeoverError, Tenure},
     telemetry::WriterMetrics,
+    turn::{Turn, Waiting, decide, find_opened, positions, refuse_if_fenced, settle},
 };
 
-/// At most so many commands in one transaction: some 10 ms of work, so that a batch delays nobody by much.
-const MAX_BATCH: usize = 1_000;
+/// An idle writer that has a deadline or a tail to look after does so this often.
+const LOOK_ROUND: Duration = Duration::from_millis(200);
 /// Between two looks at whether the owner that superseded us has let go, and before the first retry of a takeover.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Retries of a takeover back off to this.
@@ -35,14 +35,26 @@ pub(crate) struct Writer<C: Context, L: Log> {
     pub(crate) inbox: Receiver<Mail<C>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) metrics: WriterMetrics,
+    pub(crate) clock: fn() -> DateTime<Utc>,
 }
 
 /// How a tenure ended.
 enum End<C: Context> {
     /// Asked to stop; everything before that is answered.
     Stopped,
-    /// A commit did not come to a definite success; these commands wait for what the log says.
-    Lost(AppendError, Vec<Pending<C>>),
+    /// The state is of no use any more; these commands wait for what the log says.
+    Lost(Loss, Vec<Pending<C>>),
+}
+
+/// Why a writer has to take over anew.
+#[derive(Debug, thiserror::Error)]
+enum Loss {
+    /// A commit did not come to a definite success.
+    #[error(transparent)]
+    Commit(#[from] AppendError),
+    /// The partition's tail holds what cannot be applied, or not what was there before. A takeover reads it all again.
+    #[error(transparent)]
+    Tail(#[from] LogError),
 }
 
 impl<C: Context, L: Log> Writer<C, L> {
@@ -124,31 +136,67 @@ impl<C: Context, L: Log> Writer<C, L> {
     fn serve(&mut self, mut tenure: Tenure<C, L>, in_doubt: Vec<Pending<C>>) -> End<C> {
         let mut turn = Turn::first(in_doubt);
         loop {
-            let stop = turn.commands.is_empty() && turn.fill(&self.inbox);
-            if let Err((error, waiting)) = self.take_turn(&mut tenure, turn) {
-                return End::Lost(error, waiting);
+            let wait = self.look_round_in(&tenure);
+            let stop = turn.commands.is_empty() && turn.fill(&self.inbox, wait);
+            if let Err((loss, waiting)) = self.take_turn(&mut tenure, turn) {
+                return End::Lost(loss, waiting);
             }
             if stop {
                 self.gate.set(PartitionStatus::Stopping);
                 tenure.release();
                 return End::Stopped;
             }
+            if let Err(loss) = self.drain_tail(&mut tenure) {
+                return End::Lost(loss, Vec::new());
+            }
             turn = Turn::default();
         }
+    }
+
+    /// How long to wait for a command at most; none where there is nothing else to look after.
+    fn look_round_in(&self, tenure: &Tenure<C, L>) -> Option<Duration> {
+        let until_due = tenure.streams.next_deadline().map(|due_at| {
+            // One that has passed gives a negative duration, which is no time at all.
+            let left = due_at.signed_duration_since((self.clock)());
+            left.to_std().unwrap_or_default()
+        });
+        match until_due {
+            // The clock is not ours, so it may get there sooner than the time that we wait.
+            Some(left) => Some(left.min(LOOK_ROUND)),
+            None => tenure.tail.is_open().then_some(LOOK_ROUND),
+        }
+    }
+
+    fn drain_tail(&self, tenure: &mut Tenure<C, L>) -> Result<(), Loss> {
+        let drained = tenure.tail.drain(&mut tenure.streams);
+        let Err(error) = drained else { return Ok(()) };
+        if is_lasting(&error) {
+            return Err(error.into());
+        }
+        warn!(partition = %self.owner.id, %error, "cannot read on, will when a command needs it");
+        Ok(())
     }
 
     /// Decides a batch, commits it as one transaction, and only then answers.
     fn take_turn(
         &mut self,
         tenure: &mut Tenure<C, L>,
-        turn: Turn<C>,
-    ) -> Result<(), (AppendError, Vec<Pending<C>>)> {
-        let mut records = Vec::new();
-        let waiting = decide(tenure, turn, &mut records);
-        if waiting.is_empty() {
-            return Ok(());
+        mut turn: Turn<C>,
+    ) -> Result<(), (Loss, Vec<Pending<C>>)> {
+        if let Err(error) = find_opened(tenure, &mut turn) {
+            if is_lasting(&error) {
+                return Err((error.into(), turn.commands));
+            }
+            warn!(partition = %self.owner.id, %error, "cannot tell whether streams are open");
         }
+        let mut records = Vec::new();
+        let waiting = decide(tenure, turn, (self.clock)(), &mut records);
         if records.is_empty() {
+            if !waiting.iter().any(Waiting::is_awaited) {
+                // Nobody is told anything, so nothing has to be proven by a commit.
+                settle(tenure, waiting, &[]);
+                return Ok(());
+            }
             records.push(tenure.ownership.record());
         }
         let begun = Instant::now();
@@ -159,173 +207,18 @@ impl<C: Context, L: Log> Writer<C, L> {
                 settle(tenure, waiting, &positions(&records, &offsets));
                 Ok(())
             }
-            Err(error) => Err((error.clone(), refuse_if_fenced(&error, waiting))),
+            Err(error) => {
+                let in_doubt = refuse_if_fenced(&error, waiting);
+                Err((error.into(), in_doubt))
+            }
         }
     }
 }
 
-/// One round of the writer: the commands that it decides together.
-struct Turn<C: Context> {
-    commands: Vec<Pending<C>>,
-    /// Decided before, with an unknown outcome: what they find in the log is their own first answer.
-    in_doubt: bool,
-}
-
-impl<C: Context> Default for Turn<C> {
-    fn default() -> Self {
-        Self {
-            commands: Vec::new(),
-            in_doubt: false,
-        }
-    }
-}
-
-impl<C: Context> Turn<C> {
-    fn first(commands: Vec<Pending<C>>) -> Self {
-        let now = tokio::time::Instant::now();
-        // A client that has stopped waiting was told that the outcome is unknown; what did not happen need not.
-        let commands: Vec<_> = commands
-            .into_iter()
-            .filter(|pending| pending.deadline > now)
-            .collect();
-        Self {
-            in_doubt: !commands.is_empty(),
-            commands,
-        }
-    }
-
-    /// Waits for a command, then takes what else is there; true where the writer is to stop after these.
-    fn fill(&mut self, inbox: &Receiver<Mail<C>>) -> bool {
-        let mut mail = inbox.recv().ok();
-        while let Some(Mail::Command(pending)) = mail {
-            if pending.take() {
-                self.commands.push(pending);
-            }
-            if self.commands.len() == MAX_BATCH {
-                return false;
-            }
-            mail = match inbox.try_recv() {
-                Ok(mail) => Some(mail),
-                Err(_) => return false,
-            };
-        }
-        true
-    }
-}
-
-/// A command whose answer waits for the commit.
-struct Waiting<C: Context> {
-    pending: Pending<C>,
-    verdict: Verdict<C>,
-    /// Its events in the batch: first and one past last.
-    records: (usize, usize),
-}
-
-/// Decides each command on the state that those before it have led to; answers at once what is known from the log.
-fn decide<C: Context, L: Log>(
-    tenure: &mut Tenure<C, L>,
-    turn: Turn<C>,
-    records: &mut Vec<OutgoingRecord>,
-) -> Vec<Waiting<C>> {
-    let mut waiting = Vec::with_capacity(turn.commands.len());
-    for pending in turn.commands {
-        let first = records.len();
-        let number = tenure.next_decision();
-        match tenure.streams.decide(&pending.request, number, records) {
-            Verdict::Known(accepted) => pending.answer(Ok(Accepted {
-                replayed: !turn.in_doubt,
-                ..accepted
-            })),
-            Verdict::KeyReused => pending.answer(Err(Refusal::KeyReused)),
-            verdict => waiting.push(Waiting {
-                pending,
-                verdict,
-                records: (first, records.len()),
-            }),
-        }
-    }
-    waiting
-}
-
-fn settle<C: Context, L: Log>(
-    tenure: &mut Tenure<C, L>,
-    waiting: Vec<Waiting<C>>,
-    positions: &[Position],
-) {
-    let streams = &mut tenure.streams;
-    for Waiting {
-        pending,
-        verdict,
-        records: (first, end),
-    } in waiting
-    {
-        let answer = match verdict {
-            Verdict::Accepted(slot) => {
-                streams.settle(&slot, last_in_each_topic(&positions[first..end]));
-                Ok(streams.answer(&slot, false))
-            }
-            Verdict::Repeated(slot) => Ok(streams.answer(&slot, true)),
-            Verdict::NoOp(slot) => Ok(streams.answer(&slot, false)),
-            Verdict::Known(accepted) => Ok(accepted),
-            Verdict::KeyReused | Verdict::Conflicting => Err(Refusal::KeyReused),
-            Verdict::Rejected(rejection) => Err(Refusal::Rejected(rejection)),
-        };
-        pending.answer(answer);
-    }
-}
-
-/// Where the records lie, in order.
-fn positions(records: &[OutgoingRecord], offsets: &[i64]) -> Vec<Position> {
-    let mut topic: Arc<str> = Arc::from("");
-    records
-        .iter()
-        .zip(offsets)
-        .map(|(record, offset)| {
-            if *topic != *record.topic {
-                topic = Arc::from(record.topic);
-            }
-            Position {
-                topic: Arc::clone(&topic),
-                partition: record.partition,
-                offset: *offset,
-            }
-        })
-        .collect()
-}
-
-fn last_in_each_topic(positions: &[Position]) -> Arc<[Position]> {
-    let last = |(index, position): &(usize, &Position)| {
-        positions[index + 1..]
-            .iter()
-            .all(|later| later.topic != position.topic)
-    };
-    positions
-        .iter()
-        .enumerate()
-        .filter(last)
-        .map(|(_, position)| position.clone())
-        .collect()
-}
-
-/// A fenced owner answers nothing from its state, neither a success nor a rejection. Those left wait for the log's word.
-fn refuse_if_fenced<C: Context>(error: &AppendError, waiting: Vec<Waiting<C>>) -> Vec<Pending<C>> {
-    if matches!(error, AppendError::Indefinite { .. }) {
-        return waiting.into_iter().map(|waiting| waiting.pending).collect();
-    }
-    for Waiting {
-        pending, verdict, ..
-    } in waiting
-    {
-        // The commit may have succeeded before its retry met the fence: only what has no events is surely not applied.
-        let refusal = match verdict {
-            Verdict::Accepted(_) | Verdict::Repeated(_) => Refusal::outcome_unknown(),
-            Verdict::Known(_)
-            | Verdict::KeyReused
-            | Verdict::Conflicting
-            | Verdict::NoOp(_)
-            | Verdict::Rejected(_) => Refusal::unavailable(PartitionStatus::Superseded.reason()),
-        };
-        pending.answer(Err(refusal));
-    }
-    Vec::new()
+/// Whether reading again would find the same.
+fn is_lasting(error: &LogError) -> bool {
+    matches!(
+        error,
+        LogError::Undecodable { .. } | LogError::OffsetLost { .. }
+    )
 }

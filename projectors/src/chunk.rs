@@ -1,6 +1,6 @@
 //! Events folded per row key, in memory, until they are written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use event_store::Recorded;
 use rustc_hash::{FxBuildHasher, FxHashSet};
@@ -12,7 +12,7 @@ type Rows<P> = HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHa
 
 /// The rows that some consecutive events have touched.
 pub(crate) struct Chunk<P: Projection> {
-    /// Begun in this chunk: not in the table.
+    /// Begun in this chunk: not in the table. Nobody else can add it, since no other feed has its partition number.
     new: Rows<P>,
     /// Loaded from the table.
     changed: Rows<P>,
@@ -32,7 +32,7 @@ impl<P: Projection> Chunk<P> {
         self.new.len() + self.changed.len()
     }
 
-    /// Folds events onto their rows, loading those that an earlier chunk has written.
+    /// Folds events onto their rows, loading those that an earlier chunk has written and beginning those that none has.
     pub(crate) async fn absorb(
         &mut self,
         connection: &mut PgConnection,
@@ -40,7 +40,9 @@ impl<P: Projection> Chunk<P> {
     ) -> Result<(), ProjectorError> {
         let mut of_unknown_rows = Vec::new();
         for event in events {
-            let key = P::key(&event.event);
+            let Some(key) = P::key(event) else {
+                continue;
+            };
             match self.row(&key) {
                 Some(row) => apply::<P>(row, event)?,
                 None => match P::begin(event).map_err(|reason| unappliable(event, reason))? {
@@ -52,11 +54,11 @@ impl<P: Projection> Chunk<P> {
         if of_unknown_rows.is_empty() {
             return Ok(());
         }
-        let keys: FxHashSet<P::Key> = of_unknown_rows.iter().map(|(key, _)| *key).collect();
-        let keys: Vec<P::Key> = keys.into_iter().collect();
+        let keys: FxHashSet<&P::Key> = of_unknown_rows.iter().map(|(key, _)| key).collect();
+        let keys: Vec<P::Key> = keys.into_iter().cloned().collect();
         self.changed.extend(P::load(connection, &keys).await?);
         for (key, event) in of_unknown_rows {
-            let row = self.changed.get_mut(&key).ok_or_else(|| {
+            let row = self.row_or_blank(key).ok_or_else(|| {
                 let version = event.metadata.stream_version;
                 unappliable(
                     event,
@@ -66,6 +68,16 @@ impl<P: Projection> Chunk<P> {
             apply::<P>(row, event)?;
         }
         Ok(())
+    }
+
+    fn row_or_blank(&mut self, key: P::Key) -> Option<&mut P::Row> {
+        if let Some(row) = self.changed.get_mut(&key) {
+            return Some(row);
+        }
+        match self.new.entry(key) {
+            Entry::Occupied(row) => Some(row.into_mut()),
+            Entry::Vacant(place) => P::blank().map(|row| place.insert(row)),
+        }
     }
 
     fn row(&mut self, key: &P::Key) -> Option<&mut P::Row> {

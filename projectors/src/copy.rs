@@ -3,6 +3,7 @@
 //! The layout is that of <https://www.postgresql.org/docs/current/sql-copy.html>; each type's, that of its `_send` function.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -89,6 +90,12 @@ impl CopyBuffer {
             i32::try_from(length).expect("a field is part of an event, so far below 2 GiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
     }
+}
+
+/// What [`CopyBuffer::json`] takes, of a value of ours.
+pub(crate) fn json(value: &impl Serialize) -> Box<str> {
+    let text = serde_json::to_string(value).expect("their maps have string keys");
+    text.into_boxed_str()
 }
 
 /// Copies rows by `statement`; answers how many.

@@ -1,7 +1,8 @@
 //! Events to rows: read models that can be thrown away and rebuilt from offset zero.
 //!
-//! Reading order: [`projection`] (what a read model is), `orders` (one), `feed` (events to rows, exactly once in effect),
-//! [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
+//! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `history` (those there are, listed in
+//! `names`), `feed` (events to rows, exactly once in effect), [`live`] (as they happen), [`rebuild`] (from offset zero,
+//! swapped in under running readers).
 //!
 //! Invariants:
 //! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
@@ -11,7 +12,11 @@
 
 pub mod projection;
 
+mod carts;
+mod history;
+mod names;
 mod orders;
+mod products;
 
 mod chunk;
 mod copy;
@@ -25,10 +30,14 @@ pub mod source;
 
 pub mod args;
 
+pub use carts::Carts;
 pub use database::{Database, migrate};
 pub use error::ProjectorError;
+pub use history::History;
 pub use live::run;
+pub use names::ProjectionName;
 pub use orders::Orders;
+pub use products::Products;
 pub use projection::Projection;
 pub use rebuild::{Report, rebuild};
 

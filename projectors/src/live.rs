@@ -15,13 +15,13 @@ use std::{
     time::Duration,
 };
 
-use event_store::BatchLimits;
+use event_store::{BatchLimits, LogError};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use self::health::Health;
 use crate::{
-    Database, Orders, Projection, ProjectorError,
+    Database, Projection, ProjectionName, ProjectorError,
     feed::Feed,
     registry::{self, Checkpoint, Origin, Version},
     source::{Source, ask},
@@ -47,14 +47,16 @@ pub async fn run<S: Source>(
     readiness: &Readiness,
     stop: &watch::Receiver<bool>,
 ) -> Result<(), ProjectorError> {
-    let live = |name| Live {
-        source: source.clone(),
-        database: database.clone(),
-        health: Health::new(readiness.clone(), name),
-        stop: stop.clone(),
-    };
     let mut projections = JoinSet::new();
-    projections.spawn(live(Orders::NAME).run::<Orders>());
+    for name in ProjectionName::ALL {
+        let live = Live {
+            source: source.clone(),
+            database: database.clone(),
+            health: Health::new(readiness.clone(), name.as_str()),
+            stop: stop.clone(),
+        };
+        name.feed(live, &mut projections);
+    }
     while let Some(ended) = projections.join_next().await {
         ended??;
     }
@@ -63,7 +65,7 @@ pub async fn run<S: Source>(
 
 /// What one projection's tasks share.
 #[derive(Clone)]
-struct Live<S> {
+pub(crate) struct Live<S> {
     source: S,
     database: Database,
     health: Health,
@@ -71,7 +73,7 @@ struct Live<S> {
 }
 
 impl<S: Source> Live<S> {
-    async fn run<P: Projection>(mut self) -> Result<(), ProjectorError> {
+    pub(crate) async fn run<P: Projection>(mut self) -> Result<(), ProjectorError> {
         let Some(origin) = self.origin::<P>().await else {
             return Ok(());
         };
@@ -117,17 +119,31 @@ impl<S: Source> Live<S> {
     }
 }
 
-/// What a version made from this log now would be made from.
+/// What a version made from this log now would be made from: topics of as many partitions, each of which goes with those of
+/// its number.
 pub(crate) async fn origin_of<P: Projection, S: Source>(
     source: &S,
 ) -> Result<Origin, ProjectorError> {
     ask(source, |source| {
-        let [first, ..] = P::TOPICS else {
+        let [first, others @ ..] = P::TOPICS else {
             unreachable!("a projection reads a topic");
         };
+        let partitions = source.partitions(first)?;
+        for topic in others {
+            let differing = source.partitions(topic)?;
+            if differing != partitions {
+                return Err(LogError::Topic {
+                    topic: (*topic).to_owned(),
+                    reason: format!(
+                        "it has {differing} partitions, where {first} has {partitions}; topics that are read together \
+                         need as many"
+                    ),
+                });
+            }
+        }
         Ok(Origin {
             cluster_id: source.cluster_id()?,
-            partitions: source.partitions(first)?,
+            partitions,
         })
     })
     .await

@@ -3,7 +3,7 @@
 use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
-    Database, Orders, Projection, ProjectorError, Report,
+    Database, ProjectionName, ProjectorError, Report,
     args::{Args, Command},
     rebuild::Show,
 };
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
 async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     let shutdown = shutdown::signal()?;
     let (log, database) = connect(args)?;
-    let readiness = Readiness::new([Orders::NAME]);
+    let readiness = Readiness::new(ProjectionName::ALL.map(ProjectionName::as_str));
     let listener = TcpListener::bind(args.listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let router = http::app(Router::new(), readiness.clone(), telemetry.metrics);

@@ -28,8 +28,12 @@ impl Projection for Orders {
     type Key = Uuid;
     type Row = OrderRow;
 
-    fn key(event: &OrderEvent) -> Uuid {
-        event.order_id().as_uuid()
+    fn key(event: &Recorded<OrderEvent>) -> Option<Uuid> {
+        match &event.event {
+            // A message in another topic: no event of the order's stream.
+            OrderEvent::InventoryCheck(_) => None,
+            event => Some(event.order_id().as_uuid()),
+        }
     }
 
     fn begin(event: &Recorded<OrderEvent>) -> Result<Option<OrderRow>, String> {
@@ -45,7 +49,7 @@ impl Projection for Orders {
         keys: &[Uuid],
     ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
         let rows = sqlx::query!(
-            r#"select id, status, version, payment as "payment: Json<Payment>", updated_at
+            r#"select id, status, stuck, version, payment as "payment: Json<Payment>", updated_at
                from orders where id = any($1)"#,
             keys,
         )
@@ -54,6 +58,7 @@ impl Projection for Orders {
         let rows = rows.into_iter().map(|row| {
             let journey = Journey {
                 status: row.status.into(),
+                stuck: row.stuck,
                 version: row.version,
                 payment: row.payment.map(|Json(payment)| payment),
                 updated_at: row.updated_at,
@@ -73,6 +78,7 @@ impl Projection for Orders {
         let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
         let journeys = || rows.iter().map(|(_, row)| &row.journey);
         let statuses: Vec<&str> = journeys().map(|journey| &*journey.status).collect();
+        let stuck: Vec<bool> = journeys().map(|journey| journey.stuck).collect();
         let versions: Vec<i32> = journeys().map(|journey| journey.version).collect();
         let payments: Vec<Option<Json<&Payment>>> = journeys()
             .map(|journey| journey.payment.as_ref().map(Json))
@@ -80,12 +86,13 @@ impl Projection for Orders {
         let updated: Vec<_> = journeys().map(|journey| journey.updated_at).collect();
         sqlx::query!(
             "update orders o
-             set status = r.status, version = r.version, payment = r.payment, updated_at = r.updated_at
-             from unnest($1::uuid[], $2::text[], $3::integer[], $4::jsonb[], $5::timestamptz[])
-                 as r (id, status, version, payment, updated_at)
+             set status = r.status, stuck = r.stuck, version = r.version, payment = r.payment, updated_at = r.updated_at
+             from unnest($1::uuid[], $2::text[], $3::boolean[], $4::integer[], $5::jsonb[], $6::timestamptz[])
+                 as r (id, status, stuck, version, payment, updated_at)
              where o.id = r.id",
             &ids,
             &statuses as &[&str],
+            &stuck,
             &versions,
             &payments as &[Option<Json<&Payment>>],
             &updated,

@@ -2,6 +2,7 @@
 
 use std::{future::Future, hash::Hash};
 
+use domain::ReadEvent;
 use event_store::Recorded;
 use sqlx::PgConnection;
 
@@ -11,6 +12,9 @@ use crate::copy::CopyBuffer;
 ///
 /// Feeding reads and writes nothing but whole rows by key, so that a batch costs a handful of statements, and however a
 /// stream is cut into batches, the rows are the same.
+///
+/// The events of one topic come in their order; in which order the topics come is not promised. So each column belongs to
+/// one topic, or merges commutatively, and a row that is made of several topics begins with whichever event comes first.
 pub trait Projection: Sized + Send + Sync + 'static {
     /// Its name in the registry and on the command line.
     const NAME: &'static str;
@@ -24,20 +28,26 @@ pub trait Projection: Sized + Send + Sync + 'static {
     const COPY: &'static str;
 
     /// What it reads in its topics.
-    type Event: domain::Event;
+    type Event: ReadEvent + Sync;
     /// Names a row.
-    type Key: Copy + Eq + Hash + Ord + Send + Sync;
+    type Key: Clone + Eq + Hash + Ord + Send + Sync;
     /// What is held of a row in memory.
     type Row: Send + Sync;
 
-    /// The row that the event is about.
-    fn key(event: &Self::Event) -> Self::Key;
+    /// The row that the event is about; none where it changes no row.
+    fn key(event: &Recorded<Self::Event>) -> Option<Self::Key>;
 
-    /// The new row, where the event is its first.
+    /// The new row, where the event is surely the first of its row: the table is not asked for it.
     ///
     /// # Errors
     /// Says why the event cannot be one.
     fn begin(event: &Recorded<Self::Event>) -> Result<Option<Self::Row>, String>;
+
+    /// The row of no event yet, for events that the table has no row for. None where there is always one that
+    /// [`begin`](Self::begin) has made.
+    fn blank() -> Option<Self::Row> {
+        None
+    }
 
     /// The row after one more event.
     ///
@@ -45,17 +55,22 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// Says why the event cannot follow.
     fn apply(row: &mut Self::Row, event: &Recorded<Self::Event>) -> Result<(), String>;
 
-    /// Rows that are there already: what of them later events can change.
+    /// Rows that are there already: what of them later events can change. Not asked where [`begin`](Self::begin) makes every
+    /// row.
     fn load(
-        connection: &mut PgConnection,
-        keys: &[Self::Key],
-    ) -> impl Future<Output = sqlx::Result<Vec<(Self::Key, Self::Row)>>> + Send;
+        _connection: &mut PgConnection,
+        _keys: &[Self::Key],
+    ) -> impl Future<Output = sqlx::Result<Vec<(Self::Key, Self::Row)>>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// Writes back rows that were loaded, in one statement.
     fn update(
-        connection: &mut PgConnection,
-        rows: &[(Self::Key, Self::Row)],
-    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+        _connection: &mut PgConnection,
+        _rows: &[(Self::Key, Self::Row)],
+    ) -> impl Future<Output = sqlx::Result<()>> + Send {
+        async { Ok(()) }
+    }
 
     /// Serialises a new row.
     fn copy(key: &Self::Key, row: &Self::Row, to: &mut CopyBuffer);

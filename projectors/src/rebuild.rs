@@ -23,7 +23,9 @@ use self::{
     candidate::Candidate,
     meter::{Meter, Phase},
 };
-use crate::{Database, Orders, Projection, ProjectorError, live::origin_of, source::Source};
+use crate::{
+    Database, Projection, ProjectionName, ProjectorError, live::origin_of, source::Source,
+};
 
 /// What a rebuild has done.
 #[derive(Debug, Clone, Serialize)]
@@ -79,16 +81,13 @@ pub async fn rebuild<S: Source>(
     database: &Database,
     show: Show,
 ) -> Result<Report, ProjectorError> {
-    match name {
-        Orders::NAME => rebuild_projection::<Orders, S>(source, database, show).await,
-        _ => Err(ProjectorError::UnknownProjection {
-            name: name.to_owned(),
-            known: Orders::NAME.to_owned(),
-        }),
-    }
+    // Large, since it is one future of all the kinds that there are.
+    let name: ProjectionName = name.parse()?;
+    Box::pin(name.rebuild(source, database, show)).await
 }
 
-async fn rebuild_projection<P: Projection, S: Source>(
+/// Rebuilds one projection; see [`rebuild`].
+pub(crate) async fn rebuild_projection<P: Projection, S: Source>(
     source: &S,
     database: &Database,
     show: Show,

@@ -1,5 +1,6 @@
 //! Where events come from: Kafka, or its in-memory twin in tests.
 
+use domain::ReadEvent;
 use event_store::{
     BatchLimits, LogError, StartAt, Subscription, kafka::KafkaLog, log::Log, memory::MemoryLog,
 };
@@ -10,7 +11,7 @@ pub trait Source: Log {
     ///
     /// # Errors
     /// When the log cannot be reached.
-    fn subscribe<E: domain::Event>(
+    fn subscribe<E: ReadEvent>(
         &self,
         from: &[StartAt],
         limits: BatchLimits,
@@ -18,7 +19,7 @@ pub trait Source: Log {
 }
 
 impl Source for KafkaLog {
-    fn subscribe<E: domain::Event>(
+    fn subscribe<E: ReadEvent>(
         &self,
         from: &[StartAt],
         limits: BatchLimits,
@@ -28,7 +29,7 @@ impl Source for KafkaLog {
 }
 
 impl Source for MemoryLog {
-    fn subscribe<E: domain::Event>(
+    fn subscribe<E: ReadEvent>(
         &self,
         from: &[StartAt],
         limits: BatchLimits,

@@ -1,8 +1,10 @@
 //! Against real Postgres, with events from the in-memory twin of the log.
 
 mod copying;
+mod every;
 mod feeding;
 mod folding;
+mod merging;
 mod rebuilding;
 mod running;
 mod shop;
@@ -13,7 +15,6 @@ use std::{
 };
 
 use dev::stack::{Stack, StackOptions};
-use domain::topics::ORDER_EVENTS;
 use event_store::kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
@@ -54,10 +55,9 @@ impl World {
         config.namespace = format!("{}.", Uuid::now_v7().simple());
         let log = KafkaLog::connect(&config).expect("the client is configured");
         let durability = Durability::DEVELOPMENT;
-        let topics = [
-            TopicSpec::events(ORDER_EVENTS, partitions, durability),
-            TopicSpec::ownership(partitions, durability),
-        ];
+        let events = shop::TOPICS.map(|topic| TopicSpec::events(topic, partitions, durability));
+        let mut topics = vec![TopicSpec::ownership(partitions, durability)];
+        topics.extend(events);
         log.ensure_topics(&topics).await.expect("creates topics");
         log
     }
@@ -89,7 +89,8 @@ impl World {
 
     /// The rows of a version, as text.
     async fn rows(&self, schema: &str) -> Vec<String> {
-        let sql = format!("select o::text from {schema}.orders o order by id");
+        let (table, _) = schema.rsplit_once('_').expect("a version's schema");
+        let sql = format!("select t::text from {schema}.{table} t order by 1");
         let query = sqlx::query_scalar(AssertSqlSafe(sql));
         query
             .fetch_all(&mut self.connect().await)

@@ -6,9 +6,13 @@
 //! - A read sees one snapshot: the version that is live, how far that has come, and its rows ([`snapshot`]).
 
 mod args;
+mod carts;
 mod database;
+mod json;
 mod min_position;
 mod orders;
+mod page;
+mod products;
 mod projections;
 mod routes;
 mod server;

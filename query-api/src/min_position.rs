@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, request::Parts},
 };
 use runtime::problem::Problem;
+use utoipa::IntoParams;
 
 const X_MIN_POSITION: HeaderName = HeaderName::from_static("x-min-position");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -21,6 +22,18 @@ const MAX_POSITIONS: usize = 64;
 pub(crate) struct MinPosition {
     pub(crate) positions: Arc<[Position]>,
     pub(crate) wait: Duration,
+}
+
+/// The headers, for the API's description.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what the extractor reads")]
+pub(crate) struct WaitHeaders {
+    /// Wait until this was projected, e.g. `OrderEvents/3@1234`; several are separated by commas.
+    #[param(rename = "x-min-position")]
+    min_position: Option<String>,
+    /// `wait=N`: for at most N seconds; 2 unless told, 30 at most.
+    prefer: Option<String>,
 }
 
 /// A record's place: `OrderEvents/3@1234`.

@@ -1,11 +1,24 @@
-//! Orders, as the projection `orders` has them.
+//! Orders, as the projections `orders` and `history` have them.
 
 // First, since the others select with its macro.
 #[macro_use]
 mod shape;
-mod cursor;
 pub(crate) mod find;
+pub(crate) mod history;
 pub(crate) mod list;
 
-/// The projection that all of this reads.
+use axum::http::StatusCode;
+use runtime::problem::Problem;
+use uuid::Uuid;
+
+/// The projection that orders themselves are read from.
 const PROJECTION: &str = "orders";
+
+fn not_found(id: Uuid) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "order-not-found",
+        "There is no such order",
+    )
+    .detail(format_args!("no order has the id {id}"))
+}

@@ -5,13 +5,20 @@ use runtime::problem::{FieldError, Problem};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{Database, orders, projections};
+use crate::{Database, carts, orders, products, projections};
 
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
 pub fn router(database: Database) -> Router {
     Router::new()
         .route("/v1/orders", get(orders::list::list_orders))
         .route("/v1/orders/{id}", get(orders::find::find_order))
+        .route(
+            "/v1/orders/{id}/history",
+            get(orders::history::list_history),
+        )
+        .route("/v1/products", get(products::list::list_products))
+        .route("/v1/products/{sku}", get(products::find::find_product))
+        .route("/v1/carts/{id}", get(carts::find_cart))
         .route("/v1/projections", get(projections::list_projections))
         .with_state(database)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
@@ -27,6 +34,10 @@ pub fn router(database: Database) -> Router {
     paths(
         orders::find::find_order,
         orders::list::list_orders,
+        orders::history::list_history,
+        products::find::find_product,
+        products::list::list_products,
+        carts::find_cart,
         projections::list_projections
     ),
     components(schemas(Problem, FieldError))

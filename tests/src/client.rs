@@ -97,6 +97,14 @@ impl Client {
             .await
     }
 
+    /// Puts.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn put(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
+        self.send(Method::PUT, path, &[], Some(body)).await
+    }
+
     /// Reads.
     ///
     /// # Errors
@@ -114,7 +122,7 @@ impl Client {
         self.send(Method::GET, path, &headers, None).await
     }
 
-    /// Places an order that is expected to be accepted, and answers its id.
+    /// Places an order that is expected to be accepted, of a shop that is filled, and answers its id.
     pub async fn placed(&self, customer_id: &str) -> String {
         let key = Uuid::now_v7().to_string();
         let answer = self.post("/v1/orders", &key, &order(customer_id)).await;
@@ -124,7 +132,7 @@ impl Client {
     }
 }
 
-/// An order that is always accepted; its total is 24.99 EUR.
+/// An order that is always accepted where [`crate::shop::fill`] was called before; its total is 24.99 EUR.
 #[must_use]
 pub fn order(customer_id: &str) -> Value {
     json!({

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{order::OrderEvent, topics::ORDER_EVENTS};
+use domain::{ReadEvent, order::OrderEvent, topics::ORDER_EVENTS};
 use event_store::{BatchLimits, Recorded, StartAt, kafka::KafkaLog, log::Log};
 use uuid::Uuid;
 
@@ -22,12 +22,9 @@ pub struct Journal {
 impl Journal {
     /// Reads the topic from offset zero to its end, and checks what holds for any log.
     pub async fn read(log: &KafkaLog) -> Self {
-        let partitions = log.partitions(ORDER_EVENTS).expect("the topic is there");
-        let mut events = Vec::new();
-        for partition in 0..partitions {
-            events.extend(read_partition(log, partition).await);
-        }
-        let journal = Self { events };
+        let journal = Self {
+            events: read_topic(log, ORDER_EVENTS).await,
+        };
         journal.check();
         journal
     }
@@ -58,6 +55,18 @@ impl Journal {
         }
     }
 
+    /// The orders that were placed, once for each time.
+    #[must_use]
+    pub fn placed(&self) -> Vec<String> {
+        let placed = self
+            .events
+            .iter()
+            .filter(|recorded| matches!(recorded.event, OrderEvent::Placed(_)));
+        placed
+            .map(|recorded| recorded.event.order_id().to_string())
+            .collect()
+    }
+
     /// How many events an order has.
     #[must_use]
     pub fn events_of(&self, order_id: &str) -> Vec<&Recorded<OrderEvent>> {
@@ -69,12 +78,24 @@ impl Journal {
     }
 }
 
-async fn read_partition(log: &KafkaLog, partition: i32) -> Vec<Recorded<OrderEvent>> {
-    let end = log
-        .end_offset(ORDER_EVENTS, partition)
-        .expect("the log answers");
+/// Every committed event of a topic, in the order of each partition.
+pub async fn read_topic<E: ReadEvent>(log: &KafkaLog, topic: &str) -> Vec<Recorded<E>> {
+    let partitions = log.partitions(topic).expect("the topic is there");
+    let mut events = Vec::new();
+    for partition in 0..partitions {
+        events.extend(read_partition(log, topic, partition).await);
+    }
+    events
+}
+
+async fn read_partition<E: ReadEvent>(
+    log: &KafkaLog,
+    topic: &str,
+    partition: i32,
+) -> Vec<Recorded<E>> {
+    let end = log.end_offset(topic, partition).expect("the log answers");
     let from = StartAt {
-        topic: ORDER_EVENTS.into(),
+        topic: topic.into(),
         partition,
         next_offset: 0,
     };

@@ -4,9 +4,12 @@
 //! a row. What a test has to say when it fails, the logs of its processes included, lies in the folder it names.
 
 pub mod client;
+pub mod conservation;
 pub mod journal;
+pub mod shop;
 pub mod world;
 
 pub use client::{Answer, Client};
+pub use conservation::Stock;
 pub use journal::Journal;
 pub use world::World;

@@ -60,14 +60,17 @@ impl World {
         KafkaLog::connect(&config).expect("the client is configured")
     }
 
-    /// A command API that is ready.
+    /// A command API that is ready, with all services.
     #[must_use]
     pub fn command_api(&self, port: Option<u16>) -> Server {
-        ready(
-            self.wiring
-                .command_api(port)
-                .expect("the command API starts"),
-        )
+        self.services(&[], port)
+    }
+
+    /// A command API that is ready, with these services; none means all.
+    #[must_use]
+    pub fn services(&self, services: &[&str], port: Option<u16>) -> Server {
+        let server = self.wiring.command_api_of(services, port, &[]);
+        ready(server.expect("the command API starts"))
     }
 
     /// Projectors and query API on a migrated database, ready.

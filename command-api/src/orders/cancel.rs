@@ -1,7 +1,7 @@
 //! `POST /v1/orders/{id}/cancel`.
 
 use axum::extract::State;
-use domain::order::{CancelOrder, OrderCommand, Orders};
+use domain::order::{CancelOrder, OrderCommand};
 use runtime::{
     extract::{ApiPath, OptionalJson},
     problem::Problem,
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ANONYMOUS, Received, execute};
+use super::{OrderService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
+    execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
     validation::Validation,
 };
@@ -33,6 +33,7 @@ pub(crate) struct CancelOrderBody {
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/cancel",
+    tag = "orders",
     params(("id" = Uuid, Path), CommandHeaders),
     request_body = Option<CancelOrderBody>,
     responses(
@@ -42,13 +43,13 @@ pub(crate) struct CancelOrderBody {
         )),
         (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`order-cancelled`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order-cancelled`, `order-ended`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn cancel_order(
-    State(store): State<OpeningStore<Orders>>,
+    State(service): State<OrderService>,
     ApiPath(id): ApiPath<Uuid>,
     intake: Intake,
     OptionalJson(body): OptionalJson<CancelOrderBody>,
@@ -66,10 +67,10 @@ pub(crate) async fn cancel_order(
     });
     let received = Received {
         command_id: intake.command_id(&path, &path),
-        order_id: id.into(),
+        correlation_id: id,
         actor: ANONYMOUS.into(),
         body: &body,
         intake,
     };
-    execute(&store, command, received).await
+    execute(&service.store, command, received).await
 }

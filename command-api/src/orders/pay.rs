@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::{
     ids::PaymentId,
-    order::{OrderCommand, Orders, PayOrder},
+    order::{OrderCommand, PayOrder},
     text::Text,
 };
 use runtime::{
@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ANONYMOUS, Received, execute};
+use super::{OrderService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
+    execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
     validation::{MoneyBody, Validation},
 };
@@ -39,6 +39,7 @@ pub(crate) struct PayOrderBody {
 #[utoipa::path(
     post,
     path = "/v1/orders/{id}/pay",
+    tag = "orders",
     params(("id" = Uuid, Path), CommandHeaders),
     request_body = PayOrderBody,
     responses(
@@ -48,13 +49,13 @@ pub(crate) struct PayOrderBody {
         )),
         (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`order-already-paid`, `order-cancelled`, `amount-mismatch`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order-already-paid`, `payment-in-progress`, `order-cancelled`, `order-not-payable`, `amount-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `currency-mismatch`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn pay_order(
-    State(store): State<OpeningStore<Orders>>,
+    State(service): State<OrderService>,
     ApiPath(id): ApiPath<Uuid>,
     intake: Intake,
     ApiJson(body): ApiJson<PayOrderBody>,
@@ -81,9 +82,9 @@ pub(crate) async fn pay_order(
     let received = Received {
         intake,
         command_id,
-        order_id: id.into(),
+        correlation_id: id,
         actor: ANONYMOUS.into(),
         body: &body,
     };
-    execute(&store, command, received).await
+    execute(&service.store, command, received).await
 }

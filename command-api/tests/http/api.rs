@@ -5,10 +5,16 @@ use std::time::Duration;
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Method, Request, StatusCode},
 };
-use command_api::{Stores, router};
-use domain::topics::ORDER_EVENTS;
+use command_api::{Catalogue, Services, router};
+use domain::{
+    Context,
+    cart::Carts,
+    order::Orders,
+    product::Products,
+    topics::{CART_EVENTS, INVENTORY_EVENTS, ORDER_EVENTS, PRODUCT_EVENTS},
+};
 use event_store::{
     EventStore, PartitionStatus, StartAt, StoreConfig,
     log::{Log, Reader},
@@ -18,7 +24,9 @@ use runtime::{health::Readiness, http, telemetry::Metrics};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::ServiceExt;
+use uuid::Uuid;
 
+pub(crate) const TOPICS: [&str; 4] = [PRODUCT_EVENTS, INVENTORY_EVENTS, CART_EVENTS, ORDER_EVENTS];
 const PARTITIONS: i32 = 4;
 /// Long enough for a takeover on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,9 +34,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A key, or none.
 pub(crate) type Key<'a> = Option<&'a str>;
 
+/// The three services, without their policies.
 pub(crate) struct Api {
     pub(crate) log: MemoryLog,
     pub(crate) router: Router,
+    pub(crate) products: EventStore<Products>,
+    pub(crate) orders: EventStore<Orders>,
+    pub(crate) catalogue: Catalogue,
 }
 
 /// A record of the log.
@@ -47,29 +59,55 @@ pub(crate) struct Answer {
 }
 
 impl Api {
-    /// A fresh log, and a store on it that serves.
+    /// A fresh log, services on it that serve, and what the example order asks for in the catalogue.
     pub(crate) async fn start() -> Self {
-        let log = MemoryLog::new(&[ORDER_EVENTS], PARTITIONS);
-        Self::restart(log).await
+        let api = Self::open(MemoryLog::new(&TOPICS, PARTITIONS)).await;
+        for (sku, amount) in [("TEA-EARL-GREY", 1_999), ("MUG-BLUE", 1_499)] {
+            let created = api.create(sku, amount, "EUR").await;
+            assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+        }
+        api.follow().await;
+        api
     }
 
     /// As another process does that takes over.
     pub(crate) async fn restart(log: MemoryLog) -> Self {
-        let opened = log.clone();
-        let start = move || EventStore::start(&opened, &StoreConfig::default());
-        let store = tokio::task::spawn_blocking(start).await;
-        let store = store.expect("it does not panic").expect("the store starts");
-        let deadline = Instant::now() + PATIENCE;
-        while store.status().iter().any(|s| *s != PartitionStatus::Ready) {
-            assert!(Instant::now() < deadline, "still {:?}", store.status());
-            tokio::task::yield_now().await;
-        }
-        let stores = Stores {
-            orders: Some(store.into()),
+        let api = Self::open(log).await;
+        api.follow().await;
+        api
+    }
+
+    /// The services; their catalogue is not read yet.
+    pub(crate) async fn open(log: MemoryLog) -> Self {
+        let (products, carts, orders) = tokio::join!(
+            store::<Products>(&log),
+            store::<Carts>(&log),
+            store::<Orders>(&log)
+        );
+        let catalogue = Catalogue::default();
+        let services = Services {
+            products: Some(products.clone().into()),
+            carts: Some(carts.into()),
+            orders: Some(orders.clone().into()),
+            catalogue: catalogue.clone(),
+            ..Services::default()
         };
         Self {
-            router: app(stores),
+            router: app(services),
             log,
+            products,
+            orders,
+            catalogue,
+        }
+    }
+
+    /// Reads the catalogue, to its end.
+    pub(crate) async fn follow(&self) {
+        self.catalogue.follow(&self.log).expect("a thread");
+        let deadline = Instant::now() + PATIENCE;
+        while !self.catalogue.is_caught_up() {
+            assert!(Instant::now() < deadline, "the catalogue is not caught up");
+            tokio::task::yield_now().await;
         }
     }
 
@@ -79,6 +117,56 @@ impl Api {
 
     pub(crate) async fn post(&self, path: &str, key: Key<'_>, body: &Value) -> Answer {
         self.send(post(path, key, body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, key: Key<'_>, body: &Value) -> Answer {
+        let mut request = post(path, key, body);
+        *request.method_mut() = Method::PUT;
+        self.send(request).await
+    }
+
+    /// Sends a request that must have seen a position.
+    pub(crate) async fn send_after(&self, position: &str, mut request: Request<Body>) -> Answer {
+        let headers = request.headers_mut();
+        headers.insert("x-min-position", position.parse().expect("a value"));
+        let wait = format!("wait={}", PATIENCE.as_secs());
+        headers.insert("prefer", wait.parse().expect("a value"));
+        self.send(request).await
+    }
+
+    pub(crate) async fn create(&self, sku: &str, amount: i64, currency: &str) -> Answer {
+        let price = json!({"amount": amount, "currency": currency});
+        let body = json!({"sku": sku, "name": "A thing", "price": price});
+        self.post("/v1/products", None, &body).await
+    }
+
+    /// Changes the catalogue, and waits until carts and orders know of it.
+    pub(crate) async fn change(&self, path: &str, body: &Value) -> Answer {
+        let changed = self.post(path, None, body).await;
+        assert!(changed.status.is_success(), "{changed:?}");
+        // Nobody's cart: it is priced first, and then not found.
+        let path = format!("/v1/carts/{}/items/MUG-BLUE", Uuid::nil());
+        let mut request = post(&path, None, &json!({"quantity": 1}));
+        *request.method_mut() = Method::PUT;
+        let seen = self.send_after(changed.header("x-position"), request).await;
+        assert!(seen.status.is_client_error(), "{seen:?}");
+        changed
+    }
+
+    /// Adds a product that carts and orders know of.
+    pub(crate) async fn sell(&self, sku: &str, amount: i64, currency: &str) {
+        let price = json!({"amount": amount, "currency": currency});
+        let body = json!({"sku": sku, "name": "A thing", "price": price});
+        self.change("/v1/products", &body).await;
+    }
+
+    /// Opens a cart and gives its path.
+    pub(crate) async fn open_cart(&self) -> String {
+        let opened = self
+            .post("/v1/carts", None, &json!({"customer_id": "ada"}))
+            .await;
+        assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
+        format!("/v1/carts/{}", opened.id())
     }
 
     /// Places the example order and gives its id.
@@ -99,11 +187,16 @@ impl Api {
         self.post(&path, key, &json!({})).await
     }
 
-    /// Everything in the log, partition by partition.
+    /// Everything that happened to orders, partition by partition.
     pub(crate) fn events(&self) -> Vec<Event> {
+        self.events_in(ORDER_EVENTS)
+    }
+
+    /// Everything in a topic, partition by partition.
+    pub(crate) fn events_in(&self, topic: &str) -> Vec<Event> {
         let starts: Vec<_> = (0..PARTITIONS)
             .map(|partition| StartAt {
-                topic: ORDER_EVENTS.into(),
+                topic: topic.into(),
                 partition,
                 next_offset: 0,
             })
@@ -125,9 +218,13 @@ impl Api {
         std::iter::from_fn(&mut next).collect()
     }
 
-    /// Names of the events, in order; all of one order.
+    /// Names of orders' events, in order where all are of one order.
     pub(crate) fn event_names(&self) -> Vec<String> {
-        let events = self.events();
+        self.event_names_in(ORDER_EVENTS)
+    }
+
+    pub(crate) fn event_names_in(&self, topic: &str) -> Vec<String> {
+        let events = self.events_in(topic);
         events
             .iter()
             .map(|e| e.header("ce_type").to_owned())
@@ -188,8 +285,22 @@ impl Answer {
     }
 }
 
-pub(crate) fn app(stores: Stores) -> Router {
-    http::app(router(stores), Readiness::new([]), Metrics::default())
+/// A service's store, when it serves.
+async fn store<C: Context>(log: &MemoryLog) -> EventStore<C> {
+    let opened = log.clone();
+    let start = move || EventStore::start(&opened, &StoreConfig::default());
+    let store = tokio::task::spawn_blocking(start).await;
+    let store = store.expect("it does not panic").expect("the store starts");
+    let deadline = Instant::now() + PATIENCE;
+    while store.status().iter().any(|s| *s != PartitionStatus::Ready) {
+        assert!(Instant::now() < deadline, "still {:?}", store.status());
+        tokio::task::yield_now().await;
+    }
+    store
+}
+
+pub(crate) fn app(services: Services) -> Router {
+    http::app(router(services), Readiness::new([]), Metrics::default())
 }
 
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
@@ -225,4 +336,14 @@ pub(crate) fn example_order() -> Value {
         },
         "contact": {"email": "ada@example.com"}
     })
+}
+
+/// The example order with other lines, at whatever they cost.
+pub(crate) fn order_for(lines: &[(&str, i64)]) -> Value {
+    let lines = lines
+        .iter()
+        .map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}));
+    let mut order = example_order();
+    order["lines"] = lines.collect();
+    order
 }

@@ -65,56 +65,110 @@ async fn only_what_is_needed_has_to_be_given() {
 async fn an_order_is_paid_and_cancelled() {
     let api = Api::start().await;
     let id = api.place().await;
+    api.confirm(&id).await;
     let pay = json!({
         "payment_method": "tok_visa",
         "amount": {"amount": 5_497, "currency": "EUR"},
     });
     let paid = api.post(&format!("/v1/orders/{id}/pay"), None, &pay).await;
     assert_eq!(paid.status, StatusCode::OK);
-    assert_eq!(paid.body, json!({"id": id, "version": 2, "status": "paid"}));
+    assert_eq!(paid.body, json!({"id": id, "version": 4, "status": "paid"}));
     let cancel = json!({"reason": "changed my mind"});
     let cancelled = api
         .post(&format!("/v1/orders/{id}/cancel"), None, &cancel)
         .await;
     assert_eq!(
         cancelled.body,
-        json!({"id": id, "version": 4, "status": "cancelled"})
+        json!({"id": id, "version": 6, "status": "cancelled"})
     );
 
     let names = [
         "OrderPlaced",
+        "InventoryRequested",
+        "OrderConfirmed",
         "OrderPaid",
         "OrderCancelled",
         "OrderRefunded",
     ];
     assert_eq!(api.event_names(), names);
     let events = api.events();
-    assert_eq!(paid.header("x-position"), events[1].position);
-    assert_eq!(cancelled.header("x-position"), events[3].position);
-    assert_eq!(events[2].payload["reason"], "changed my mind");
-    assert_eq!(events[3].payload["amount"], events[1].payload["amount"]);
+    assert_eq!(paid.header("x-position"), events[3].position);
+    assert_eq!(cancelled.header("x-position"), events[5].position);
+    assert_eq!(events[4].payload["reason"], "changed my mind");
+    assert_eq!(events[5].payload["amount"], events[3].payload["amount"]);
     assert_eq!(
-        events[3].payload["payment_id"],
-        events[1].payload["payment_id"]
+        events[5].payload["payment_id"],
+        events[3].payload["payment_id"]
     );
     let log = format!("{events:?}");
     assert!(!log.contains("tok_visa"), "a payment method was stored");
 }
 
 #[tokio::test]
+async fn a_payment_that_comes_early_is_kept() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    let paid = api.pay(&id, None).await;
+    assert_eq!(paid.status, StatusCode::OK);
+    assert_eq!(
+        paid.body,
+        json!({"id": id, "version": 2, "status": "placed"})
+    );
+    assert_eq!(
+        api.pay(&id, None).await.problem(),
+        (409, "payment-in-progress")
+    );
+    api.confirm(&id).await;
+    let names = [
+        "OrderPlaced",
+        "PaymentKept",
+        "InventoryRequested",
+        "OrderConfirmed",
+        "OrderPaid",
+    ];
+    assert_eq!(api.event_names(), names);
+}
+
+#[tokio::test]
+async fn an_order_that_is_stuck_is_resumed() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    let path = format!("/v1/orders/{id}/resume");
+    let early = api.post(&path, Some("k"), &json!({})).await;
+    assert_eq!(early.problem(), (409, "order-not-stuck"));
+    api.mark_stuck(&id).await;
+
+    let bare = Request::post(&path).header("idempotency-key", "k");
+    let bare = bare.body(String::new().into()).expect("a request");
+    let resumed = api.send(bare).await;
+    assert_eq!(resumed.status, StatusCode::OK, "{resumed:?}");
+    assert_eq!(
+        resumed.body,
+        json!({"id": id, "version": 3, "status": "placed"})
+    );
+    let again = api.post(&path, Some("k"), &json!({})).await;
+    assert!(again.is_replayed(), "{again:?}");
+    assert_eq!(
+        api.event_names(),
+        ["OrderPlaced", "OrderStuck", "OrderResumed"]
+    );
+}
+
+#[tokio::test]
 async fn rejections_have_codes() {
     let api = Api::start().await;
     let nobody = Uuid::nil().to_string();
-    assert_eq!(
-        api.pay(&nobody, None).await.problem(),
-        (404, "order-not-found")
-    );
-    assert_eq!(
-        api.cancel(&nobody, None).await.problem(),
-        (404, "order-not-found")
-    );
+    let resume = format!("/v1/orders/{nobody}/resume");
+    for answer in [
+        api.pay(&nobody, None).await,
+        api.cancel(&nobody, None).await,
+        api.post(&resume, None, &json!({})).await,
+    ] {
+        assert_eq!(answer.problem(), (404, "order-not-found"));
+    }
 
     let id = api.place().await;
+    api.confirm(&id).await;
     let pay = format!("/v1/orders/{id}/pay");
     let amount = |amount: i64, currency: &str| {
         json!({
@@ -146,13 +200,25 @@ async fn rejections_have_codes() {
         api.cancel(&id, None).await.problem(),
         (409, "order-cancelled")
     );
-    assert_eq!(api.events().len(), 4);
+    assert_eq!(api.events().len(), 6);
+}
+
+#[tokio::test]
+async fn an_order_out_of_stock_has_ended() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    api.reject(&id).await;
+    let paid = api.pay(&id, None).await;
+    assert_eq!(paid.problem(), (409, "order-not-payable"));
+    let cancelled = api.cancel(&id, None).await;
+    assert_eq!(cancelled.problem(), (409, "order-ended"));
 }
 
 #[tokio::test]
 async fn of_a_hundred_payments_at_once_one_is_taken() {
     let api = Api::start().await;
     let id = api.place().await;
+    api.confirm(&id).await;
     let keys: Vec<_> = (0..100).map(|number| format!("pay-{number}")).collect();
     let answers = join_all(keys.iter().map(|key| api.pay(&id, Some(key)))).await;
     let (paid, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|a| a.status.is_success());
@@ -160,7 +226,9 @@ async fn of_a_hundred_payments_at_once_one_is_taken() {
     for answer in refused {
         assert_eq!(answer.problem(), (409, "order-already-paid"));
     }
-    assert_eq!(api.event_names(), ["OrderPlaced", "OrderPaid"]);
+    let names = api.event_names();
+    let payments = names.iter().filter(|name| *name == "OrderPaid");
+    assert_eq!(payments.count(), 1);
 }
 
 #[tokio::test]

@@ -2,8 +2,13 @@
 
 mod api;
 mod bad_input;
+mod carts;
+mod catalogue;
 mod commands;
 mod idempotency;
 mod outages;
+mod products;
 mod routes;
 mod server;
+mod steps;
+mod workflow;

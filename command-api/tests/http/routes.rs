@@ -4,55 +4,112 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use command_api::{OpeningStore, Stores};
-use serde_json::Value;
+use command_api::{OpeningStore, Services};
+use serde_json::{Value, json};
 
 use crate::api::{Answer, app, example_order, post, send};
 
-async fn ask(stores: Stores, method: Method, path: &str) -> Answer {
+async fn ask(services: Services, method: Method, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(path);
     let request = request.body(Body::empty()).expect("a request");
-    send(&app(stores), request).await
+    send(&app(services), request).await
 }
 
-fn with_orders() -> Stores {
-    Stores {
+/// All services, none of which is open yet.
+fn all() -> Services {
+    Services {
+        products: Some(OpeningStore::default()),
+        carts: Some(OpeningStore::default()),
         orders: Some(OpeningStore::default()),
+        ..Services::default()
     }
 }
 
+const PRODUCT_ROUTES: &[&str] = &[
+    "/v1/products",
+    "/v1/products/TEA/reprice",
+    "/v1/products/TEA/discontinue",
+    "/v1/stock/TEA/receive",
+];
+const CART_ROUTES: &[&str] = &["/v1/carts", "/v1/carts/1/items/TEA", "/v1/carts/1/checkout"];
+const ORDER_ROUTES: &[&str] = &[
+    "/v1/orders",
+    "/v1/orders/1/pay",
+    "/v1/orders/1/cancel",
+    "/v1/orders/1/resume",
+];
+
 #[tokio::test]
 async fn routes_of_services_that_run_elsewhere_are_not_served() {
-    for path in ["/v1/orders", "/v1/orders/1/pay", "/v1/orders/1/cancel"] {
-        let answer = ask(Stores::default(), Method::POST, path).await;
-        assert_eq!(answer.problem(), (404, "route-not-served"));
+    let (products, carts, orders) = (
+        Services {
+            products: None,
+            ..all()
+        },
+        Services {
+            carts: None,
+            ..all()
+        },
+        Services {
+            orders: None,
+            ..all()
+        },
+    );
+    for (services, elsewhere, here) in [
+        (products, PRODUCT_ROUTES, [CART_ROUTES, ORDER_ROUTES]),
+        (carts, CART_ROUTES, [PRODUCT_ROUTES, ORDER_ROUTES]),
+        (orders, ORDER_ROUTES, [PRODUCT_ROUTES, CART_ROUTES]),
+    ] {
+        for path in elsewhere {
+            let answer = ask(services.clone(), Method::POST, path).await;
+            assert_eq!(answer.problem(), (404, "route-not-served"), "{path}");
+        }
+        for path in here.concat() {
+            let answer = ask(services.clone(), Method::POST, path).await;
+            assert_ne!(answer.problem(), (404, "route-not-served"), "{path}");
+        }
     }
 }
 
 #[tokio::test]
 async fn other_routes_and_methods_are_problems() {
-    let unknown = ask(with_orders(), Method::POST, "/v1/orders/1/eat").await;
+    let unknown = ask(all(), Method::POST, "/v1/orders/1/eat").await;
     assert_eq!(unknown.problem(), (404, "route-not-found"));
-    let read = ask(with_orders(), Method::GET, "/v1/orders").await;
+    let read = ask(all(), Method::GET, "/v1/orders").await;
     assert_eq!(read.problem(), (405, "method-not-allowed"));
     assert_eq!(read.header("allow"), "POST");
 }
 
 #[tokio::test]
 async fn a_store_that_is_not_open_yet_is_unavailable() {
-    let request = post("/v1/orders", None, &example_order());
-    let answer = send(&app(with_orders()), request).await;
-    assert_eq!(answer.problem(), (503, "unavailable"));
+    let router = app(all());
+    let product = json!({"sku": "TEA", "name": "Tea", "price": {"amount": 1, "currency": "EUR"}});
+    for (path, body) in [
+        ("/v1/products", product),
+        ("/v1/carts", json!({})),
+        ("/v1/orders", example_order()),
+    ] {
+        let answer = send(&router, post(path, None, &body)).await;
+        assert_eq!(answer.problem(), (503, "unavailable"), "{path}");
+    }
 }
 
 #[tokio::test]
 async fn the_api_describes_itself() {
-    let description = ask(with_orders(), Method::GET, "/openapi.json").await.body;
+    let description = ask(all(), Method::GET, "/openapi.json").await.body;
     let paths = description["paths"].as_object().expect("paths");
     let expected = [
+        "/v1/carts",
+        "/v1/carts/{id}/checkout",
+        "/v1/carts/{id}/items/{sku}",
         "/v1/orders",
         "/v1/orders/{id}/cancel",
         "/v1/orders/{id}/pay",
+        "/v1/orders/{id}/resume",
+        "/v1/products",
+        "/v1/products/{sku}/discontinue",
+        "/v1/products/{sku}/reprice",
+        "/v1/stock/{sku}/receive",
     ];
     assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let post = &paths["/v1/orders"]["post"];
@@ -62,6 +119,6 @@ async fn the_api_describes_itself() {
     assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");
     assert_ne!(description["components"]["schemas"]["Money"], Value::Null);
 
-    let page = ask(with_orders(), Method::GET, "/docs/").await;
+    let page = ask(all(), Method::GET, "/docs/").await;
     assert!(page.status.is_success());
 }

@@ -2,13 +2,16 @@
 //!
 //! The namespaces, and the order of the parts that go into a name, are never changed: what is in the log was named by them.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{CommandId, LineId, OrderId, PaymentId};
+use super::{CartId, CommandId, LineId, OrderId, PaymentId};
 
 const COMMAND: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a01);
 const CREATION: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a02);
 const REQUEST: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a03);
+const DEADLINE: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a04);
+const CHECKOUT: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a05);
 const LINE: &str = "line";
 const PAYMENT: &str = "payment";
 
@@ -16,6 +19,20 @@ const PAYMENT: &str = "payment";
 #[must_use]
 pub fn event_id(command_id: Uuid, index: u16) -> Uuid {
     Uuid::new_v5(&command_id, &index.to_be_bytes())
+}
+
+/// The id of the command that follows from an event: the same for every delivery. A policy that gives several commands tells
+/// them apart by the label, and by what the label is about (a SKU).
+#[must_use]
+pub fn policy_command_id(event_id: Uuid, label: &str, about: &str) -> Uuid {
+    Uuid::new_v5(&event_id, format!("policy/{label}/{about}").as_bytes())
+}
+
+/// The id of the command that a stream's deadline gives, when due.
+#[must_use]
+pub fn deadline_command_id(stream: &str, due_at: DateTime<Utc>) -> Uuid {
+    let name = format!("{stream}/{}", due_at.timestamp_micros());
+    Uuid::new_v5(&DEADLINE, name.as_bytes())
 }
 
 /// Stands for the content of a client's request, given as its canonical serialisation.
@@ -44,9 +61,15 @@ impl RequestIdentity<'_> {
         self.within(&COMMAND).into()
     }
 
-    /// The same creation again creates the same thing.
+    /// The same creation again creates the same order.
     #[must_use]
     pub fn order_id(&self) -> OrderId {
+        self.within(&CREATION).into()
+    }
+
+    /// The same creation again creates the same cart; paths differ, so no order has its id.
+    #[must_use]
+    pub fn cart_id(&self) -> CartId {
         self.within(&CREATION).into()
     }
 
@@ -62,6 +85,14 @@ impl RequestIdentity<'_> {
             namespace,
             format!("{principal}\n{method}\n{path}\n{key}").as_bytes(),
         )
+    }
+}
+
+impl OrderId {
+    /// The order that a cart becomes. Nobody else can have opened it.
+    #[must_use]
+    pub fn of_cart(cart_id: CartId) -> Self {
+        Uuid::new_v5(&CHECKOUT, cart_id.as_uuid().as_bytes()).into()
     }
 }
 
@@ -97,6 +128,7 @@ mod tests {
     #[test]
     fn are_the_same_for_ever() {
         let id = Uuid::from_u128(1);
+        let due_at = DateTime::from_timestamp(1_780_000_000, 123_456_000).unwrap();
         let ids = [
             IDENTITY.command_id().as_uuid(),
             IDENTITY.order_id().as_uuid(),
@@ -104,17 +136,23 @@ mod tests {
             event_id(id, 1),
             LineId::of(id.into(), 0).as_uuid(),
             PaymentId::of(id.into()).as_uuid(),
+            policy_command_id(id, "reserve", "TEA"),
+            deadline_command_id("order-1", due_at),
+            OrderId::of_cart(id.into()).as_uuid(),
         ];
         assert_eq!(ids.map(|id| id.to_string()), EXPECTED);
     }
 
-    const EXPECTED: [&str; 6] = [
+    const EXPECTED: [&str; 9] = [
         "e72a6f48-2977-58a3-b008-882c25eb7072",
         "c6f735d4-fba5-5c8b-844b-898f923e6d1b",
         "6fc5ebf0-9df8-5a23-b677-ebd429dc5c27",
         "5ba50795-0304-53f2-9018-cb641d8ae778",
         "d979743b-5d0f-53d7-b8f4-0ccefb461f1e",
         "c14c3469-f156-5225-83a0-ef96ba61d6b2",
+        "7a50b300-641f-5991-a356-e02e85b3f484",
+        "853b88a4-63e9-5bfd-812d-a392fc255514",
+        "5e36d73c-e577-56cf-bac7-7bc32305f136",
     ];
 
     #[test]
@@ -143,6 +181,18 @@ mod tests {
         }
         let order = IDENTITY.order_id();
         assert_ne!(LineId::of(order, 0), LineId::of(order, 1));
-        assert_ne!(event_id(order.as_uuid(), 1), event_id(order.as_uuid(), 2));
+        let id = order.as_uuid();
+        assert_ne!(event_id(id, 1), event_id(id, 2));
+        let command = policy_command_id(id, "reserve", "TEA");
+        assert_ne!(policy_command_id(id, "reserve", "MUG"), command);
+        assert_ne!(policy_command_id(id, "release", "TEA"), command);
+        assert_ne!(
+            OrderId::of_cart(CartId::from(id)),
+            OrderId::of_cart(CartId::from(command))
+        );
+        let [due_at, later] = [0, 1].map(|second| DateTime::from_timestamp(second, 0).unwrap());
+        let expiry = deadline_command_id("order-1", due_at);
+        assert_ne!(deadline_command_id("order-2", due_at), expiry);
+        assert_ne!(deadline_command_id("order-1", later), expiry);
     }
 }

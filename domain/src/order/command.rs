@@ -7,6 +7,8 @@ use crate::{
     ids::{CustomerId, OrderId, PaymentId},
     money::Money,
     personal::{Contact, ShippingAddress},
+    product::reservation::Shortage,
+    quantity::SkuUnits,
     text::Text,
 };
 
@@ -19,6 +21,18 @@ pub enum OrderCommand {
     Pay(PayOrder),
     /// Call it off.
     Cancel(CancelOrder),
+    /// Ask whether everything is in stock.
+    RequestInventory(RequestInventory),
+    /// Everything is in stock, and set aside.
+    Confirm(ConfirmOrder),
+    /// Something is not in stock.
+    Reject(RejectOrder),
+    /// A deadline has passed.
+    Expire(ExpireOrder),
+    /// Have an operator look at it.
+    MarkStuck(MarkOrderStuck),
+    /// Try again what is stuck.
+    Resume(ResumeOrder),
 }
 
 /// Opens an order.
@@ -62,6 +76,70 @@ pub struct CancelOrder {
     pub cancelled_at: DateTime<Utc>,
 }
 
+/// Asks the product service whether everything is in stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestInventory {
+    /// Which.
+    pub order_id: OrderId,
+    /// How many of each SKU: in the order of SKUs, each once.
+    pub lines: Vec<SkuUnits>,
+    /// When an answer is waited for no longer.
+    pub stock_due_at: DateTime<Utc>,
+}
+
+/// Everything is set aside: now it is to be paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// Until when.
+    pub payment_due_at: DateTime<Utc>,
+    /// When it was learnt.
+    pub confirmed_at: DateTime<Utc>,
+}
+
+/// Something is not in stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// What is missing.
+    pub shortages: Vec<Shortage>,
+    /// When it was learnt.
+    pub rejected_at: DateTime<Utc>,
+}
+
+/// A deadline has passed; does something only while that very deadline stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpireOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// The deadline.
+    pub due_at: DateTime<Utc>,
+}
+
+/// What goes on by itself cannot: an operator has to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkOrderStuck {
+    /// Which.
+    pub order_id: OrderId,
+    /// Why, for the operator.
+    pub reason: Text<500>,
+    /// When that was found.
+    pub stuck_at: DateTime<Utc>,
+}
+
+/// Tries again what is stuck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// When an answer of the product service is waited for no longer, where that is asked again.
+    pub stock_due_at: DateTime<Utc>,
+    /// When it was asked for.
+    pub resumed_at: DateTime<Utc>,
+}
+
 impl OrderCommand {
     /// The order that it is about.
     #[must_use]
@@ -70,6 +148,12 @@ impl OrderCommand {
             Self::Place(command) => command.order_id,
             Self::Pay(command) => command.order_id,
             Self::Cancel(command) => command.order_id,
+            Self::RequestInventory(command) => command.order_id,
+            Self::Confirm(command) => command.order_id,
+            Self::Reject(command) => command.order_id,
+            Self::Expire(command) => command.order_id,
+            Self::MarkStuck(command) => command.order_id,
+            Self::Resume(command) => command.order_id,
         }
     }
 }

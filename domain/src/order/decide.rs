@@ -1,11 +1,17 @@
-//! The rules.
+//! The rules: here what a customer asks for; in [`workflow`] what the order's own service does about it.
+
+mod workflow;
 
 use super::{
     command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
-    event::{OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded},
-    state::Order,
+    event::{
+        OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded,
+        PaymentKept,
+    },
+    state::{Order, OrderStage},
 };
 use crate::{
+    ids::PaymentId,
     money::{Currency, Money},
     personal::Personal,
 };
@@ -22,9 +28,21 @@ pub enum OrderRejection {
     /// Another payment has paid it.
     #[error("the order is paid already")]
     OrderAlreadyPaid,
+    /// Another payment is waiting for its stock.
+    #[error("another payment of the order is in progress")]
+    PaymentInProgress,
     /// It was called off.
     #[error("the order is cancelled")]
     OrderCancelled,
+    /// It was rejected, or has expired, and so is not to be paid.
+    #[error("the order has ended and cannot be paid")]
+    OrderNotPayable,
+    /// It was rejected, or has expired, so that there is nothing to call off.
+    #[error("the order has ended")]
+    OrderEnded,
+    /// It goes on by itself.
+    #[error("the order is not stuck")]
+    OrderNotStuck,
     /// The customer expects to pay something else.
     #[error("the order costs {expected}, not {given}")]
     AmountMismatch {
@@ -48,19 +66,29 @@ pub(super) fn decide(
     command: &OrderCommand,
 ) -> Result<Vec<OrderEvent>, OrderRejection> {
     match command {
-        OrderCommand::Place(command) => place(state, command),
-        OrderCommand::Pay(command) => pay(state, command),
-        OrderCommand::Cancel(command) => cancel(state, command),
+        OrderCommand::Place(command) => place(&state.stage, command),
+        OrderCommand::Pay(command) => pay(&state.stage, command),
+        OrderCommand::Cancel(command) => cancel(&state.stage, command),
+        OrderCommand::RequestInventory(command) => workflow::request(&state.stage, command),
+        OrderCommand::Confirm(command) => workflow::confirm(&state.stage, command),
+        OrderCommand::Reject(command) => workflow::reject(&state.stage, command),
+        OrderCommand::Expire(command) => Ok(workflow::expire(state, command)),
+        OrderCommand::MarkStuck(command) => Ok(workflow::mark_stuck(state, command)),
+        OrderCommand::Resume(command) => workflow::resume(state, command),
     }
 }
 
 /// The same command again never comes here: the event store answers it by its id.
-fn place(state: &Order, command: &PlaceOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
-    match state {
-        Order::Unplaced => {}
-        Order::Placed { .. } | Order::Paid { .. } | Order::Cancelled => {
-            return Err(OrderRejection::OrderAlreadyExists);
-        }
+fn place(stage: &OrderStage, command: &PlaceOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
+    match stage {
+        OrderStage::Unplaced => {}
+        OrderStage::Placed { .. }
+        | OrderStage::Checking(_)
+        | OrderStage::AwaitingPayment { .. }
+        | OrderStage::Paid { .. }
+        | OrderStage::Rejected
+        | OrderStage::Cancelled
+        | OrderStage::Expired => return Err(OrderRejection::OrderAlreadyExists),
     }
     let personal = OrderPersonal {
         shipping_address: command.shipping_address.clone(),
@@ -76,10 +104,12 @@ fn place(state: &Order, command: &PlaceOrder) -> Result<Vec<OrderEvent>, OrderRe
     }))])
 }
 
-fn pay(state: &Order, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
-    match state {
-        Order::Unplaced => Err(OrderRejection::OrderNotFound),
-        Order::Placed { total } => {
+fn pay(stage: &OrderStage, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
+    match stage {
+        OrderStage::Unplaced => Err(OrderRejection::OrderNotFound),
+        OrderStage::Placed { total, kept } => keep(*total, *kept, command),
+        OrderStage::Checking(checking) => keep(checking.total, checking.kept, command),
+        OrderStage::AwaitingPayment { total, .. } => {
             agree(*total, command.amount)?;
             Ok(vec![OrderEvent::Paid(OrderPaid {
                 order_id: command.order_id,
@@ -88,9 +118,28 @@ fn pay(state: &Order, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderReject
                 paid_at: command.paid_at,
             })])
         }
-        Order::Paid { payment_id, .. } if *payment_id == command.payment_id => Ok(vec![]),
-        Order::Paid { .. } => Err(OrderRejection::OrderAlreadyPaid),
-        Order::Cancelled => Err(OrderRejection::OrderCancelled),
+        OrderStage::Paid { payment_id, .. } if *payment_id == command.payment_id => Ok(vec![]),
+        OrderStage::Paid { .. } => Err(OrderRejection::OrderAlreadyPaid),
+        OrderStage::Rejected | OrderStage::Expired => Err(OrderRejection::OrderNotPayable),
+        OrderStage::Cancelled => Err(OrderRejection::OrderCancelled),
+    }
+}
+
+/// Nobody pays for what may not be there: a payment that comes early waits until the stock is confirmed.
+fn keep(
+    total: Money,
+    kept: Option<PaymentId>,
+    command: &PayOrder,
+) -> Result<Vec<OrderEvent>, OrderRejection> {
+    agree(total, command.amount)?;
+    match kept {
+        None => Ok(vec![OrderEvent::PaymentKept(PaymentKept {
+            order_id: command.order_id,
+            payment_id: command.payment_id,
+            kept_at: command.paid_at,
+        })]),
+        Some(kept) if kept == command.payment_id => Ok(vec![]),
+        Some(_) => Err(OrderRejection::PaymentInProgress),
     }
 }
 
@@ -111,16 +160,19 @@ fn agree(total: Money, given: Option<Money>) -> Result<(), OrderRejection> {
     }
 }
 
-fn cancel(state: &Order, command: &CancelOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
+fn cancel(stage: &OrderStage, command: &CancelOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
     let cancelled = OrderEvent::Cancelled(OrderCancelled {
         order_id: command.order_id,
         reason: command.reason.clone(),
         cancelled_at: command.cancelled_at,
     });
-    match state {
-        Order::Unplaced => Err(OrderRejection::OrderNotFound),
-        Order::Placed { .. } => Ok(vec![cancelled]),
-        Order::Paid { payment_id, amount } => {
+    match stage {
+        OrderStage::Unplaced => Err(OrderRejection::OrderNotFound),
+        // A payment that is kept has taken nothing yet, so nothing goes back.
+        OrderStage::Placed { .. }
+        | OrderStage::Checking(_)
+        | OrderStage::AwaitingPayment { .. } => Ok(vec![cancelled]),
+        OrderStage::Paid { payment_id, amount } => {
             let refunded = OrderEvent::Refunded(OrderRefunded {
                 order_id: command.order_id,
                 payment_id: *payment_id,
@@ -129,7 +181,8 @@ fn cancel(state: &Order, command: &CancelOrder) -> Result<Vec<OrderEvent>, Order
             });
             Ok(vec![cancelled, refunded])
         }
-        Order::Cancelled => Err(OrderRejection::OrderCancelled),
+        OrderStage::Rejected | OrderStage::Expired => Err(OrderRejection::OrderEnded),
+        OrderStage::Cancelled => Err(OrderRejection::OrderCancelled),
     }
 }
 

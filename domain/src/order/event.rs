@@ -4,13 +4,16 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use uuid::Uuid;
 
 use super::line::{OrderLine, Totals};
 use crate::{
-    Event, EventKind,
+    Event, EventKind, ReadEvent,
     ids::{CustomerId, OrderId, PaymentId},
     money::Money,
     personal::{Contact, Personal, ShippingAddress},
+    product::reservation::{InventoryCheck, Shortage},
+    quantity::SkuUnits,
     text::Text,
     topics,
 };
@@ -27,6 +30,22 @@ pub enum OrderEvent {
     Cancelled(OrderCancelled),
     /// What was paid went back.
     Refunded(OrderRefunded),
+    /// The product service was asked whether everything is in stock.
+    InventoryRequested(InventoryRequested),
+    /// That question itself: a message to the product service, in its topic.
+    InventoryCheck(InventoryCheck),
+    /// A payment came while stock was still being checked.
+    PaymentKept(PaymentKept),
+    /// Everything is set aside.
+    Confirmed(OrderConfirmed),
+    /// Something is not in stock.
+    Rejected(OrderRejected),
+    /// A deadline has passed.
+    Expired(OrderExpired),
+    /// An operator has to look.
+    Stuck(OrderStuck),
+    /// An operator had it tried again.
+    Resumed(OrderResumed),
 }
 
 /// An order was opened, at prices that are final.
@@ -94,6 +113,91 @@ pub struct OrderRefunded {
     pub refunded_at: DateTime<Utc>,
 }
 
+/// The product service was asked whether everything is in stock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryRequested {
+    /// For which order.
+    pub order_id: OrderId,
+    /// How many of each SKU.
+    pub lines: Vec<SkuUnits>,
+    /// When an answer is waited for no longer.
+    pub stock_due_at: DateTime<Utc>,
+}
+
+/// A payment came while stock was still being checked. It is carried out when the order is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentKept {
+    /// Of which order.
+    pub order_id: OrderId,
+    /// The payment to be.
+    pub payment_id: PaymentId,
+    /// When it came.
+    pub kept_at: DateTime<Utc>,
+}
+
+/// Everything is set aside: now the order is to be paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderConfirmed {
+    /// Which.
+    pub order_id: OrderId,
+    /// Until when.
+    pub payment_due_at: DateTime<Utc>,
+    /// When.
+    pub confirmed_at: DateTime<Utc>,
+}
+
+/// Something is not in stock: the order has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRejected {
+    /// Which.
+    pub order_id: OrderId,
+    /// What is missing.
+    pub shortages: Vec<Shortage>,
+    /// When.
+    pub rejected_at: DateTime<Utc>,
+}
+
+/// A deadline has passed: the order has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderExpired {
+    /// Which.
+    pub order_id: OrderId,
+    /// What did not come in time.
+    pub awaited: Awaited,
+    /// The deadline.
+    pub expired_at: DateTime<Utc>,
+}
+
+/// What an order waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// The product service's answer.
+    Stock,
+    /// The customer's payment.
+    Payment,
+}
+
+/// What goes on by itself cannot: an operator has to look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderStuck {
+    /// Which.
+    pub order_id: OrderId,
+    /// Why, for the operator.
+    pub reason: Text<500>,
+    /// When that was found.
+    pub stuck_at: DateTime<Utc>,
+}
+
+/// An operator had it tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderResumed {
+    /// Which.
+    pub order_id: OrderId,
+    /// When.
+    pub resumed_at: DateTime<Utc>,
+}
+
 /// An order's stream: `order-<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderStream(pub OrderId);
@@ -113,6 +217,14 @@ impl OrderEvent {
             Self::Paid(event) => event.order_id,
             Self::Cancelled(event) => event.order_id,
             Self::Refunded(event) => event.order_id,
+            Self::InventoryRequested(event) => event.order_id,
+            Self::InventoryCheck(event) => event.order_id,
+            Self::PaymentKept(event) => event.order_id,
+            Self::Confirmed(event) => event.order_id,
+            Self::Rejected(event) => event.order_id,
+            Self::Expired(event) => event.order_id,
+            Self::Stuck(event) => event.order_id,
+            Self::Resumed(event) => event.order_id,
         }
     }
 }
@@ -126,12 +238,33 @@ impl Event for OrderEvent {
             Self::Paid(_) => "OrderPaid",
             Self::Cancelled(_) => "OrderCancelled",
             Self::Refunded(_) => "OrderRefunded",
+            Self::InventoryRequested(_) => "InventoryRequested",
+            Self::InventoryCheck(_) => "InventoryCheck",
+            Self::PaymentKept(_) => "PaymentKept",
+            Self::Confirmed(_) => "OrderConfirmed",
+            Self::Rejected(_) => "OrderRejected",
+            Self::Expired(_) => "OrderExpired",
+            Self::Stuck(_) => "OrderStuck",
+            Self::Resumed(_) => "OrderResumed",
         };
         EventKind { name, version: 1 }
     }
 
     fn topic(&self) -> &'static str {
-        topics::ORDER_EVENTS
+        match self {
+            Self::InventoryCheck(_) => topics::INVENTORY_EVENTS,
+            Self::Placed(_)
+            | Self::Paid(_)
+            | Self::Cancelled(_)
+            | Self::Refunded(_)
+            | Self::InventoryRequested(_)
+            | Self::PaymentKept(_)
+            | Self::Confirmed(_)
+            | Self::Rejected(_)
+            | Self::Expired(_)
+            | Self::Stuck(_)
+            | Self::Resumed(_) => topics::ORDER_EVENTS,
+        }
     }
 
     fn stream(&self) -> OrderStream {
@@ -142,6 +275,12 @@ impl Event for OrderEvent {
         stream.0.to_string()
     }
 
+    fn journey(&self) -> Option<Uuid> {
+        Some(self.order_id().as_uuid())
+    }
+}
+
+impl ReadEvent for OrderEvent {
     fn deserialize<'de, D: Deserializer<'de>>(
         name: &str,
         version: u16,
@@ -152,6 +291,16 @@ impl Event for OrderEvent {
             ("OrderPaid", 1) => OrderPaid::deserialize(payload).map(Self::Paid),
             ("OrderCancelled", 1) => OrderCancelled::deserialize(payload).map(Self::Cancelled),
             ("OrderRefunded", 1) => OrderRefunded::deserialize(payload).map(Self::Refunded),
+            ("InventoryRequested", 1) => {
+                InventoryRequested::deserialize(payload).map(Self::InventoryRequested)
+            }
+            ("InventoryCheck", 1) => InventoryCheck::deserialize(payload).map(Self::InventoryCheck),
+            ("PaymentKept", 1) => PaymentKept::deserialize(payload).map(Self::PaymentKept),
+            ("OrderConfirmed", 1) => OrderConfirmed::deserialize(payload).map(Self::Confirmed),
+            ("OrderRejected", 1) => OrderRejected::deserialize(payload).map(Self::Rejected),
+            ("OrderExpired", 1) => OrderExpired::deserialize(payload).map(Self::Expired),
+            ("OrderStuck", 1) => OrderStuck::deserialize(payload).map(Self::Stuck),
+            ("OrderResumed", 1) => OrderResumed::deserialize(payload).map(Self::Resumed),
             _ => Err(D::Error::custom(
                 "no event of this name and version is known",
             )),

@@ -1,45 +1,14 @@
 //! What is bought.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{LineId, Sku},
     money::{Currency, Money, MoneyError},
+    quantity::{Quantity, SkuUnits, Units},
 };
-
-/// How many: 1 to 100,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Quantity(u32);
-
-/// Not a quantity that can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {}", Quantity::MAX)]
-pub struct InvalidQuantity;
-
-impl Quantity {
-    /// At most so many of one line.
-    pub const MAX: u32 = 100_000;
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl TryFrom<i64> for Quantity {
-    type Error = InvalidQuantity;
-
-    fn try_from(number: i64) -> Result<Self, InvalidQuantity> {
-        match u32::try_from(number) {
-            Ok(number @ 1..=Self::MAX) => Ok(Self(number)),
-            _ => Err(InvalidQuantity),
-        }
-    }
-}
 
 /// So many of one thing at one price. The same SKU may come up in several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +112,23 @@ impl OrderLines {
         &self.lines
     }
 
+    /// How many of each SKU, in the order of SKUs.
+    #[must_use]
+    pub fn units(lines: &[OrderLine]) -> Vec<SkuUnits> {
+        let mut units = BTreeMap::<&Sku, Units>::new();
+        for line in lines {
+            let sum = units.entry(&line.sku).or_default();
+            *sum = sum.plus(line.quantity.into());
+        }
+        let units = units.into_iter();
+        units
+            .map(|(sku, quantity)| SkuUnits {
+                sku: sku.clone(),
+                quantity,
+            })
+            .collect()
+    }
+
     /// What they cost.
     #[must_use]
     pub const fn totals(&self) -> Totals {
@@ -162,16 +148,6 @@ mod tests {
             sku: "TEA".parse().unwrap(),
             quantity: quantity.try_into().unwrap(),
             unit_price: Money::new(amount, currency.parse().unwrap()).unwrap(),
-        }
-    }
-
-    #[test]
-    fn quantities_have_bounds() {
-        for number in [1, 100_000] {
-            assert!(Quantity::try_from(number).is_ok());
-        }
-        for number in [i64::MIN, -1, 0, 100_001, i64::MAX] {
-            assert_eq!(Quantity::try_from(number), Err(InvalidQuantity));
         }
     }
 

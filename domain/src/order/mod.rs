@@ -1,22 +1,32 @@
-//! The order: placed, paid, cancelled. It is the only arbiter of what may still happen to a purchase.
+//! The order: placed, confirmed by the stock, paid, or ended before. It is the only arbiter of what may still happen to a
+//! purchase.
 //!
-//! In reading order: [`command`], [`event`], [`state`], `decide`; an upcaster would stand beside the event that it lifts.
+//! In reading order: [`command`], [`event`], [`state`], `decide`; [`policy`] carries what others have answered back to it.
+//! An upcaster would stand beside the event that it lifts.
 
 pub mod command;
 mod decide;
 pub mod event;
 pub mod line;
+pub mod policy;
 pub mod state;
 
+use chrono::{DateTime, Utc};
+
 pub use self::{
-    command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
+    command::{
+        CancelOrder, ConfirmOrder, ExpireOrder, MarkOrderStuck, OrderCommand, PayOrder, PlaceOrder,
+        RejectOrder, RequestInventory, ResumeOrder,
+    },
     decide::OrderRejection,
     event::{
-        OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded,
-        OrderStream,
+        Awaited, InventoryRequested, OrderCancelled, OrderConfirmed, OrderEvent, OrderExpired,
+        OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded, OrderRejected, OrderResumed,
+        OrderStream, OrderStuck, PaymentKept,
     },
-    line::{InvalidLines, InvalidQuantity, OrderLine, OrderLines, Quantity, Totals},
-    state::{Order, OrderStatus},
+    line::{InvalidLines, OrderLine, OrderLines, Totals},
+    policy::{OrderPolicy, OrderPolicyEvent},
+    state::{Order, OrderStage, OrderStatus},
 };
 use crate::{Context, topics};
 
@@ -32,7 +42,7 @@ impl Context for Orders {
     type Event = OrderEvent;
     type State = Order;
     type Rejection = OrderRejection;
-    /// None only where nothing has been placed, which no accepted command leaves behind.
+    /// None only where nothing has been placed, which no accepted command of a client leaves behind.
     type Status = Option<OrderStatus>;
 
     fn target(command: &OrderCommand) -> OrderStream {
@@ -49,6 +59,26 @@ impl Context for Orders {
 
     fn status(state: &Order) -> Option<OrderStatus> {
         state.status()
+    }
+
+    /// The cart service opens orders, at checkout.
+    fn opens(event: &OrderEvent) -> bool {
+        matches!(event, OrderEvent::Placed(_))
+    }
+
+    fn may_be_opened_elsewhere(command: &OrderCommand) -> bool {
+        !matches!(command, OrderCommand::Place(_))
+    }
+
+    fn deadline(state: &Order) -> Option<DateTime<Utc>> {
+        state.deadline()
+    }
+
+    fn expire(stream: &OrderStream, due_at: DateTime<Utc>) -> Option<OrderCommand> {
+        Some(OrderCommand::Expire(ExpireOrder {
+            order_id: stream.0,
+            due_at,
+        }))
     }
 }
 

@@ -3,12 +3,10 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    Order, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, decide,
-    testing::{
-        cancel, cancelled, line, money, order_id, paid, pay, place, placed, refunded, replay,
-    },
+    Awaited, Order, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, OrderStage,
+    decide, testing::*,
 };
-use crate::{Event, EventKind, money::Money};
+use crate::{Event, EventKind, ReadEvent, money::Money};
 
 fn any_line() -> impl Strategy<Value = OrderLine> {
     let parts = (
@@ -33,10 +31,16 @@ fn any_amount() -> impl Strategy<Value = Money> {
 
 fn any_command() -> impl Strategy<Value = OrderCommand> {
     prop_oneof![
-        any_lines().prop_map(place),
-        (1..4_u128).prop_map(|payment| pay(payment, None)),
-        (1..4_u128, any_amount()).prop_map(|(payment, amount)| pay(payment, Some(amount))),
-        Just(cancel()),
+        4 => any_lines().prop_map(place),
+        4 => Just(request()),
+        2 => (1..4_u128).prop_map(|payment| pay(payment, None)),
+        1 => (1..4_u128, any_amount()).prop_map(|(payment, amount)| pay(payment, Some(amount))),
+        2 => Just(confirm()),
+        1 => Just(reject()),
+        1 => Just(cancel()),
+        1 => prop_oneof![Just(stock_due_at()), Just(payment_due_at())].prop_map(expire),
+        1 => Just(mark_stuck()),
+        1 => (4..10_i64).prop_map(|hours| resume(at(hours))),
     ]
 }
 
@@ -47,7 +51,33 @@ fn any_event() -> impl Strategy<Value = OrderEvent> {
         (1..4_u128, any_amount()).prop_map(|(payment, amount)| paid(payment, amount)),
         Just(cancelled()),
         (1..4_u128, any_amount()).prop_map(|(payment, amount)| refunded(payment, amount)),
+        (4..10_i64).prop_map(|hours| requested(at(hours))),
+        Just(check()),
+        (1..4_u128).prop_map(kept),
+        Just(confirmed()),
+        Just(rejected()),
+        prop_oneof![Just(Awaited::Stock), Just(Awaited::Payment)]
+            .prop_map(|awaited| expired(awaited, at(8))),
+        Just(stuck()),
+        Just(resumed()),
     ]
+}
+
+/// An order that was placed, then everything that can follow, each twice, in any order; the customer calls it off or not.
+fn any_course() -> impl Strategy<Value = Vec<OrderCommand>> {
+    let steps = any::<bool>().prop_map(|cancelled| {
+        let mut steps = vec![
+            pay(1, None),
+            confirm(),
+            reject(),
+            expire(stock_due_at()),
+            expire(payment_due_at()),
+        ];
+        steps.extend(cancelled.then(cancel));
+        [steps.clone(), steps, vec![request()]].concat()
+    });
+    (any_lines(), steps.prop_shuffle())
+        .prop_map(|(lines, steps)| [vec![place(lines), request()], steps].concat())
 }
 
 /// The events of commands that come one after the other; those of rejected ones are none.
@@ -94,7 +124,7 @@ proptest! {
         let state = replay(&history);
         drop(decide::decide(&state, &command));
         // Nothing leads back to where nothing has happened.
-        prop_assert_eq!(state.status().is_none(), !history.iter().any(is_not_refund));
+        prop_assert_eq!(state.status().is_none(), !history.iter().any(tells_of_an_order));
     }
 
     /// Whatever came in between: a payment that was taken is not taken again, and so on.
@@ -104,7 +134,7 @@ proptest! {
         let mut accepted = Vec::new();
         for command in &commands {
             let events = decide::decide(&replay(&history), command).unwrap_or_default();
-            if !events.is_empty() {
+            if !events.is_empty() && !comes_again(command) {
                 accepted.push(command);
             }
             history.extend(events);
@@ -118,23 +148,37 @@ proptest! {
     #[test]
     fn money_is_conserved(commands in vec(any_command(), 0..16)) {
         let history = run(&commands);
-        let paid = sum(&history, |event| match event {
-            OrderEvent::Paid(event) => Some(event.amount),
-            OrderEvent::Placed(_) | OrderEvent::Cancelled(_) | OrderEvent::Refunded(_) => None,
-        });
-        let refunded = sum(&history, |event| match event {
-            OrderEvent::Refunded(event) => Some(event.amount),
-            OrderEvent::Placed(_) | OrderEvent::Cancelled(_) | OrderEvent::Paid(_) => None,
-        });
-        let kept = match replay(&history) {
-            Order::Paid { amount, .. } => amount.amount(),
-            Order::Unplaced | Order::Placed { .. } | Order::Cancelled => 0,
-        };
-        prop_assert_eq!(paid - refunded, kept);
+        let (paid, refunded) = (sum(&history, amount_paid), sum(&history, amount_refunded));
+        prop_assert_eq!(paid - refunded, held(&history));
         if let Some(OrderEvent::Placed(placed)) = history.first() {
             let total = placed.totals.total.amount();
             prop_assert!(paid == 0 || paid == total);
         }
+    }
+
+    /// Answers, deadlines and the customer race each other, and whatever is delivered twice counts once.
+    #[test]
+    fn every_course_ends_well(course in any_course()) {
+        let history = run(&course);
+        let end = replay(&history).stage;
+        let cancels = course.contains(&cancel());
+        let legal = match end {
+            OrderStage::Rejected | OrderStage::Expired => true,
+            OrderStage::Cancelled => cancels,
+            OrderStage::Paid { .. } => !cancels,
+            OrderStage::Unplaced
+            | OrderStage::Placed { .. }
+            | OrderStage::Checking(_)
+            | OrderStage::AwaitingPayment { .. } => false,
+        };
+        prop_assert!(legal);
+        let ends = history.iter().position(is_end).unwrap_or(history.len());
+        let rest = history.iter().skip(ends + 1);
+        prop_assert!(rest.clone().all(|event| matches!(event, OrderEvent::Refunded(_))));
+        let paid = sum(&history, amount_paid);
+        prop_assert_eq!(rest.count(), usize::from(history.iter().any(is_paid) && cancels));
+        prop_assert!(history.iter().filter(|event| is_paid(event)).count() <= 1);
+        prop_assert_eq!(paid - sum(&history, amount_refunded), held(&history));
     }
 
     #[test]
@@ -171,15 +215,66 @@ proptest! {
     ) {
         let state = replay(&history);
         let rejection = decide::decide(&state, &command).err();
-        let places = matches!(command, OrderCommand::Place(_));
+        // A deadline may come to nothing, and nobody tells an operator of a problem with telling an operator.
+        let needs_none = matches!(
+            command,
+            OrderCommand::Place(_) | OrderCommand::Expire(_) | OrderCommand::MarkStuck(_)
+        );
         prop_assert_eq!(
             rejection == Some(OrderRejection::OrderNotFound),
-            state == Order::Unplaced && !places
+            state.stage == OrderStage::Unplaced && !needs_none
         );
     }
 }
 
-/// A refund alone tells of no order.
-fn is_not_refund(event: &OrderEvent) -> bool {
-    !matches!(event, OrderEvent::Refunded(_))
+/// Others tell something of an order that is known.
+fn tells_of_an_order(event: &OrderEvent) -> bool {
+    matches!(event, OrderEvent::Placed(_) | OrderEvent::Paid(_)) || is_end(event)
+}
+
+fn is_end(event: &OrderEvent) -> bool {
+    matches!(
+        event,
+        OrderEvent::Rejected(_) | OrderEvent::Cancelled(_) | OrderEvent::Expired(_)
+    )
+}
+
+fn is_paid(event: &OrderEvent) -> bool {
+    matches!(event, OrderEvent::Paid(_))
+}
+
+/// What is resumed can get stuck again; only the event store knows whether that is the same command.
+fn comes_again(command: &OrderCommand) -> bool {
+    matches!(
+        command,
+        OrderCommand::MarkStuck(_) | OrderCommand::Resume(_)
+    )
+}
+
+fn amount_paid(event: &OrderEvent) -> Option<Money> {
+    let OrderEvent::Paid(event) = event else {
+        return None;
+    };
+    Some(event.amount)
+}
+
+fn amount_refunded(event: &OrderEvent) -> Option<Money> {
+    let OrderEvent::Refunded(event) = event else {
+        return None;
+    };
+    Some(event.amount)
+}
+
+/// What the shop has of the customer's money at the end.
+fn held(history: &[OrderEvent]) -> i64 {
+    match replay(history).stage {
+        OrderStage::Paid { amount, .. } => amount.amount(),
+        OrderStage::Unplaced
+        | OrderStage::Placed { .. }
+        | OrderStage::Checking(_)
+        | OrderStage::AwaitingPayment { .. }
+        | OrderStage::Rejected
+        | OrderStage::Cancelled
+        | OrderStage::Expired => 0,
+    }
 }

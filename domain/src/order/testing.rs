@@ -4,13 +4,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    CancelOrder, Order, OrderCancelled, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderPaid,
-    OrderPersonal, OrderPlaced, OrderRefunded, OrderRejection, PayOrder, PlaceOrder, decide,
+    Awaited, CancelOrder, ConfirmOrder, ExpireOrder, InventoryRequested, MarkOrderStuck, Order,
+    OrderCancelled, OrderCommand, OrderConfirmed, OrderEvent, OrderExpired, OrderLine, OrderLines,
+    OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded, OrderRejected, OrderRejection,
+    OrderResumed, OrderStuck, PayOrder, PaymentKept, PlaceOrder, RejectOrder, RequestInventory,
+    ResumeOrder, decide,
 };
 use crate::{
     ids::{LineId, OrderId, PaymentId},
     money::Money,
     personal::{Contact, Personal, ShippingAddress},
+    product::reservation::{InventoryCheck, Shortage},
 };
 
 pub(super) fn given(history: &[OrderEvent]) -> Given {
@@ -127,6 +131,71 @@ pub(super) fn cancel() -> OrderCommand {
     })
 }
 
+pub(super) fn stock_due_at() -> DateTime<Utc> {
+    at(4)
+}
+
+pub(super) fn payment_due_at() -> DateTime<Utc> {
+    at(8)
+}
+
+pub(super) fn request() -> OrderCommand {
+    OrderCommand::RequestInventory(RequestInventory {
+        order_id: order_id(),
+        lines: OrderLines::units(lines().as_slice()),
+        stock_due_at: stock_due_at(),
+    })
+}
+
+pub(super) fn confirm() -> OrderCommand {
+    OrderCommand::Confirm(ConfirmOrder {
+        order_id: order_id(),
+        payment_due_at: payment_due_at(),
+        confirmed_at: at(3),
+    })
+}
+
+pub(super) fn shortages() -> Vec<Shortage> {
+    let mut units = OrderLines::units(lines().as_slice());
+    let missing = units.remove(0);
+    vec![Shortage {
+        sku: missing.sku,
+        requested: missing.quantity,
+        available: crate::quantity::Units::ZERO,
+    }]
+}
+
+pub(super) fn reject() -> OrderCommand {
+    OrderCommand::Reject(RejectOrder {
+        order_id: order_id(),
+        shortages: shortages(),
+        rejected_at: at(3),
+    })
+}
+
+pub(super) fn expire(due_at: DateTime<Utc>) -> OrderCommand {
+    OrderCommand::Expire(ExpireOrder {
+        order_id: order_id(),
+        due_at,
+    })
+}
+
+pub(super) fn mark_stuck() -> OrderCommand {
+    OrderCommand::MarkStuck(MarkOrderStuck {
+        order_id: order_id(),
+        reason: "nobody answers".parse().unwrap(),
+        stuck_at: at(5),
+    })
+}
+
+pub(super) fn resume(stock_due_at: DateTime<Utc>) -> OrderCommand {
+    OrderCommand::Resume(ResumeOrder {
+        order_id: order_id(),
+        stock_due_at,
+        resumed_at: at(6),
+    })
+}
+
 pub(super) fn placed(lines: &OrderLines) -> OrderEvent {
     OrderEvent::Placed(Box::new(OrderPlaced {
         order_id: order_id(),
@@ -165,4 +234,94 @@ pub(super) fn refunded(payment: u128, amount: Money) -> OrderEvent {
         amount,
         refunded_at: at(2),
     })
+}
+
+pub(super) fn requested(stock_due_at: DateTime<Utc>) -> OrderEvent {
+    OrderEvent::InventoryRequested(InventoryRequested {
+        order_id: order_id(),
+        lines: OrderLines::units(lines().as_slice()),
+        stock_due_at,
+    })
+}
+
+pub(super) fn check() -> OrderEvent {
+    OrderEvent::InventoryCheck(InventoryCheck {
+        order_id: order_id(),
+        lines: OrderLines::units(lines().as_slice()),
+    })
+}
+
+pub(super) fn kept(payment: u128) -> OrderEvent {
+    OrderEvent::PaymentKept(PaymentKept {
+        order_id: order_id(),
+        payment_id: payment_id(payment),
+        kept_at: at(1),
+    })
+}
+
+pub(super) fn confirmed() -> OrderEvent {
+    OrderEvent::Confirmed(OrderConfirmed {
+        order_id: order_id(),
+        payment_due_at: payment_due_at(),
+        confirmed_at: at(3),
+    })
+}
+
+pub(super) fn rejected() -> OrderEvent {
+    OrderEvent::Rejected(OrderRejected {
+        order_id: order_id(),
+        shortages: shortages(),
+        rejected_at: at(3),
+    })
+}
+
+pub(super) fn expired(awaited: Awaited, expired_at: DateTime<Utc>) -> OrderEvent {
+    OrderEvent::Expired(OrderExpired {
+        order_id: order_id(),
+        awaited,
+        expired_at,
+    })
+}
+
+pub(super) fn stuck() -> OrderEvent {
+    OrderEvent::Stuck(OrderStuck {
+        order_id: order_id(),
+        reason: "nobody answers".parse().unwrap(),
+        stuck_at: at(5),
+    })
+}
+
+pub(super) fn resumed() -> OrderEvent {
+    OrderEvent::Resumed(OrderResumed {
+        order_id: order_id(),
+        resumed_at: at(6),
+    })
+}
+
+/// The history of an order whose stock is being looked for.
+pub(super) fn checking() -> Vec<OrderEvent> {
+    vec![placed(&lines()), requested(stock_due_at()), check()]
+}
+
+/// The history of an order whose stock is set aside.
+pub(super) fn awaiting_payment() -> Vec<OrderEvent> {
+    [checking(), vec![confirmed()]].concat()
+}
+
+/// The history of an order that is paid.
+pub(super) fn sold() -> Vec<OrderEvent> {
+    [awaiting_payment(), vec![paid(1, total())]].concat()
+}
+
+/// Histories of orders that have ended, other than by being cancelled.
+pub(super) fn ended() -> [Vec<OrderEvent>; 3] {
+    [
+        [checking(), vec![rejected()]].concat(),
+        [checking(), vec![expired(Awaited::Stock, stock_due_at())]].concat(),
+        [
+            awaiting_payment(),
+            vec![expired(Awaited::Payment, payment_due_at())],
+        ]
+        .concat(),
+    ]
 }

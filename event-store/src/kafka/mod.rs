@@ -1,6 +1,7 @@
 //! The log on Apache Kafka, by librdkafka. The settings here are promises: each comment names what breaks without it.
 
 mod appender;
+mod groups;
 mod reader;
 mod topics;
 
@@ -11,6 +12,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
+use self::groups::Groups;
 pub use self::{
     appender::KafkaAppender,
     reader::KafkaReader,
@@ -77,6 +79,7 @@ struct Shared {
     /// For metadata and watermarks only. `read_uncommitted`: a `read_committed` client's watermark stops short of
     /// transactions that are still open, our own committed ones behind a foreign open one included.
     questions: BaseConsumer,
+    groups: Groups,
 }
 
 impl KafkaLog {
@@ -94,6 +97,7 @@ impl KafkaLog {
             shared: Arc::new(Shared {
                 config: config.clone(),
                 questions,
+                groups: Groups::default(),
             }),
         })
     }
@@ -118,7 +122,7 @@ impl KafkaLog {
     ///
     /// # Errors
     /// When the reader cannot be made.
-    pub fn subscribe<E: domain::Event>(
+    pub fn subscribe<E: domain::ReadEvent>(
         &self,
         from: &[StartAt],
         limits: BatchLimits,
@@ -176,6 +180,16 @@ impl Log for KafkaLog {
 
     fn reader(&self, from: &[StartAt]) -> Result<KafkaReader, LogError> {
         KafkaReader::open(&self.shared.config, from)
+    }
+
+    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
+        let Shared { config, groups, .. } = &*self.shared;
+        groups.committed(config, group, topic, partition)
+    }
+
+    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError> {
+        let Shared { config, groups, .. } = &*self.shared;
+        groups.commit(config, group, places)
     }
 }
 

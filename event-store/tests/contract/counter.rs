@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{Context, Event, EventKind};
+use domain::{Context, Event, EventKind, ReadEvent};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -57,7 +57,9 @@ impl Event for Added {
     fn key(stream: &CounterId) -> String {
         stream.0.to_string()
     }
+}
 
+impl ReadEvent for Added {
     fn deserialize<'de, D: Deserializer<'de>>(
         name: &str,
         version: u16,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use dev::stack::{Stack, StackOptions};
+use domain::ReadEvent;
 use event_store::{
     BatchLimits, LogError, PartitionStatus, StartAt, Subscription,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     contract,
     counter::{Added, COUNTER_EVENTS},
+    desk::{DESK_EVENTS, TICKET_EVENTS},
     suite::{Subject, all_events, request, start, stop, store, wait_for},
 };
 
@@ -49,7 +51,11 @@ impl Subject for Kafka {
         &self.log
     }
 
-    fn subscribe(&self, from: &[StartAt], limits: BatchLimits) -> Box<dyn Subscription<Added>> {
+    fn subscribe<E: ReadEvent>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Box<dyn Subscription<E>> {
         self.log
             .subscribe(from, limits)
             .expect("the log subscribes")
@@ -57,8 +63,11 @@ impl Subject for Kafka {
 }
 
 fn specs(partitions: i32) -> Vec<TopicSpec> {
+    let events = |topic| TopicSpec::events(topic, partitions, Durability::DEVELOPMENT);
     vec![
-        TopicSpec::events(COUNTER_EVENTS, partitions, Durability::DEVELOPMENT),
+        events(COUNTER_EVENTS),
+        events(DESK_EVENTS),
+        events(TICKET_EVENTS),
         TopicSpec::ownership(partitions, Durability::DEVELOPMENT),
     ]
 }
@@ -165,7 +174,7 @@ async fn an_offset_beyond_the_end_is_lost() {
         partition: 0,
         next_offset: 1_000,
     };
-    let mut subscription = subject.subscribe(&[beyond], BatchLimits::default());
+    let mut subscription = subject.subscribe::<Added>(&[beyond], BatchLimits::default());
     let read = tokio::time::timeout(Duration::from_secs(30), subscription.next_batch()).await;
     assert!(
         matches!(read, Ok(Err(LogError::OffsetLost { .. }))),

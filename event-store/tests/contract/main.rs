@@ -1,14 +1,16 @@
 //! One contract for every event store: the same promises, shown on the in-memory twin and on real Kafka.
 
 mod counter;
+mod desk;
 mod kafka;
 mod memory;
+mod several;
 mod suite;
 
 /// Runs every promise of the suite on a subject.
 macro_rules! contract {
     ($subject:expr) => {
-        contract!($subject;
+        contract!($subject; suite;
             accepted_is_in_the_log,
             a_command_is_applied_once,
             rejections_append_nothing,
@@ -18,12 +20,21 @@ macro_rules! contract {
             a_second_owner_takes_over,
             batches_keep_their_limits,
         );
+        contract!($subject; several;
+            what_another_service_opens_is_found,
+            a_message_changes_no_state,
+            a_deadline_passes_once,
+            a_policy_reacts_once,
+            a_policy_whose_place_is_lost_stops,
+            so_many_commands_are_remembered,
+            a_replica_follows,
+        );
     };
-    ($subject:expr; $($promise:ident),+ $(,)?) => {
+    ($subject:expr; $suite:ident; $($promise:ident),+ $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                $crate::suite::$promise($subject.await).await;
+                $crate::$suite::$promise($subject.await).await;
             }
         )+
     };

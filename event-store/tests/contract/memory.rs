@@ -1,5 +1,6 @@
 //! The twin keeps the contract, and every answer agrees with the log whatever happens to the outcomes of appends.
 
+use domain::ReadEvent;
 use event_store::{
     BatchLimits, Refusal, StartAt, Subscription,
     memory::{Fault, MemoryLog},
@@ -9,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     contract,
-    counter::{Added, COUNTER_EVENTS, LIMIT},
+    counter::{COUNTER_EVENTS, LIMIT},
+    desk::{DESK_EVENTS, TICKET_EVENTS},
     suite::{Subject, all_events, request, stop, store},
 };
 
@@ -22,13 +24,18 @@ impl Subject for Memory {
         &self.0
     }
 
-    fn subscribe(&self, from: &[StartAt], limits: BatchLimits) -> Box<dyn Subscription<Added>> {
+    fn subscribe<E: ReadEvent>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Box<dyn Subscription<E>> {
         self.0.subscribe(from, limits).expect("the log subscribes")
     }
 }
 
 async fn fresh() -> Memory {
-    Memory(MemoryLog::new(&[COUNTER_EVENTS], 2))
+    let topics = [COUNTER_EVENTS, DESK_EVENTS, TICKET_EVENTS];
+    Memory(MemoryLog::new(&topics, 2))
 }
 
 contract!(fresh());

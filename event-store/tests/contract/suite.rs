@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::DateTime;
+use domain::{Context, ReadEvent};
 use event_store::{
     Accepted, BatchLimits, CommandMetadata, EventStore, PartitionStatus, Recorded, Refusal,
     Request, StartAt, StoreConfig, Subscription,
@@ -13,13 +14,17 @@ use uuid::Uuid;
 use crate::counter::{Add, Added, COUNTER_EVENTS, Counters, LIMIT};
 
 /// Long enough for a takeover on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A log to test, and how its events are subscribed to.
 pub(crate) trait Subject {
     type Log: Log;
     fn log(&self) -> &Self::Log;
-    fn subscribe(&self, from: &[StartAt], limits: BatchLimits) -> Box<dyn Subscription<Added>>;
+    fn subscribe<E: ReadEvent>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Box<dyn Subscription<E>>;
 }
 
 pub(crate) fn request(counter: Uuid, amount: u32) -> Request<Counters> {
@@ -38,13 +43,13 @@ pub(crate) fn request(counter: Uuid, amount: u32) -> Request<Counters> {
     }
 }
 
-pub(crate) async fn store<L: Log>(log: &L) -> EventStore<Counters> {
+pub(crate) async fn store<C: Context, L: Log>(log: &L) -> EventStore<C> {
     let store = start(log).await;
     wait_for(&store, PartitionStatus::Ready).await;
     store
 }
 
-pub(crate) async fn start<L: Log>(log: &L) -> EventStore<Counters> {
+pub(crate) async fn start<C: Context, L: Log>(log: &L) -> EventStore<C> {
     let log = log.clone();
     let start = move || EventStore::start(&log, &StoreConfig::default());
     let started = tokio::task::spawn_blocking(start).await;
@@ -53,7 +58,7 @@ pub(crate) async fn start<L: Log>(log: &L) -> EventStore<Counters> {
         .expect("the store starts")
 }
 
-pub(crate) async fn wait_for(store: &EventStore<Counters>, wanted: PartitionStatus) {
+pub(crate) async fn wait_for<C: Context>(store: &EventStore<C>, wanted: PartitionStatus) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while store.status().iter().any(|status| *status != wanted) {
         let now = tokio::time::Instant::now();
@@ -66,24 +71,30 @@ pub(crate) async fn wait_for(store: &EventStore<Counters>, wanted: PartitionStat
     }
 }
 
-pub(crate) async fn stop(store: EventStore<Counters>) {
+pub(crate) async fn stop<C: Context>(store: EventStore<C>) {
     assert!(store.stop(PATIENCE).await, "every writer ends in time");
 }
 
 /// Every committed event, partition by partition.
 pub(crate) async fn all_events<S: Subject>(subject: &S) -> Vec<Recorded<Added>> {
-    let partitions = subject
-        .log()
-        .partitions(COUNTER_EVENTS)
-        .expect("the topic is there");
+    events_in(subject, COUNTER_EVENTS).await
+}
+
+/// Every committed event of a topic.
+pub(crate) async fn events_in<S: Subject, E: ReadEvent>(
+    subject: &S,
+    topic: &str,
+) -> Vec<Recorded<E>> {
+    let partitions = subject.log().partitions(topic).expect("the topic is there");
     let mut events = Vec::new();
     for partition in 0..partitions {
         let end = subject
             .log()
-            .end_offset(COUNTER_EVENTS, partition)
+            .end_offset(topic, partition)
             .expect("the log answers");
         let mut next = 0;
-        let mut subscription = subject.subscribe(&from_zero(partition), BatchLimits::default());
+        let mut subscription =
+            subject.subscribe(&from_zero(topic, partition), BatchLimits::default());
         while next < end {
             let batch = tokio::time::timeout(PATIENCE, subscription.next_batch());
             let batch = batch
@@ -100,9 +111,9 @@ pub(crate) async fn all_events<S: Subject>(subject: &S) -> Vec<Recorded<Added>> 
     events
 }
 
-pub(crate) fn from_zero(partition: i32) -> Vec<StartAt> {
+fn from_zero(topic: &str, partition: i32) -> Vec<StartAt> {
     vec![StartAt {
-        topic: COUNTER_EVENTS.into(),
+        topic: topic.into(),
         partition,
         next_offset: 0,
     }]
@@ -357,7 +368,7 @@ pub(crate) async fn batches_keep_their_limits<S: Subject>(subject: S) {
         .log()
         .end_offset(COUNTER_EVENTS, 0)
         .expect("the log answers");
-    let mut subscription = subject.subscribe(&from_zero(0), limits);
+    let mut subscription = subject.subscribe(&from_zero(COUNTER_EVENTS, 0), limits);
     let (mut next, mut seen) = (0, Vec::new());
     while next < end {
         let batch = subscription.next_batch().await.expect("the log reads");

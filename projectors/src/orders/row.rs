@@ -11,7 +11,7 @@ use event_store::Recorded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::copy::CopyBuffer;
+use crate::copy::{CopyBuffer, json};
 
 const COLUMNS: i16 = 15;
 /// The gateway and its captures come with the payment service; until then paying is one step.
@@ -41,6 +41,8 @@ pub(super) struct Placed {
 #[derive(Debug, PartialEq)]
 pub(super) struct Journey {
     pub(super) status: Cow<'static, str>,
+    /// Whether an operator has to look.
+    pub(super) stuck: bool,
     pub(super) version: i32,
     pub(super) payment: Option<Payment>,
     pub(super) updated_at: DateTime<Utc>,
@@ -72,6 +74,7 @@ pub(super) fn begin(event: &Recorded<OrderEvent>) -> Result<Option<OrderRow>, St
         placed: Some(Placed::new(placed)?),
         journey: Journey {
             status: OrderStatus::Placed.as_str().into(),
+            stuck: false,
             version: 1,
             payment: None,
             updated_at: placed.placed_at,
@@ -89,27 +92,55 @@ pub(super) fn apply(journey: &mut Journey, event: &Recorded<OrderEvent>) -> Resu
         ));
     }
     journey.version += 1;
-    match &event.event {
-        OrderEvent::Placed(_) => return Err("the order is placed already".to_owned()),
-        OrderEvent::Paid(paid) => {
-            journey.status = OrderStatus::Paid.as_str().into();
-            journey.payment = Some(Payment::authorised(paid));
-            journey.updated_at = paid.paid_at;
+    journey.follow(event)
+}
+
+impl Journey {
+    fn follow(&mut self, event: &Recorded<OrderEvent>) -> Result<(), String> {
+        match &event.event {
+            OrderEvent::Placed(_) => return Err("the order is placed already".to_owned()),
+            OrderEvent::InventoryCheck(_) => {
+                return Err("it is a message, and no event of the order".to_owned());
+            }
+            OrderEvent::InventoryRequested(_) => self.updated_at = event.metadata.time,
+            OrderEvent::PaymentKept(kept) => self.updated_at = kept.kept_at,
+            OrderEvent::Confirmed(confirmed) => {
+                self.enter(OrderStatus::AwaitingPayment, confirmed.confirmed_at);
+            }
+            OrderEvent::Rejected(rejected) => {
+                self.enter(OrderStatus::Rejected, rejected.rejected_at);
+            }
+            OrderEvent::Expired(expired) => self.enter(OrderStatus::Expired, expired.expired_at),
+            OrderEvent::Paid(paid) => {
+                self.payment = Some(Payment::authorised(paid));
+                self.enter(OrderStatus::Paid, paid.paid_at);
+            }
+            OrderEvent::Cancelled(cancelled) => {
+                self.enter(OrderStatus::Cancelled, cancelled.cancelled_at);
+            }
+            OrderEvent::Refunded(refunded) => {
+                let payment = self.payment.as_mut();
+                payment
+                    .ok_or("there is no payment to refund")?
+                    .refund(refunded)?;
+                self.updated_at = refunded.refunded_at;
+            }
+            OrderEvent::Stuck(stuck) => {
+                self.stuck = true;
+                self.updated_at = stuck.stuck_at;
+            }
+            OrderEvent::Resumed(resumed) => {
+                self.stuck = false;
+                self.updated_at = resumed.resumed_at;
+            }
         }
-        OrderEvent::Cancelled(cancelled) => {
-            journey.status = OrderStatus::Cancelled.as_str().into();
-            journey.updated_at = cancelled.cancelled_at;
-        }
-        OrderEvent::Refunded(refunded) => {
-            let payment = journey
-                .payment
-                .as_mut()
-                .ok_or("there is no payment to refund")?;
-            payment.refund(refunded)?;
-            journey.updated_at = refunded.refunded_at;
-        }
+        Ok(())
     }
-    Ok(())
+
+    fn enter(&mut self, status: OrderStatus, at: DateTime<Utc>) {
+        self.status = status.as_str().into();
+        self.updated_at = at;
+    }
 }
 
 impl Placed {
@@ -169,7 +200,7 @@ impl OrderRow {
         to.uuid(id);
         to.text(&placed.customer_id);
         to.text(&journey.status);
-        to.boolean(false);
+        to.boolean(journey.stuck);
         to.integer(journey.version);
         to.text(placed.total.currency().as_str());
         to.bigint(placed.items.amount());
@@ -185,9 +216,4 @@ impl OrderRow {
         to.timestamp(placed.placed_at);
         to.timestamp(journey.updated_at);
     }
-}
-
-fn json(value: &impl Serialize) -> Box<str> {
-    let text = serde_json::to_string(value).expect("their maps have string keys");
-    text.into_boxed_str()
 }

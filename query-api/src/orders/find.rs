@@ -1,14 +1,14 @@
 //! `GET /v1/orders/{id}`.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use runtime::{extract::ApiPath, problem::Problem};
 use sqlx::{Error, PgConnection};
 use uuid::Uuid;
 
 use crate::{
     database::Database,
-    min_position::MinPosition,
-    orders::{PROJECTION, shape::Order},
+    min_position::{MinPosition, WaitHeaders},
+    orders::{PROJECTION, not_found, shape::Order},
     snapshot::{self, Read},
 };
 
@@ -18,8 +18,7 @@ use crate::{
     path = "/v1/orders/{id}",
     params(
         ("id" = Uuid, Path),
-        ("x-min-position" = Option<String>, Header, description = "Wait until this was projected, e.g. `OrderEvents/3@1234`; several are separated by commas"),
-        ("prefer" = Option<String>, Header, description = "`wait=N`: for at most N seconds; 2 unless told, 30 at most"),
+        WaitHeaders,
     ),
     responses(
         (status = 200, body = Order),
@@ -34,14 +33,7 @@ pub(crate) async fn find_order(
     min: MinPosition,
 ) -> Result<Json<Order>, Problem> {
     let order = snapshot::read(&database, ById(id), &min).await?;
-    order.map(Json).ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "order-not-found",
-            "There is no such order",
-        )
-        .detail(format_args!("no order has the id {id}"))
-    })
+    order.map(Json).ok_or_else(|| not_found(id))
 }
 
 #[derive(Clone)]

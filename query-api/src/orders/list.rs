@@ -1,25 +1,24 @@
 //! `GET /v1/orders`: newest first.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use chrono::{DateTime, Datelike, Utc};
 use runtime::{extract::ApiQuery, problem::Problem};
 use serde::{Deserialize, Serialize, de::IntoDeserializer, de::value};
 use sqlx::{Error, PgConnection};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::{
     database::Database,
-    min_position::MinPosition,
+    min_position::{MinPosition, WaitHeaders},
     orders::{
         PROJECTION,
-        cursor::Cursor,
         shape::{Order, Status},
     },
+    page::{self, SortKey},
     snapshot::{self, Read},
 };
 
-const MAX_LIMIT: i64 = 200;
-const DEFAULT_LIMIT: i64 = 50;
 const MAX_CUSTOMER_ID_LENGTH: usize = 128;
 
 /// Which orders, and how many of them.
@@ -57,8 +56,7 @@ pub(crate) struct Orders {
     path = "/v1/orders",
     params(
         Parameters,
-        ("x-min-position" = Option<String>, Header, description = "Wait until this was projected, e.g. `OrderEvents/3@1234`; several are separated by commas"),
-        ("prefer" = Option<String>, Header, description = "`wait=N`: for at most N seconds; 2 unless told, 30 at most"),
+        WaitHeaders,
     ),
     responses(
         (status = 200, body = Orders),
@@ -75,29 +73,19 @@ pub(crate) async fn list_orders(
     parameters.validate()?;
     let filter = parameters.filter();
     let page = Page::of(parameters, &filter)?;
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let limit = page.limit;
 
     let mut items = snapshot::read(&database, page, &min).await?;
-    // One more was read than is shown, to know whether there is another page.
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| has_more).map(|order| Cursor {
+    let next_cursor = page::cut(&mut items, limit, &filter, |order| Key {
         placed_at: order.placed_at,
         id: order.id,
     });
-    Ok(Json(Orders {
-        items,
-        next_cursor: last.map(|cursor| cursor.encode(&filter)),
-    }))
+    Ok(Json(Orders { items, next_cursor }))
 }
 
 impl Parameters {
     fn validate(&self) -> Result<(), Problem> {
-        let mut problem = Problem::validation();
-        if self.limit.is_some_and(|n| !(1..=MAX_LIMIT).contains(&n)) {
-            let detail = format_args!("has to be 1 to {MAX_LIMIT}");
-            problem = problem.error("/limit", "out-of-range", detail);
-        }
+        let mut problem = page::check_limit(Problem::validation(), self.limit);
         if let Some(status) = &self.status {
             let known = Status::deserialize(status.as_str().into_deserializer());
             if let Err::<_, value::Error>(error) = known {
@@ -142,35 +130,47 @@ impl Parameters {
     }
 }
 
+/// The newest first; the id tells those of the same moment apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    placed_at: DateTime<Utc>,
+    id: Uuid,
+}
+
+impl SortKey for Key {
+    fn to_bytes(&self) -> Vec<u8> {
+        let micros = self.placed_at.timestamp_micros().to_be_bytes();
+        [micros.as_slice(), self.id.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (micros, id) = bytes.split_first_chunk::<8>()?;
+        Some(Self {
+            placed_at: DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?,
+            id: Uuid::from_slice(id).ok()?,
+        })
+    }
+}
+
 #[derive(Clone)]
 struct Page {
     customer_id: Option<String>,
     status: Option<String>,
     placed_from: Option<DateTime<Utc>>,
     placed_to: Option<DateTime<Utc>>,
-    after: Option<Cursor>,
+    after: Option<Key>,
     limit: i64,
 }
 
 impl Page {
     fn of(parameters: Parameters, filter: &str) -> Result<Self, Problem> {
-        let invalid = || {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "invalid-cursor",
-                "The cursor is not one of this list",
-            )
-            .detail("a cursor is a `next_cursor` of the same list, used with the same filter")
-        };
-        let cursor = parameters.cursor.as_deref();
-        let after = cursor.map(|text| Cursor::decode(text, filter).ok_or_else(invalid));
         Ok(Self {
+            after: page::after(parameters.cursor.as_deref(), filter)?,
             customer_id: parameters.customer_id,
             status: parameters.status,
             placed_from: parameters.placed_from,
             placed_to: parameters.placed_to,
-            after: after.transpose()?,
-            limit: parameters.limit.unwrap_or(DEFAULT_LIMIT),
+            limit: parameters.limit.unwrap_or(page::DEFAULT_LIMIT),
         })
     }
 }
@@ -198,8 +198,8 @@ impl Read for Page {
             self.status.as_deref(),
             self.placed_from,
             self.placed_to,
-            self.after.map(|cursor| cursor.placed_at),
-            self.after.map(|cursor| cursor.id),
+            self.after.map(|key| key.placed_at),
+            self.after.map(|key| key.id),
             self.limit + 1,
         )
         .fetch_all(connection)

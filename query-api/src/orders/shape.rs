@@ -3,12 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-type Unparsed = Json<Box<RawValue>>;
+use crate::json::{Money, Totals, Unparsed};
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,24 +76,6 @@ pub(crate) enum Status {
     Rejected,
     Cancelled,
     Expired,
-}
-
-/// Minor units of a currency.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
-pub(crate) struct Money {
-    #[schema(example = 1999)]
-    amount: i64,
-    #[schema(example = "EUR")]
-    currency: String,
-}
-
-/// What it costs.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
-pub(crate) struct Totals {
-    items: Money,
-    total: Money,
 }
 
 /// So many of one article.

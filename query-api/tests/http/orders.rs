@@ -98,7 +98,17 @@ async fn what_cannot_be_found_is_a_problem() {
 async fn says_that_no_projector_has_run_yet() {
     let world = World::empty().await;
     let order = format!("/v1/orders/{}", Uuid::nil());
-    for uri in [&*order, "/v1/orders", "/v1/projections"] {
+    let history = format!("{order}/history");
+    let cart = format!("/v1/carts/{}", Uuid::nil());
+    for uri in [
+        &*order,
+        &history,
+        &cart,
+        "/v1/orders",
+        "/v1/products",
+        "/v1/products/tea",
+        "/v1/projections",
+    ] {
         let answer = world.get(uri).await;
         let problem = answer.problem(503, "unavailable");
         let detail = problem["detail"].as_str().expect("a detail");
@@ -120,10 +130,23 @@ async fn says_that_no_projector_has_run_yet() {
 async fn describes_itself() {
     let world = World::empty().await;
     let description = world.get("/openapi.json").await.json();
-    for path in ["/v1/orders/{id}", "/v1/orders", "/v1/projections"] {
+    for path in [
+        "/v1/orders/{id}",
+        "/v1/orders/{id}/history",
+        "/v1/orders",
+        "/v1/products",
+        "/v1/products/{sku}",
+        "/v1/carts/{id}",
+        "/v1/projections",
+    ] {
         let operation = &description["paths"][path]["get"];
         assert!(operation["responses"]["200"].is_object(), "{path}");
         assert!(operation["responses"]["503"].is_object(), "{path}");
+    }
+    let parameters = &description["paths"]["/v1/products/{sku}"]["get"]["parameters"];
+    let names = ["sku", "x-min-position", "prefer"];
+    for (parameter, name) in std::iter::zip(parameters.as_array().expect("parameters"), names) {
+        assert_eq!(parameter["name"], name);
     }
     let order = &description["components"]["schemas"]["Order"]["properties"];
     assert_eq!(order.as_object().expect("properties").len(), 13);

@@ -27,8 +27,42 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 const MIGRATION: &str = include_str!("../../../migrations/0001_projections.sql");
-const TABLES: &str = include_str!("../../../projectors/src/orders/tables.sql");
-const INDEXES: &str = include_str!("../../../projectors/src/orders/indexes.sql");
+
+/// A projection, as its projector would register it.
+pub(crate) struct Projection {
+    name: &'static str,
+    topics: &'static [&'static str],
+    tables: &'static str,
+    indexes: &'static str,
+}
+
+pub(crate) const ORDERS: Projection = Projection {
+    name: "orders",
+    topics: &["OrderEvents"],
+    tables: include_str!("../../../projectors/src/orders/tables.sql"),
+    indexes: include_str!("../../../projectors/src/orders/indexes.sql"),
+};
+
+pub(crate) const PRODUCTS: Projection = Projection {
+    name: "products",
+    topics: &["ProductEvents", "InventoryEvents"],
+    tables: include_str!("../../../projectors/src/products/tables.sql"),
+    indexes: include_str!("../../../projectors/src/products/indexes.sql"),
+};
+
+pub(crate) const CARTS: Projection = Projection {
+    name: "carts",
+    topics: &["CartEvents"],
+    tables: include_str!("../../../projectors/src/carts/tables.sql"),
+    indexes: include_str!("../../../projectors/src/carts/indexes.sql"),
+};
+
+pub(crate) const HISTORY: Projection = Projection {
+    name: "history",
+    topics: &["OrderEvents", "InventoryEvents", "CartEvents"],
+    tables: include_str!("../../../projectors/src/history/tables.sql"),
+    indexes: include_str!("../../../projectors/src/history/indexes.sql"),
+};
 
 /// Fewer than there are concurrent requests in any test, so that one that held a connection for long would show.
 const MAX_CONNECTIONS: u32 = 2;
@@ -107,30 +141,54 @@ impl World {
 
     /// A database that a projector has registered `orders` in, version 1, two partitions, nothing read yet.
     pub(crate) async fn new() -> Self {
+        Self::with(&ORDERS).await
+    }
+
+    /// As [`new`](Self::new), with another projection.
+    pub(crate) async fn with(projection: &Projection) -> Self {
         let world = Self::empty().await;
-        world.register().await;
+        world.register_as(projection).await;
         world
     }
 
     pub(crate) async fn register(&self) {
+        self.register_as(&ORDERS).await;
+    }
+
+    async fn register_as(&self, projection: &Projection) {
+        let name = projection.name;
         self.execute(MIGRATION).await;
-        self.execute("insert into offset_zero.projections (name) values ('orders')")
-            .await;
-        self.create_version(1, "live").await;
+        self.execute(&format!(
+            "insert into offset_zero.projections (name) values ('{name}')"
+        ))
+        .await;
+        self.create_version_of(projection, 1, "live").await;
         self.execute("update offset_zero.projections set live_version = 1")
             .await;
     }
 
     pub(crate) async fn create_version(&self, version: i32, state: &str) {
+        self.create_version_of(&ORDERS, version, state).await;
+    }
+
+    async fn create_version_of(&self, projection: &Projection, version: i32, state: &str) {
+        let Projection {
+            name,
+            topics,
+            tables,
+            indexes,
+        } = projection;
+        let topics = topics.join(",");
         self.execute(&format!(
             "insert into offset_zero.projection_versions (name, version, schema_name, state)
-             values ('orders', {version}, 'orders_{version}', '{state}');
+             values ('{name}', {version}, '{name}_{version}', '{state}');
              insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)
-             select 'orders', {version}, 'OrderEvents', partition, 0, 0, 'c' from generate_series(0, 1) partition;
-             create schema orders_{version};
-             set local search_path = orders_{version};
-             {TABLES}
-             {INDEXES}"
+             select '{name}', {version}, topic, partition, 0, 0, 'c'
+             from unnest(string_to_array('{topics}', ',')) topic, generate_series(0, 1) partition;
+             create schema {name}_{version};
+             set local search_path = {name}_{version};
+             {tables}
+             {indexes}"
         ))
         .await;
     }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use system_tests::{
-    Client,
+    Client, Stock,
     client::{order, payment},
+    shop,
 };
 use uuid::Uuid;
 
-use crate::{blocking, world};
+use crate::{blocking, wait_for, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_placed_paid_cancelled_and_seen() {
@@ -21,6 +22,7 @@ async fn an_order_is_placed_paid_cancelled_and_seen() {
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
 
+    shop::fill(&commands).await;
     let key = Uuid::now_v7().to_string();
     let placed = commands
         .post("/v1/orders", &key, &order("ada"))
@@ -49,16 +51,16 @@ async fn an_order_is_placed_paid_cancelled_and_seen() {
         .get_at(&path, placed.header("x-position"))
         .await
         .expect("an answer");
-    assert_eq!(
-        (seen.status, &seen.body["status"]),
-        (200, &json!("placed")),
-        "{seen:?}"
-    );
+    assert_eq!(seen.status, 200, "{seen:?}");
     assert_eq!(
         seen.body["totals"]["total"],
         json!({"amount": 2_499, "currency": "EUR"})
     );
 
+    wait_for(&queries, &path, |order| {
+        order["status"] == "awaiting_payment"
+    })
+    .await;
     let paid = commands
         .post(&format!("{path}/pay"), "pay-1", &payment())
         .await
@@ -72,7 +74,7 @@ async fn an_order_is_placed_paid_cancelled_and_seen() {
         .get_at(&path, paid.header("x-position"))
         .await
         .expect("an answer");
-    assert_eq!(seen.body["version"], 2);
+    assert_eq!(seen.body["version"], paid.body["version"]);
     assert_eq!(
         seen.body["payment"]["amount"],
         json!({"amount": 2_499, "currency": "EUR"})
@@ -103,10 +105,45 @@ async fn an_order_is_placed_paid_cancelled_and_seen() {
         .await
         .expect("an answer");
     assert_eq!(theirs.body["items"], json!([seen.body]));
+    see_history(&queries, &path).await;
     let unknown = queries
         .get(&format!("/v1/orders/{}", Uuid::now_v7()))
         .await
         .expect("an answer");
     assert_eq!((unknown.status, unknown.code()), (404, "order-not-found"));
+    Stock::at_rest(&world.log()).await;
     blocking(move || drop((command_api, read_side))).await;
+}
+
+/// The whole journey, across services, each event with what caused it.
+async fn see_history(queries: &Client, path: &str) {
+    let path = format!("{path}/history");
+    let history = wait_for(queries, &path, |history| {
+        types(history).contains(&"ReservationCancelled")
+    })
+    .await;
+    let types = types(&history);
+    for step in [
+        "OrderPlaced",
+        "InventoryCheck",
+        "StockReserved",
+        "InventoryConfirmed",
+        "OrderConfirmed",
+        "OrderPaid",
+        "OrderCancelled",
+    ] {
+        assert!(types.contains(&step), "{step} is missing: {types:?}");
+    }
+    let items = history["items"].as_array().expect("a list");
+    let check = items.iter().find(|item| item["type"] == "InventoryCheck");
+    let opened = items
+        .iter()
+        .find(|item| item["type"] == "ReservationOpened");
+    let (check, opened) = (check.expect("there"), opened.expect("there"));
+    assert_eq!(opened["causation_id"], check["id"], "{history}");
+}
+
+fn types(history: &Value) -> Vec<&str> {
+    let items = history["items"].as_array().into_iter().flatten();
+    items.filter_map(|item| item["type"].as_str()).collect()
 }

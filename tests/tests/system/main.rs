@@ -1,14 +1,17 @@
 //! The system as its users meet it: real processes over real Kafka and Postgres.
 
+mod checkout;
 mod journey;
 mod kills;
 mod outages;
 mod owners;
 mod races;
 mod rebuild;
+mod stock;
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use system_tests::Client;
 
 /// A broker that is started again needs some seconds, and so does an owner that takes over anew.
@@ -36,5 +39,18 @@ async fn wait_for_status(client: &Client, path: &str, wanted: u16) {
             "{path}: {wanted} awaited, last {last:?}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Polls until the answer is as wanted, and gives it.
+async fn wait_for(queries: &Client, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    loop {
+        let last = queries.get(path).await.expect("an answer");
+        if last.status == 200 && wanted(&last.body) {
+            return last.body;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{path}: last {last:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Kafka or Postgres away: 503 and not ready, then well again without a restart of anything of ours.
 
 use dev::stack::{Stack, StackOptions};
-use system_tests::{Client, Journal, World, client::order};
+use system_tests::{Client, Journal, Stock, World, client::order, shop};
 
 use crate::{blocking, wait_for_status};
 
@@ -24,6 +24,7 @@ async fn outages_of_kafka_and_postgres_end_by_themselves() {
     stack = stack_back;
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
+    shop::fill(&commands).await;
     let before = commands.placed("ada").await;
     wait_for_status(&queries, &format!("/v1/orders/{before}"), 200).await;
 
@@ -85,9 +86,10 @@ async fn outages_of_kafka_and_postgres_end_by_themselves() {
     wait_for_status(&queries, "/health/ready", 200).await;
     wait_for_status(&queries, &format!("/v1/orders/{unseen}"), 200).await;
 
+    Stock::at_rest(&world.log()).await;
     let journal = Journal::read(&world.log()).await;
     assert_eq!(
-        journal.events.len(),
+        journal.placed().len(),
         3,
         "each order once, the refused one by its retry"
     );

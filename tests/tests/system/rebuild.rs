@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use domain::topics::ORDER_EVENTS;
+use event_store::{kafka::KafkaLog, log::Log};
 use sqlx::{Connection, PgConnection};
-use system_tests::{Client, World, client::payment};
+use system_tests::{Client, Stock, World, client::payment, shop};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -25,9 +27,12 @@ async fn a_rebuild_gives_the_same_rows_while_reads_go_on() {
     };
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
+    shop::fill(&commands).await;
     let positions = place_and_pay(&commands).await;
     let example = commands.placed("reader").await;
     wait_until_visible(&queries, &positions).await;
+    Stock::at_rest(&world.log()).await;
+    wait_until_visible(&queries, &ends(&world.log())).await;
 
     let before = rows(&world, &live_schema(&queries).await).await;
     let reading = Reading::start(&queries, &example);
@@ -81,6 +86,18 @@ async fn place_and_pay(commands: &Client) -> Vec<String> {
         });
     }
     tasks.join_all().await
+}
+
+/// Where everything ends that has happened until now.
+fn ends(log: &KafkaLog) -> Vec<String> {
+    let partitions = log.partitions(ORDER_EVENTS).expect("the topic is there");
+    let ends = (0..partitions).map(|partition| {
+        let end = log
+            .end_offset(ORDER_EVENTS, partition)
+            .expect("the log answers");
+        format!("{ORDER_EVENTS}/{partition}@{}", end - 1)
+    });
+    ends.collect()
 }
 
 async fn wait_until_visible(queries: &Client, positions: &[String]) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::order::testing::*;
 
 /// One of each version ever released, as it lies in the log. Files are added, never edited.
-const GOLDEN: [(&str, u16, &str); 4] = [
+const GOLDEN: [(&str, u16, &str); 11] = [
     (
         "OrderPlaced",
         1,
@@ -25,14 +25,56 @@ const GOLDEN: [(&str, u16, &str); 4] = [
         1,
         include_str!("../../../../docs/events/golden/OrderRefunded.1.json"),
     ),
+    (
+        "InventoryRequested",
+        1,
+        include_str!("../../../../docs/events/golden/InventoryRequested.1.json"),
+    ),
+    (
+        "PaymentKept",
+        1,
+        include_str!("../../../../docs/events/golden/PaymentKept.1.json"),
+    ),
+    (
+        "OrderConfirmed",
+        1,
+        include_str!("../../../../docs/events/golden/OrderConfirmed.1.json"),
+    ),
+    (
+        "OrderRejected",
+        1,
+        include_str!("../../../../docs/events/golden/OrderRejected.1.json"),
+    ),
+    (
+        "OrderExpired",
+        1,
+        include_str!("../../../../docs/events/golden/OrderExpired.1.json"),
+    ),
+    (
+        "OrderStuck",
+        1,
+        include_str!("../../../../docs/events/golden/OrderStuck.1.json"),
+    ),
+    (
+        "OrderResumed",
+        1,
+        include_str!("../../../../docs/events/golden/OrderResumed.1.json"),
+    ),
 ];
 
-fn events() -> [OrderEvent; 4] {
+fn events() -> [OrderEvent; 11] {
     [
         placed(&lines()),
         paid(1, total()),
         cancelled(),
         refunded(1, total()),
+        requested(stock_due_at()),
+        kept(1),
+        confirmed(),
+        rejected(),
+        expired(Awaited::Payment, payment_due_at()),
+        stuck(),
+        resumed(),
     ]
 }
 
@@ -103,4 +145,24 @@ fn a_stream_is_named_after_its_order_and_keyed_by_it() {
     let id = "00000000-0000-0000-0000-000000000de4";
     assert_eq!(stream.to_string(), format!("order-{id}"));
     assert_eq!(OrderEvent::key(&stream), id);
+}
+
+#[test]
+fn what_is_awaited_is_spelled_in_lower_case() {
+    for (awaited, spelled) in [(Awaited::Stock, "stock"), (Awaited::Payment, "payment")] {
+        assert_eq!(serde_json::to_value(awaited).unwrap(), spelled);
+    }
+}
+
+#[test]
+fn the_question_is_a_message_in_the_topic_of_those_who_answer() {
+    assert_eq!(check().topic(), topics::INVENTORY_EVENTS);
+    assert_eq!(check().stream(), OrderStream(order_id()));
+    let EventKind { name, version } = check().kind();
+    let payload = serde_json::to_value(check()).unwrap();
+    assert_eq!(read(name, version, &payload).unwrap(), check());
+    for event in events() {
+        assert_eq!(event.topic(), topics::ORDER_EVENTS);
+        assert_eq!(event.journey(), Some(order_id().as_uuid()));
+    }
 }

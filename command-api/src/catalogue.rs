@@ -1,0 +1,141 @@
+//! What is sold and for how much, as carts and orders need to know it: a replica in memory, built from the product
+//! service's events. It lags a little; what it says when an order is taken is what the order costs.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+use domain::{
+    ReadEvent,
+    ids::Sku,
+    money::Money,
+    product::catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
+    topics::PRODUCT_EVENTS,
+};
+use event_store::{LogError, Recorded, Replica, follow, log::Log};
+use runtime::problem::Problem;
+use serde::{Deserialize, Deserializer, de::Error};
+use tokio::time::Instant;
+
+use crate::{min_position::MinPosition, problems};
+
+/// A process's replica of the catalogue. Cheap to clone; all clones are the same replica.
+#[derive(Clone, Default)]
+pub struct Catalogue {
+    listings: Arc<RwLock<HashMap<Sku, Listing>>>,
+    replica: Arc<OnceLock<Replica>>,
+}
+
+/// What one needs to know of a product to sell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// For how much.
+    pub(crate) price: Money,
+    /// Whether it is sold no longer.
+    pub(crate) discontinued: bool,
+}
+
+/// What the catalogue cares about.
+#[derive(Debug)]
+enum CatalogueEvent {
+    Created(ProductCreated),
+    Repriced(ProductRepriced),
+    Discontinued(ProductDiscontinued),
+    Other,
+}
+
+impl Catalogue {
+    /// Begins to read the log, from its beginning and for ever. Once is enough.
+    ///
+    /// # Errors
+    /// When the operating system grants no thread.
+    pub fn follow<L: Log>(&self, log: &L) -> Result<(), LogError> {
+        let listings = Arc::clone(&self.listings);
+        let apply = move |recorded: Recorded<CatalogueEvent>| {
+            let mut listings = listings.write().unwrap_or_else(PoisonError::into_inner);
+            recorded.event.apply(&mut listings);
+        };
+        let replica = follow(log.clone(), &[PRODUCT_EVENTS], apply)?;
+        self.replica.get_or_init(|| replica);
+        Ok(())
+    }
+
+    /// Whether everything has been read that was there when it began to. False for good where it cannot go on: a price
+    /// that only grows older is no price.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.replica.get().is_some_and(Replica::caught_up)
+    }
+
+    /// Waits until it has seen what the client has, as long as the client likes.
+    ///
+    /// # Errors
+    /// `unavailable` while it catches up, `not-yet-visible` where the wait was in vain.
+    pub(crate) async fn seen(&self, wanted: &MinPosition) -> Result<(), Problem> {
+        let replica = self.replica.get().filter(|replica| replica.caught_up());
+        let replica = replica.ok_or_else(problems::catalogue_unread)?;
+        let ours: Vec<_> = wanted
+            .positions
+            .iter()
+            .filter(|position| &*position.topic == PRODUCT_EVENTS)
+            .cloned()
+            .collect();
+        if replica.wait_for(&ours, Instant::now() + wanted.wait).await {
+            Ok(())
+        } else {
+            Err(problems::not_yet_visible())
+        }
+    }
+
+    /// What is known of a SKU; nothing where there was never such a product.
+    pub(crate) fn listing(&self, sku: &Sku) -> Option<Listing> {
+        let listings = self.listings.read();
+        let listings = listings.unwrap_or_else(PoisonError::into_inner);
+        listings.get(sku).copied()
+    }
+}
+
+impl CatalogueEvent {
+    fn apply(self, listings: &mut HashMap<Sku, Listing>) {
+        match self {
+            Self::Created(created) => {
+                let listing = Listing {
+                    price: created.price,
+                    discontinued: false,
+                };
+                listings.insert(created.sku, listing);
+            }
+            Self::Repriced(repriced) => {
+                if let Some(listing) = listings.get_mut(&repriced.sku) {
+                    listing.price = repriced.price;
+                }
+            }
+            Self::Discontinued(discontinued) => {
+                if let Some(listing) = listings.get_mut(&discontinued.sku) {
+                    listing.discontinued = true;
+                }
+            }
+            Self::Other => {}
+        }
+    }
+}
+
+impl ReadEvent for CatalogueEvent {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        match (name, version) {
+            ("ProductCreated", 1) => Deserialize::deserialize(payload).map(Self::Created),
+            ("ProductRepriced", 1) => Deserialize::deserialize(payload).map(Self::Repriced),
+            ("ProductDiscontinued", 1) => Deserialize::deserialize(payload).map(Self::Discontinued),
+            // Passing over one of these would sell at a price that nobody asks.
+            ("ProductCreated" | "ProductRepriced" | "ProductDiscontinued", _) => {
+                Err(D::Error::custom("no event of this version is known"))
+            }
+            _ => Ok(Self::Other),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The life of services: opened when Kafka is there, at work until they are told to stop, and closed.
+//!
+//! At work are the writers, which are asked by clients, and the policies, which ask them because something has happened.
+//! Requests end first, then policies, then writers: so nobody asks a writer that has gone.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use domain::{
+    Context, Policy,
+    cart::Carts,
+    order::Orders,
+    product::{Products, policy::InventoryPolicy},
+    topics,
+};
+use event_store::{
+    EventStore, LogError, StoreConfig,
+    kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
+    log::Log,
+    run_policy,
+};
+use runtime::health::Readiness;
+use tokio::sync::watch;
+
+use crate::{Catalogue, OpeningStore, Services};
+
+/// Readiness: whether brokers answer.
+const KAFKA_CHECK: &str = "kafka";
+/// Readiness: whether prices are known.
+const CATALOGUE_CHECK: &str = "catalogue";
+
+/// Between two tries to reach Kafka, and between two questions to it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the catalogue, which cost nothing.
+const GLANCE: Duration = Duration::from_millis(100);
+/// For a policy to finish what it is about when it is told to stop; what it does not finish is delivered again.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(3);
+/// For writers to end after the last command was answered; they have little left to do.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What it takes to open services.
+pub(crate) struct Opening {
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) partitions: i32,
+    pub(crate) durability: Durability,
+    /// Whether policies are run.
+    pub(crate) reacts: bool,
+    pub(crate) store: StoreConfig,
+}
+
+impl Services {
+    /// Names of the checks that [`Self::run`] makes.
+    pub(crate) fn checks(&self) -> impl Iterator<Item = &'static str> {
+        let services = [
+            self.products.as_ref().map(|_| Products::SERVICE),
+            self.carts.as_ref().map(|_| Carts::SERVICE),
+            self.orders.as_ref().map(|_| Orders::SERVICE),
+            self.needs_catalogue().then_some(CATALOGUE_CHECK),
+        ];
+        [KAFKA_CHECK]
+            .into_iter()
+            .chain(services.into_iter().flatten())
+    }
+
+    /// Opens the services, trying again while Kafka is away; has them work, and tells how they stand, until they are told
+    /// to stop; closes them.
+    ///
+    /// # Errors
+    /// When trying again cannot help: topics are not as they have to be, or what is in the log cannot be read.
+    pub(crate) async fn run(
+        &self,
+        opening: &Opening,
+        readiness: &Readiness,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<(), LogError> {
+        let worked = self.work(opening, readiness, stopped).await;
+        tokio::join!(
+            close(self.products.as_ref()),
+            close(self.carts.as_ref()),
+            close(self.orders.as_ref()),
+        );
+        worked
+    }
+
+    async fn work(
+        &self,
+        opening: &Opening,
+        readiness: &Readiness,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<(), LogError> {
+        let log = tokio::select! {
+            log = opening.connect(readiness) => log?,
+            () = told(stopped.clone()) => return Ok(()),
+        };
+        let work = Work {
+            log: &log,
+            store: &opening.store,
+            reacts: opening.reacts,
+            readiness,
+            stopped,
+        };
+        let catalogue = self.needs_catalogue().then_some(&self.catalogue);
+        let working = async {
+            tokio::try_join!(
+                work.serve(self.products.as_ref(), |store| work
+                    .react(InventoryPolicy, store)),
+                work.serve(self.carts.as_ref(), |_| work.wait()),
+                work.serve(self.orders.as_ref(), |store| work
+                    .react(self.deadlines, store)),
+                work.follow(catalogue),
+            )
+        };
+        tokio::select! {
+            worked = working => worked.map(drop),
+            never = watch_kafka(&log, readiness) => match never {},
+        }
+    }
+
+    fn needs_catalogue(&self) -> bool {
+        self.carts.is_some() || self.orders.is_some()
+    }
+}
+
+async fn close<C: Context>(store: Option<&OpeningStore<C>>) {
+    if let Some(store) = store {
+        store.close(CLOSE_TIMEOUT).await;
+    }
+}
+
+impl Opening {
+    /// A log whose topics are as they have to be.
+    async fn connect(&self, readiness: &Readiness) -> Result<KafkaLog, LogError> {
+        patiently(readiness, || async {
+            let log = KafkaLog::connect(&self.kafka)?;
+            let events =
+                topics::ALL.map(|topic| TopicSpec::events(topic, self.partitions, self.durability));
+            let ownership = TopicSpec::ownership(self.partitions, self.durability);
+            let specs: Vec<_> = events.into_iter().chain([ownership]).collect();
+            log.ensure_topics(&specs).await?;
+            Ok(log)
+        })
+        .await
+    }
+}
+
+/// What services need to work.
+struct Work<'a> {
+    log: &'a KafkaLog,
+    store: &'a StoreConfig,
+    reacts: bool,
+    readiness: &'a Readiness,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Work<'_> {
+    /// Opens a service where it is run here, and has it do what it does by itself.
+    async fn serve<C, F>(
+        &self,
+        service: Option<&OpeningStore<C>>,
+        work: impl FnOnce(EventStore<C>) -> F,
+    ) -> Result<(), LogError>
+    where
+        C: Context,
+        F: Future<Output = Result<(), LogError>>,
+    {
+        let Some(service) = service else {
+            return Ok(());
+        };
+        let store = tokio::select! {
+            store = self.start() => store?,
+            () = told(self.stopped.clone()) => return Ok(()),
+        };
+        service.open(store.clone());
+        tokio::select! {
+            worked = work(store) => worked,
+            never = service.watch(self.readiness) => match never {},
+        }
+    }
+
+    async fn start<C: Context>(&self) -> Result<EventStore<C>, LogError> {
+        patiently(self.readiness, || {
+            let (log, config) = (self.log.clone(), self.store.clone());
+            blocking(move || EventStore::start(&log, &config))
+        })
+        .await
+    }
+
+    /// Has a policy react until it is told to stop.
+    async fn react<P: Policy>(
+        &self,
+        policy: P,
+        store: EventStore<P::Context>,
+    ) -> Result<(), LogError> {
+        if !self.reacts {
+            return self.wait().await;
+        }
+        let policy = Arc::new(policy);
+        let reacting = patiently(self.readiness, || {
+            let (policy, log) = (Arc::clone(&policy), self.log.clone());
+            run_policy(policy, log, store.clone(), self.stopped.clone())
+        });
+        tokio::select! {
+            reacted = reacting => reacted,
+            () = self.run_out_of_patience() => {
+                tracing::warn!(policy = P::NAME, "gave up on a policy that did not end in time");
+                Ok(())
+            }
+        }
+    }
+
+    async fn run_out_of_patience(&self) {
+        told(self.stopped.clone()).await;
+        tokio::time::sleep(POLICY_TIMEOUT).await;
+    }
+
+    /// Where there is nothing that goes on by itself.
+    async fn wait(&self) -> Result<(), LogError> {
+        told(self.stopped.clone()).await;
+        Ok(())
+    }
+
+    /// Keeps the catalogue, where it is needed, and tells whether it knows everything.
+    async fn follow(&self, catalogue: Option<&Catalogue>) -> Result<(), LogError> {
+        let Some(catalogue) = catalogue else {
+            return Ok(());
+        };
+        catalogue.follow(self.log)?;
+        tokio::select! {
+            never = self.watch(catalogue) => match never {},
+            () = told(self.stopped.clone()) => Ok(()),
+        }
+    }
+
+    async fn watch(&self, catalogue: &Catalogue) -> Infallible {
+        loop {
+            let standing = if catalogue.is_caught_up() {
+                Ok(())
+            } else {
+                Err("prices are not all known".to_owned())
+            };
+            self.readiness.set(CATALOGUE_CHECK, standing);
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+}
+
+/// Tries again while Kafka is away, and says so.
+async fn patiently<T, F>(readiness: &Readiness, attempt: impl Fn() -> F) -> Result<T, LogError>
+where
+    F: Future<Output = Result<T, LogError>>,
+{
+    loop {
+        match attempt().await {
+            Err(error @ LogError::Unavailable { .. }) => {
+                readiness.set(KAFKA_CHECK, Err(error.to_string()));
+                tokio::time::sleep(PAUSE).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Ends when the process is to stop.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // Whoever can no longer say it has gone, which says it as well.
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}
+
+/// Asks a broker now and then; a writer without commands would not notice that there is none.
+async fn watch_kafka(log: &KafkaLog, readiness: &Readiness) -> Infallible {
+    loop {
+        let log = log.clone();
+        let ask = move || {
+            topics::ALL
+                .iter()
+                .try_for_each(|topic| log.partitions(topic).map(drop))
+        };
+        let asked = blocking(ask).await;
+        readiness.set(KAFKA_CHECK, asked.map_err(|error| error.to_string()));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    let called = tokio::task::spawn_blocking(call).await;
+    called.expect("calls of the log do not panic")
+}

@@ -1,0 +1,78 @@
+//! What the order's policy does, by hand and one step at a time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    ids::OrderId,
+    order::{ConfirmOrder, MarkOrderStuck, OrderCommand, RejectOrder, RequestInventory},
+};
+use event_store::{CommandMetadata, Request};
+use uuid::Uuid;
+
+use crate::api::Api;
+
+impl Api {
+    /// When an order was placed, and everything is in stock.
+    pub(crate) async fn confirm(&self, id: &str) {
+        self.check(id).await;
+        let confirm = OrderCommand::Confirm(ConfirmOrder {
+            order_id: order_id(id),
+            payment_due_at: later(),
+            confirmed_at: Utc::now(),
+        });
+        self.command(confirm).await;
+    }
+
+    /// When something is not in stock.
+    pub(crate) async fn reject(&self, id: &str) {
+        self.check(id).await;
+        let reject = OrderCommand::Reject(RejectOrder {
+            order_id: order_id(id),
+            shortages: vec![],
+            rejected_at: Utc::now(),
+        });
+        self.command(reject).await;
+    }
+
+    /// When it cannot go on.
+    pub(crate) async fn mark_stuck(&self, id: &str) {
+        let mark_stuck = OrderCommand::MarkStuck(MarkOrderStuck {
+            order_id: order_id(id),
+            reason: "nobody knows".parse().expect("a reason"),
+            stuck_at: Utc::now(),
+        });
+        self.command(mark_stuck).await;
+    }
+
+    async fn check(&self, id: &str) {
+        let request = OrderCommand::RequestInventory(RequestInventory {
+            order_id: order_id(id),
+            lines: vec![],
+            stock_due_at: later(),
+        });
+        self.command(request).await;
+    }
+
+    async fn command(&self, command: OrderCommand) {
+        let id = Uuid::now_v7();
+        let metadata = CommandMetadata {
+            command_id: id,
+            command_hash: id,
+            correlation_id: id,
+            causation_id: id,
+            actor: "policy".into(),
+            time: Utc::now(),
+            traceparent: None,
+        };
+        let request = Request { command, metadata };
+        let accepted = self.orders.execute(request).await;
+        accepted.expect("a policy's command is accepted");
+    }
+}
+
+fn order_id(id: &str) -> OrderId {
+    id.parse().expect("an order's id")
+}
+
+fn later() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::hours(1)
+}

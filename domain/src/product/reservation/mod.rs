@@ -1,0 +1,19 @@
+//! An order's reservation: a process of its own, that gets every line or none.
+
+pub mod command;
+mod decide;
+pub mod event;
+pub mod state;
+
+pub(super) use self::decide::decide;
+pub use self::{
+    command::{
+        AnswerReservation, CancelReservation, OpenReservation, ReservationCommand, StockAnswer,
+    },
+    decide::ReservationRejection,
+    event::{
+        InventoryCheck, InventoryConfirmed, InventoryRejected, ReservationCancelled,
+        ReservationLineRequested, ReservationLineReturned, ReservationOpened, Shortage,
+    },
+    state::{Reservation, ReservationStatus},
+};

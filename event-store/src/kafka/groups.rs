@@ -1,0 +1,86 @@
+//! How far consumer groups have come, without being a member of one: who reads a partition is settled by its ownership.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+};
+
+use super::{KafkaConfig, unavailable};
+use crate::{log::LogError, subscription::StartAt};
+
+/// How long a question about a group's offsets may take; the first one also finds the group's coordinator.
+const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client for each group, kept: librdkafka ties a client to its group for good.
+#[derive(Default)]
+pub(super) struct Groups(Mutex<HashMap<String, Arc<BaseConsumer>>>);
+
+impl Groups {
+    pub(super) fn committed(
+        &self,
+        config: &KafkaConfig,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<i64>, LogError> {
+        let client = self.client(config, group)?;
+        let mut places = TopicPartitionList::with_capacity(1);
+        places.add_partition(&config.physical(topic), partition);
+        let committed = client
+            .committed_offsets(places, GROUP_TIMEOUT)
+            .map_err(|error| unavailable("reading a group's offsets", &error))?;
+        for place in committed.elements() {
+            place
+                .error()
+                .map_err(|error| unavailable("reading a group's offsets", &error))?;
+            if let Offset::Offset(offset) = place.offset() {
+                return Ok(Some(offset));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn commit(
+        &self,
+        config: &KafkaConfig,
+        group: &str,
+        places: &[StartAt],
+    ) -> Result<(), LogError> {
+        let client = self.client(config, group)?;
+        let mut offsets = TopicPartitionList::with_capacity(places.len());
+        for place in places {
+            let offset = Offset::Offset(place.next_offset);
+            offsets
+                .add_partition_offset(&config.physical(&place.topic), place.partition, offset)
+                .map_err(|error| unavailable("committing a group's offsets", &error))?;
+        }
+        client
+            .commit(&offsets, CommitMode::Sync)
+            .map_err(|error| unavailable("committing a group's offsets", &error))
+    }
+
+    fn client(&self, config: &KafkaConfig, group: &str) -> Result<Arc<BaseConsumer>, LogError> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(group) {
+            return Ok(Arc::clone(client));
+        }
+        let client: BaseConsumer = config
+            .client()
+            .set("group.id", config.physical(group))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // A commit that finds no coordinator waits for this long.
+            .set("session.timeout.ms", "6000")
+            .create()
+            .map_err(|error| unavailable("configuring a group's client", &error))?;
+        let client = Arc::new(client);
+        clients.insert(group.to_owned(), Arc::clone(&client));
+        Ok(client)
+    }
+}

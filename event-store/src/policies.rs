@@ -1,0 +1,253 @@
+//! Running a policy: events of its topics become commands of its service, each carried out once however often its event
+//! is delivered.
+//!
+//! For every partition, a task reads the policy's topics from where its group has come, and notes how far it is when all
+//! commands of what it has read have been carried out. The work of a partition is for whoever owns the writer of that
+//! number; should two have it for a while, the commands' ids make that harmless.
+
+mod ledger;
+mod reactions;
+
+use std::{panic, sync::Arc, time::Duration};
+
+use domain::{Context, Policy};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+};
+use tracing::{error, info, warn};
+
+use self::{ledger::Ledger, reactions::Reacting};
+use crate::{
+    codec::{self, Interned},
+    envelope::Recorded,
+    inbox::PartitionStatus,
+    log::{Log, LogError, RawRecord},
+    store::EventStore,
+    subscription::{BatchLimits, Chunks, Lag, StartAt, next_chunk, read_ahead},
+};
+
+/// Before reading is tried again where the log was out of reach.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Small, since a batch's progress is noted when all its commands are done, and all of it is done again after a crash.
+const LIMITS: BatchLimits = BatchLimits {
+    max_events: 1_000,
+    max_bytes: 8 << 20,
+    max_wait_ms: 20,
+};
+
+/// Runs a policy on every partition until told to stop.
+///
+/// # Errors
+/// When the topics do not have the store's number of partitions; when an event cannot be decoded; and when the log does
+/// not hold the place that the group had come to, so that it is not the log that was read before. None of these mends
+/// itself, so the whole policy ends: an operator is needed.
+pub async fn run_policy<P: Policy, L: Log>(
+    policy: Arc<P>,
+    log: L,
+    store: EventStore<P::Context>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), LogError> {
+    let partitions = counted::<P, L>(&log, &store).await?;
+    let mut followers = JoinSet::new();
+    for partition in 0..partitions {
+        let follower = Follower {
+            log: log.clone(),
+            partition,
+            reacting: Arc::new(Reacting::new(Arc::clone(&policy), store.clone(), partition)),
+        };
+        followers.spawn(follower.run(stop.clone()));
+    }
+    while let Some(ended) = followers.join_next().await {
+        match ended {
+            Ok(ended) => ended?,
+            Err(failed) => panic::resume_unwind(failed.into_panic()),
+        }
+    }
+    Ok(())
+}
+
+async fn counted<P: Policy, L: Log>(
+    log: &L,
+    store: &EventStore<P::Context>,
+) -> Result<i32, LogError> {
+    let expected = i32::try_from(store.status().len()).expect("Kafka counts partitions in 31 bits");
+    for topic in P::TOPICS {
+        let partitions = blocking(log, |log| log.partitions(topic)).await?;
+        if partitions != expected {
+            return Err(LogError::Topic {
+                topic: (*topic).to_owned(),
+                reason: format!(
+                    "has {partitions} partitions where {}'s have {expected}",
+                    <P::Context as Context>::SERVICE
+                ),
+            });
+        }
+    }
+    Ok(expected)
+}
+
+/// Asks the log on a thread where that may block.
+async fn blocking<L: Log, T: Send + 'static>(
+    log: &L,
+    ask: impl FnOnce(&L) -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    let log = log.clone();
+    match spawn_blocking(move || ask(&log)).await {
+        Ok(answer) => answer,
+        Err(failed) if failed.is_panic() => panic::resume_unwind(failed.into_panic()),
+        Err(cancelled) => Err(LogError::Unavailable {
+            attempted: "asking the log",
+            reason: cancelled.to_string(),
+        }),
+    }
+}
+
+/// An event, and what orders it: events of one key are reacted to one after the other.
+struct Keyed<E> {
+    key: Box<[u8]>,
+    recorded: Recorded<E>,
+}
+
+fn read_keyed<E: domain::ReadEvent>(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+) -> Result<Keyed<E>, LogError> {
+    Ok(Keyed {
+        key: record.key.into(),
+        recorded: codec::decode(record, interned)?,
+    })
+}
+
+/// One partition of a policy.
+struct Follower<P: Policy, L: Log> {
+    log: L,
+    partition: i32,
+    reacting: Arc<Reacting<P>>,
+}
+
+/// Why a follower no longer reads.
+enum Left {
+    Stopped,
+    /// The writer of this number is somebody else's now, and so is the policy's work there.
+    Superseded,
+}
+
+impl<P: Policy, L: Log> Follower<P, L> {
+    async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LogError> {
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return Ok(()),
+                () = self.until(|status| status == PartitionStatus::Ready) => {}
+            }
+            match self.follow(&mut stop).await {
+                Ok(Left::Stopped) => return Ok(()),
+                Ok(Left::Superseded) => {
+                    info!(
+                        policy = P::NAME,
+                        partition = self.partition,
+                        "left to another process"
+                    );
+                }
+                Err(error @ LogError::Unavailable { .. }) => {
+                    warn!(policy = P::NAME, partition = self.partition, %error, "will read again");
+                    tokio::select! {
+                        () = stopped(&mut stop) => return Ok(()),
+                        () = tokio::time::sleep(PAUSE) => {}
+                    }
+                }
+                Err(error) => {
+                    error!(policy = P::NAME, partition = self.partition, %error, "cannot go on");
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn follow(&self, stop: &mut watch::Receiver<bool>) -> Result<Left, LogError> {
+        let from = self.start().await?;
+        let mut ledger = Ledger::new(self.log.clone(), P::NAME, from.clone());
+        let mut received = blocking(&self.log, move |log| {
+            read_ahead(log, &from, LIMITS, Lag::Ignored, read_keyed::<P::Event>)
+        })
+        .await?;
+        let left = tokio::select! {
+            biased;
+            () = stopped(stop) => Left::Stopped,
+            () = self.until(is_elsewhere) => Left::Superseded,
+            failed = self.work(&mut received, &mut ledger) => return failed,
+        };
+        // What another process has noted since must not be taken back.
+        if matches!(left, Left::Stopped) {
+            ledger.finish().await;
+        }
+        Ok(left)
+    }
+
+    /// Where the group has come to. A log that does not reach there is not the one that it was read from.
+    async fn start(&self) -> Result<Vec<StartAt>, LogError> {
+        let partition = self.partition;
+        blocking(&self.log, move |log| {
+            let start = |topic: &&'static str| {
+                let next_offset = log.committed(P::NAME, topic, partition)?.unwrap_or(0);
+                if next_offset > log.end_offset(topic, partition)? {
+                    return Err(LogError::OffsetLost {
+                        topic: (*topic).to_owned(),
+                        partition,
+                        offset: next_offset,
+                    });
+                }
+                Ok(StartAt {
+                    topic: Arc::from(*topic),
+                    partition,
+                    next_offset,
+                })
+            };
+            P::TOPICS.iter().map(start).collect()
+        })
+        .await
+    }
+
+    /// Reads and reacts until it fails.
+    async fn work(
+        &self,
+        received: &mut Chunks<Keyed<P::Event>>,
+        ledger: &mut Ledger<L>,
+    ) -> Result<Left, LogError> {
+        loop {
+            tokio::select! {
+                biased;
+                chunk = next_chunk(received) => {
+                    let chunk = chunk?;
+                    self.reacting.react_to(chunk.items).await;
+                    ledger.note(&chunk.progress);
+                }
+                () = ledger.is_due() => {}
+            }
+            ledger.commit_if_due().await;
+        }
+    }
+
+    /// Waits until the writer of our number stands so.
+    async fn until(&self, wanted: impl Fn(PartitionStatus) -> bool) {
+        match self.reacting.store().changes(self.partition) {
+            // It ends with the store, which we hold.
+            Some(mut changes) => drop(changes.wait_for(|status| wanted(*status)).await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// While a writer merely takes over again, its commands are tried again.
+fn is_elsewhere(status: PartitionStatus) -> bool {
+    match status {
+        PartitionStatus::Starting | PartitionStatus::Ready => false,
+        PartitionStatus::Superseded | PartitionStatus::Corrupt | PartitionStatus::Stopping => true,
+    }
+}
+
+/// Whoever could tell us to stop has gone: that too is a reason to.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}

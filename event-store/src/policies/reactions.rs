@@ -1,0 +1,215 @@
+//! From events to commands, and each command until it is known what became of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    Context, Policy,
+    policy::{Cause, Reaction},
+};
+use rustc_hash::FxHashMap;
+use tokio::task::JoinSet;
+use tracing::{error, warn};
+
+use super::Keyed;
+use crate::{
+    command::{CommandMetadata, Refusal, Request},
+    envelope::Recorded,
+    store::EventStore,
+    telemetry::PolicyMetrics,
+};
+
+/// So many keys are reacted to at a time: enough to fill the writers' batches.
+const KEYS_AT_ONCE: usize = 256;
+/// Before a command is tried again. Doubles up to the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+type CommandOf<P> = <<P as Policy>::Context as Context>::Command;
+type RejectionOf<P> = <<P as Policy>::Context as Context>::Rejection;
+
+/// What a policy does in one partition.
+pub(super) struct Reacting<P: Policy> {
+    policy: Arc<P>,
+    store: EventStore<P::Context>,
+    actor: Arc<str>,
+    metrics: PolicyMetrics,
+    /// Whether commands are being tried again, which is worth a line once.
+    held_up: AtomicBool,
+}
+
+/// An event that is reacted to.
+struct Due<P: Policy> {
+    recorded: Recorded<P::Event>,
+    cause: Cause,
+    reactions: Vec<Reaction<CommandOf<P>>>,
+}
+
+impl<P: Policy> Reacting<P> {
+    pub(super) fn new(policy: Arc<P>, store: EventStore<P::Context>, partition: i32) -> Self {
+        Self {
+            policy,
+            store,
+            actor: format!("policy/{}", P::NAME).into(),
+            metrics: PolicyMetrics::new(P::NAME, partition),
+            held_up: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn store(&self) -> &EventStore<P::Context> {
+        &self.store
+    }
+
+    /// Carries out everything that follows from these events: in order for each key, and keys beside each other.
+    pub(super) async fn react_to(self: &Arc<Self>, events: Vec<Keyed<P::Event>>) {
+        self.metrics.events.increment(events.len() as u64);
+        let mut running = JoinSet::new();
+        for group in self.due_by_key(events) {
+            if running.len() >= KEYS_AT_ONCE {
+                heed(running.join_next().await);
+            }
+            let this = Arc::clone(self);
+            running.spawn(async move {
+                for due in group {
+                    this.carry_out(due).await;
+                }
+            });
+        }
+        while !running.is_empty() {
+            heed(running.join_next().await);
+        }
+    }
+
+    /// Most events of a topic concern no policy: they end here.
+    fn due_by_key(&self, events: Vec<Keyed<P::Event>>) -> Vec<Vec<Due<P>>> {
+        let mut places: FxHashMap<Box<[u8]>, usize> = FxHashMap::default();
+        let mut groups: Vec<Vec<Due<P>>> = Vec::new();
+        let now = self.store.now();
+        for Keyed { key, recorded } in events {
+            let cause = Cause {
+                event_id: recorded.metadata.event_id,
+                now,
+            };
+            let reactions = self.policy.react(&recorded.event, cause);
+            if reactions.is_empty() {
+                continue;
+            }
+            let place = *places.entry(key).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Vec::new());
+            }
+            groups[place].push(Due {
+                recorded,
+                cause,
+                reactions,
+            });
+        }
+        groups
+    }
+
+    async fn carry_out(&self, due: Due<P>) {
+        let Due {
+            recorded,
+            cause,
+            reactions,
+        } = due;
+        for reaction in reactions {
+            let command_id = reaction.command_id;
+            let Err(rejection) = self.execute(&recorded, reaction).await else {
+                continue;
+            };
+            self.metrics.rejections.increment(1);
+            let resort = self.policy.rejected(&recorded.event, cause, &rejection);
+            let lost = match resort {
+                Some(resort) => self.execute(&recorded, resort).await.err(),
+                None => Some(rejection),
+            };
+            if let Some(rejection) = lost {
+                error!(
+                    policy = P::NAME,
+                    event = %recorded.position,
+                    %command_id,
+                    ?rejection,
+                    "a command was rejected, and nothing follows"
+                );
+            }
+        }
+    }
+
+    /// Tries until it is known what became of the command; fails where it was rejected.
+    async fn execute(
+        &self,
+        recorded: &Recorded<P::Event>,
+        reaction: Reaction<CommandOf<P>>,
+    ) -> Result<(), RejectionOf<P>> {
+        let request = self.request(recorded, reaction);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let refusal = match self.store.execute(request.clone()).await {
+                Ok(_) => {
+                    self.metrics.commands.increment(1);
+                    self.held_up.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(Refusal::Rejected(rejection)) => return Err(rejection),
+                Err(Refusal::KeyReused) => {
+                    self.metrics.rejections.increment(1);
+                    error!(
+                        policy = P::NAME,
+                        event = %recorded.position,
+                        command_id = %request.metadata.command_id,
+                        "a command's id was used before for another"
+                    );
+                    return Ok(());
+                }
+                Err(refusal @ (Refusal::Unavailable { .. } | Refusal::OutcomeUnknown { .. })) => {
+                    refusal
+                }
+            };
+            self.metrics.retries.increment(1);
+            if !self.held_up.swap(true, Ordering::Relaxed) {
+                warn!(policy = P::NAME, event = %recorded.position, %refusal, "commands are held up");
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
+        }
+    }
+
+    fn request(
+        &self,
+        recorded: &Recorded<P::Event>,
+        reaction: Reaction<CommandOf<P>>,
+    ) -> Request<P::Context> {
+        let Reaction {
+            command_id,
+            command,
+        } = reaction;
+        let metadata = &recorded.metadata;
+        Request {
+            command,
+            metadata: CommandMetadata {
+                command_id,
+                command_hash: command_id,
+                correlation_id: metadata.correlation_id,
+                causation_id: metadata.event_id,
+                actor: Arc::clone(&self.actor),
+                time: self.store.now(),
+                traceparent: metadata.traceparent.clone(),
+            },
+        }
+    }
+}
+
+/// A panic of a reaction is the policy's own.
+fn heed(ended: Option<Result<(), tokio::task::JoinError>>) {
+    if let Some(Err(failed)) = ended
+        && failed.is_panic()
+    {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}

@@ -1,0 +1,185 @@
+//! What a cart's events make of its row. JSON columns have the shape that the API answers with.
+
+use std::borrow::Cow;
+
+use domain::{
+    ReadEvent,
+    cart::{CartCheckedOut, CartItemRemoved, CartItemSet, CartOpened, CartStatus},
+    ids::{CartId, Sku},
+    money::Money,
+    quantity::Quantity,
+};
+use event_store::Recorded;
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::copy::{CopyBuffer, json};
+
+const COLUMNS: i16 = 7;
+
+/// What carts are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CartView {
+    /// It was opened.
+    CartOpened(CartOpened),
+    /// Something was put in, or how many was changed.
+    CartItemSet(CartItemSet),
+    /// Something was taken out.
+    CartItemRemoved(CartItemRemoved),
+    /// It became an order.
+    CartCheckedOut(CartCheckedOut),
+    /// Something else, which changes no cart.
+    Other,
+}
+
+impl ReadEvent for CartView {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        match (name, version) {
+            ("CartOpened", 1) => Deserialize::deserialize(payload).map(Self::CartOpened),
+            ("CartItemSet", 1) => Deserialize::deserialize(payload).map(Self::CartItemSet),
+            ("CartItemRemoved", 1) => Deserialize::deserialize(payload).map(Self::CartItemRemoved),
+            ("CartCheckedOut", 1) => Deserialize::deserialize(payload).map(Self::CartCheckedOut),
+            _ => Ok(Self::Other),
+        }
+    }
+}
+
+impl CartView {
+    /// The cart that it changes.
+    pub(super) fn cart_id(&self) -> Option<CartId> {
+        match self {
+            Self::CartOpened(event) => Some(event.cart_id),
+            Self::CartItemSet(event) => Some(event.cart_id),
+            Self::CartItemRemoved(event) => Some(event.cart_id),
+            Self::CartCheckedOut(event) => Some(event.cart_id),
+            Self::Other => None,
+        }
+    }
+}
+
+/// A cart.
+#[derive(Debug)]
+pub struct CartRow {
+    pub(super) customer_id: Option<Box<str>>,
+    pub(super) status: Cow<'static, str>,
+    /// Of the stream, at the last event that counts here.
+    pub(super) version: i32,
+    pub(super) items: Vec<Item>,
+    pub(super) order_id: Option<Uuid>,
+}
+
+/// What is in a cart, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Item {
+    sku: Sku,
+    quantity: Quantity,
+    unit_price: Money,
+    total: Money,
+}
+
+/// What it all costs, as the API shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Totals {
+    items: Money,
+    total: Money,
+}
+
+/// The row of a cart's first event.
+pub(super) fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, String> {
+    let CartView::CartOpened(opened) = &event.event else {
+        return Ok(None);
+    };
+    let customer_id = opened.customer_id.as_ref();
+    Ok(Some(CartRow {
+        customer_id: customer_id.map(|id| id.as_str().into()),
+        status: CartStatus::Open.as_str().into(),
+        version: version(event)?,
+        items: Vec::new(),
+        order_id: None,
+    }))
+}
+
+impl CartRow {
+    /// What the row holds already changes nothing.
+    pub(super) fn apply(&mut self, event: &Recorded<CartView>) -> Result<(), String> {
+        let version = version(event)?;
+        if version <= self.version {
+            return Ok(());
+        }
+        self.version = version;
+        match &event.event {
+            CartView::CartOpened(_) => return Err("the cart is open already".to_owned()),
+            CartView::CartItemSet(set) => self.set(Item::new(set)?),
+            CartView::CartItemRemoved(removed) => {
+                self.items.retain(|item| item.sku != removed.sku);
+            }
+            CartView::CartCheckedOut(checked_out) => {
+                self.status = CartStatus::CheckedOut.as_str().into();
+                self.customer_id = Some(checked_out.customer_id.as_str().into());
+                self.order_id = Some(checked_out.order_id.as_uuid());
+            }
+            CartView::Other => {}
+        }
+        Ok(())
+    }
+
+    /// An item that is there already keeps its place.
+    fn set(&mut self, new: Item) {
+        match self.items.iter_mut().find(|item| item.sku == new.sku) {
+            Some(item) => *item = new,
+            None => self.items.push(new),
+        }
+    }
+
+    /// None where there is nothing to add up, or it cannot be: nothing in it, or several currencies.
+    pub(super) fn totals(&self) -> Option<Totals> {
+        let (first, others) = self.items.split_first()?;
+        let mut others = others.iter();
+        let sum = others.try_fold(first.total, |sum, item| sum.checked_add(item.total));
+        sum.ok().map(|sum| Totals {
+            items: sum,
+            total: sum,
+        })
+    }
+
+    pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
+        to.row(COLUMNS);
+        to.uuid(id);
+        match &self.customer_id {
+            Some(customer_id) => to.text(customer_id),
+            None => to.null(),
+        }
+        to.text(&self.status);
+        to.integer(self.version);
+        to.json(&json(&self.items));
+        match self.totals() {
+            Some(totals) => to.json(&json(&totals)),
+            None => to.null(),
+        }
+        match self.order_id {
+            Some(order_id) => to.uuid(order_id),
+            None => to.null(),
+        }
+    }
+}
+
+impl Item {
+    fn new(event: &CartItemSet) -> Result<Self, String> {
+        let total = event.unit_price.checked_mul(event.quantity.get());
+        Ok(Self {
+            sku: event.sku.clone(),
+            quantity: event.quantity,
+            unit_price: event.unit_price,
+            total: total.map_err(|error| format!("the item's total {error}"))?,
+        })
+    }
+}
+
+fn version(event: &Recorded<CartView>) -> Result<i32, String> {
+    i32::try_from(event.metadata.stream_version)
+        .map_err(|_| "its version is beyond counting".to_owned())
+}

@@ -1,0 +1,130 @@
+//! An event as a row: its metadata, and its payload unread.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::ReadEvent;
+use event_store::{Position, Recorded};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::copy::{CopyBuffer, json};
+
+const COLUMNS: i16 = 15;
+/// The member of a payload that names the order whose journey it is a step of. What has none belongs to no order.
+const ORDER_ID: &str = "order_id";
+/// The one member that holds what is known of people. It is not copied to a second place, where it could not be erased.
+const PERSONAL: &str = "personal";
+
+/// Any event at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryEvent {
+    name: Box<str>,
+    version: u16,
+    is_of_an_order: bool,
+    data: Box<str>,
+}
+
+impl ReadEvent for HistoryEvent {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        let mut data = Map::deserialize(payload)?;
+        if let Some(personal) = data.get_mut(PERSONAL) {
+            *personal = Value::Null;
+        }
+        Ok(Self {
+            name: name.into(),
+            version,
+            is_of_an_order: data.contains_key(ORDER_ID),
+            data: json(&data),
+        })
+    }
+}
+
+impl HistoryEvent {
+    /// Whether it is a step of an order's journey.
+    pub(super) fn is_of_an_order(&self) -> bool {
+        self.is_of_an_order
+    }
+}
+
+/// Where an event stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    topic: Arc<str>,
+    partition: i32,
+    offset: i64,
+}
+
+impl From<&Position> for Place {
+    fn from(position: &Position) -> Self {
+        Self {
+            topic: Arc::clone(&position.topic),
+            partition: position.partition,
+            offset: position.offset,
+        }
+    }
+}
+
+/// A step of an order's journey.
+#[derive(Debug)]
+pub struct HistoryRow {
+    event_id: Uuid,
+    name: Box<str>,
+    type_version: i32,
+    stream: Box<str>,
+    version: i32,
+    /// In its decision: events of one decision share their time.
+    place: i32,
+    time: DateTime<Utc>,
+    /// The order's id.
+    correlation_id: Uuid,
+    causation_id: Uuid,
+    actor: Arc<str>,
+    data: Box<str>,
+}
+
+impl HistoryRow {
+    pub(super) fn new(recorded: &Recorded<HistoryEvent>) -> Result<Self, String> {
+        let Recorded {
+            metadata, event, ..
+        } = recorded;
+        let version = i32::try_from(metadata.stream_version);
+        Ok(Self {
+            event_id: metadata.event_id,
+            name: event.name.clone(),
+            type_version: event.version.into(),
+            stream: metadata.stream.as_str().into(),
+            version: version.map_err(|_| "its version is beyond counting".to_owned())?,
+            place: metadata.decision.index.into(),
+            time: metadata.time,
+            correlation_id: metadata.correlation_id,
+            causation_id: metadata.causation_id,
+            actor: Arc::clone(&metadata.actor),
+            data: event.data.clone(),
+        })
+    }
+
+    pub(super) fn copy(&self, at: &Place, to: &mut CopyBuffer) {
+        to.row(COLUMNS);
+        to.text(&at.topic);
+        to.integer(at.partition);
+        to.bigint(at.offset);
+        to.uuid(self.correlation_id);
+        to.uuid(self.event_id);
+        to.text(&self.name);
+        to.integer(self.type_version);
+        to.text(&self.stream);
+        to.integer(self.version);
+        to.integer(self.place);
+        to.timestamp(self.time);
+        to.uuid(self.correlation_id);
+        to.uuid(self.causation_id);
+        to.text(&self.actor);
+        to.json(&self.data);
+    }
+}

@@ -1,0 +1,21 @@
+-- One row for each event of an order's journey; can be rebuilt from OrderEvents, InventoryEvents and CartEvents.
+create table history (
+    topic text not null,
+    partition integer not null,
+    position bigint not null,
+    order_id uuid not null,
+    event_id uuid not null,
+    type text not null,
+    type_version integer not null,
+    stream text not null,
+    version integer not null,
+    -- In the decision that it is part of, from 1.
+    place integer not null,
+    time timestamptz not null,
+    correlation_id uuid not null,
+    causation_id uuid not null,
+    actor text not null,
+    -- The payload, with null for what is personal.
+    data jsonb not null,
+    primary key (topic, partition, position)
+);

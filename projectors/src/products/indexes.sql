@@ -1,0 +1,1 @@
+-- None: products are read by SKU, which the table is keyed by.

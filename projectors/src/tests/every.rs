@@ -1,0 +1,86 @@
+//! What holds for every projection alike.
+
+use event_store::log::Log;
+
+use super::{World, eventually, running::Runner, shop::Shop};
+use crate::{Carts, History, Orders, Products, Projection, ProjectionName, rebuild, rebuild::Show};
+
+const PARTITIONS: i32 = 2;
+
+/// Waits until the live version holds all that is in the log.
+async fn catches_up<P: Projection>(world: &World, shop: &Shop) {
+    let places = P::TOPICS
+        .iter()
+        .flat_map(|topic| (0..PARTITIONS).map(move |number| (topic, number)));
+    let ends = places.map(|(topic, number)| shop.log.end_offset(topic, number).expect("answers"));
+    let end: i64 = ends.sum();
+    let reached = format!(
+        "select sum(next_offset)::bigint from offset_zero.checkpoints where name = '{}' and version = 1",
+        P::NAME
+    );
+    eventually(P::NAME, async || world.number(&reached).await == end).await;
+}
+
+#[tokio::test]
+async fn a_rebuild_gives_row_for_row_the_live_table() {
+    let (world, shop) = (World::new().await, Shop::open(PARTITIONS));
+    let runner = Runner::start(&world, &shop);
+    shop.stock(9).await;
+    shop.shop(6).await;
+    shop.trade(9).await;
+    catches_up::<Orders>(&world, &shop).await;
+    catches_up::<Products>(&world, &shop).await;
+    catches_up::<Carts>(&world, &shop).await;
+    catches_up::<History>(&world, &shop).await;
+    runner.stop().await;
+    for name in ProjectionName::ALL {
+        let report = rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+            .await
+            .expect("rebuilds");
+        let live = world.rows(&format!("{name}_1")).await;
+        assert_eq!(report.rows, live.len() as u64, "{name}");
+        assert!(report.rows > 0, "{name}");
+        assert_eq!(world.rows(&format!("{name}_2")).await, live, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rows_say_what_has_happened() {
+    let (world, shop) = (World::new().await, Shop::open(PARTITIONS));
+    shop.stock(6).await;
+    shop.shop(4).await;
+    for name in ProjectionName::ALL {
+        rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+            .await
+            .expect("rebuilds");
+    }
+    for (expected, sql) in [
+        (6, "select count(*) from products_2.products where (on_hand, reserved) = (8, 1)"),
+        (3, "select count(*) from products_2.products where price_amount = 2999"),
+        (2, "select count(*) from products_2.products where status = 'discontinued'"),
+        (
+            2,
+            "select count(*) from carts_2.carts where status = 'open' and customer_id is null and order_id is null",
+        ),
+        (
+            2,
+            "select count(*) from carts_2.carts c join orders_2.orders o on o.id = c.order_id
+             where c.status = 'checked_out' and o.customer_id = c.customer_id",
+        ),
+        (
+            4,
+            "select count(*) from carts_2.carts where items->0->>'sku' = 'TEA-0' and items->1->>'sku' = 'TEA-2'
+                 and totals->'total' = '{\"amount\": 7996, \"currency\": \"EUR\"}'",
+        ),
+        // Three reservations a product, one of them given back, one allocated and gone.
+        (6 * (3 + 1 + 2), "select count(*) from history_2.history where topic = 'InventoryEvents'"),
+        (
+            2,
+            "select count(*) from history_2.history a join history_2.history b using (order_id)
+             where (a.type, b.type) = ('CartCheckedOut', 'OrderPlaced') and (a.time, a.place) < (b.time, b.place)
+                 and b.data->'personal' = 'null' and b.data->>'customer_id' is not null",
+        ),
+    ] {
+        assert_eq!(world.number(sql).await, expected, "{sql}");
+    }
+}
