@@ -2,6 +2,7 @@
 //!
 //! Everything is measured in one run, since machines differ and shared ones are noisy: the ratios are what to compare.
 
+mod journey;
 mod load;
 mod memory;
 mod orders;
@@ -72,6 +73,8 @@ struct Pair {
 }
 
 async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Report> {
+    eprintln!("following orders from cart to stock");
+    let journeys = journey::measure(running).await?;
     // Each side is measured by itself: the read side would take its share of the processors from one of the two here.
     let read_side = Arc::clone(running);
     tokio::task::spawn_blocking(move || {
@@ -80,9 +83,12 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     })
     .await??;
     let starting = Arc::clone(running);
-    let prototype = tokio::task::spawn_blocking(move || start_prototype(&starting)).await??;
+    let (bare, prototype) = tokio::task::spawn_blocking(move || {
+        Ok::<_, anyhow::Error>((without_policies(&starting)?, start_prototype(&starting)?))
+    })
+    .await??;
     let addresses = [
-        raw::address_of(&running.command_api.url)?,
+        raw::address_of(&bare.url)?,
         raw::address_of(&prototype.url)?,
     ];
     eprintln!("warming up");
@@ -104,9 +110,14 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
         eprintln!("placing orders at {connections} connections");
         placed.push(measure_pair(addresses, connections, options.seconds).await?);
     }
-    tokio::task::spawn_blocking(move || prototype.service.stop()).await??;
+    tokio::task::spawn_blocking(move || {
+        bare.service.stop()?;
+        prototype.service.stop()
+    })
+    .await??;
     let rebuilt = rebuild::measure(options.orders).await?;
-    Ok(Report::new(record_bytes, raw_produced, &placed, rebuilt))
+    let report = Report::new(record_bytes, raw_produced, &placed, rebuilt);
+    Ok(report.with(journeys))
 }
 
 /// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.
@@ -124,6 +135,16 @@ async fn measure_pair(
     pair.prototype
         .add(&place(prototype, connections, turn).await?)?;
     Ok(pair)
+}
+
+/// The command API anew, with nothing but commands to do: what follows from each would take its share of the processors.
+fn without_policies(running: &Running) -> Result<Server> {
+    running.command_api.service.stop()?;
+    let server = running
+        .wiring
+        .command_api_of(&[], None, &["--no-policies"])?;
+    server.wait_ready()?;
+    Ok(server)
 }
 
 fn start_prototype(running: &Running) -> Result<Server> {

@@ -18,9 +18,9 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    MEASURED_TOPIC, load,
+    MEASURED_TOPIC, journey, load,
     load::{Shot, Until},
-    memory, orders, raw,
+    memory, orders, raw, without_policies,
 };
 use crate::{client::get_at, running::Running};
 
@@ -60,14 +60,18 @@ pub async fn measure(count: u64) -> Result<Rebuilt> {
 }
 
 async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
-    let address = raw::address_of(&running.command_api.url)?;
+    let starting = Arc::clone(running);
+    journey::fill_shop(&running.command_api.url).await?;
+    let bare = tokio::task::spawn_blocking(move || without_policies(&starting)).await??;
+    let address = raw::address_of(&bare.url)?;
     eprintln!("placing {count} orders");
     let ids = place_all(address, count).await?;
-    let writer_mib = memory::resident_mib(running.command_api.service.process().pid())?;
+    let writer_mib = memory::resident_mib(bare.service.process().pid())?;
     eprintln!("paying {count} orders");
     let example = ids.first().context("an order")?.clone();
     pay_all(address, ids).await?;
     wait_for_live(running, count).await?;
+    tokio::task::spawn_blocking(move || bare.service.stop()).await??;
 
     eprintln!("rebuilding");
     let reading = Reading::start(&running.query_api.url, &example)?;
@@ -139,7 +143,7 @@ async fn wait_for_live(running: &Running, count: u64) -> Result<()> {
     let mut connection = PgConnection::connect(&running.wiring.database_url).await?;
     loop {
         let paid: i64 =
-            sqlx::query_scalar("select count(*) from orders_1.orders where status = 'paid'")
+            sqlx::query_scalar("select count(*) from orders_1.orders where version = 2")
                 .fetch_one(&mut connection)
                 .await?;
         if u64::try_from(paid)? == count {
