@@ -13,12 +13,12 @@ use domain::{
     product::catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
     topics::PRODUCT_EVENTS,
 };
-use event_store::{LogError, Recorded, Replica, follow, log::Log};
-use runtime::problem::Problem;
+use event_store::{LogError, Position, Recorded, Replica, follow, log::Log};
+use runtime::{min_position::MinPosition, problem::Problem};
 use serde::{Deserialize, Deserializer, de::Error};
 use tokio::time::Instant;
 
-use crate::{min_position::MinPosition, problems};
+use crate::problems;
 
 /// A process's replica of the catalogue. Cheap to clone; all clones are the same replica.
 #[derive(Clone, Default)]
@@ -72,7 +72,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// `unavailable` while it catches up, `not-yet-visible` where the wait was in vain.
-    pub(crate) async fn seen(&self, wanted: &MinPosition) -> Result<(), Problem> {
+    pub(crate) async fn seen(&self, wanted: &MinPosition<Position>) -> Result<(), Problem> {
         let replica = self.replica.get().filter(|replica| replica.caught_up());
         let replica = replica.ok_or_else(problems::catalogue_unread)?;
         let ours: Vec<_> = wanted

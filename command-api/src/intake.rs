@@ -8,12 +8,12 @@ use axum::{
 };
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::ids::{CartId, CommandId, OrderId, RequestIdentity};
-use event_store::CommandMetadata;
-use runtime::problem::Problem;
+use event_store::{CommandMetadata, Position};
+use runtime::{min_position::MinPosition, problem::Problem};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::{min_position::MinPosition, problems};
+use crate::problems;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -58,7 +58,7 @@ pub(crate) struct Intake {
     traceparent: Option<Box<str>>,
     pub(crate) received_at: DateTime<Utc>,
     /// Read of every command, as far as saying that it is malformed; waited for only where prices are looked up.
-    pub(crate) min_position: MinPosition,
+    pub(crate) min_position: MinPosition<Position>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Intake {

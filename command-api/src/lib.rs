@@ -18,7 +18,6 @@ mod catalogue;
 mod delivery;
 mod execute;
 mod intake;
-mod min_position;
 mod opening;
 mod orders;
 mod problems;

@@ -7,6 +7,7 @@ pub mod config;
 pub mod extract;
 pub mod health;
 pub mod http;
+pub mod min_position;
 pub mod problem;
 mod request_metrics;
 pub mod shutdown;

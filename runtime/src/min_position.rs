@@ -1,10 +1,10 @@
-//! "Read your own write", for commands: `x-min-position` and `Prefer: wait=N`.
+//! "Read your own write": `x-min-position` and `Prefer: wait=N`, as both APIs read them.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName};
-use event_store::{InvalidPosition, Position};
-use runtime::problem::Problem;
+
+use crate::problem::Problem;
 
 const X_MIN_POSITION: HeaderName = HeaderName::from_static("x-min-position");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -14,15 +14,21 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// More than all topics' partitions that one command can have written to.
 const MAX_POSITIONS: usize = 64;
 
-/// What a command that prices must have seen, and how long it may wait for it.
+/// What must have been seen before a request is answered, and how long it may wait for it. `P` is what a position is read as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MinPosition {
-    pub(crate) positions: Vec<Position>,
-    pub(crate) wait: Duration,
+pub struct MinPosition<P> {
+    /// All of them; usually none.
+    pub positions: Vec<P>,
+    /// At most so long.
+    pub wait: Duration,
 }
 
-impl MinPosition {
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+impl<P: FromStr> MinPosition<P> {
+    /// Reads the headers of a request.
+    ///
+    /// # Errors
+    /// `invalid-position` where there is one that is none, or where there are too many.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         Ok(Self {
             positions: positions(headers)?,
             wait: wait(headers),
@@ -30,12 +36,12 @@ impl MinPosition {
     }
 }
 
-fn positions(headers: &HeaderMap) -> Result<Vec<Position>, Problem> {
+fn positions<P: FromStr>(headers: &HeaderMap) -> Result<Vec<P>, Problem> {
     let mut positions = Vec::new();
     for value in headers.get_all(X_MIN_POSITION) {
         let invalid = |_| Problem::invalid_position().detail("x-min-position is not plain text");
         for text in value.to_str().map_err(invalid)?.split(',').map(str::trim) {
-            let position = text.parse().map_err(|InvalidPosition| {
+            let position = text.parse().map_err(|_| {
                 Problem::invalid_position().detail(format_args!("`{text}` does not"))
             })?;
             positions.push(position);
@@ -54,15 +60,14 @@ fn wait(headers: &HeaderMap) -> Duration {
     let preferences = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split([',', ';']));
-    let mut seconds = preferences.filter_map(|preference| {
+    let seconds = preferences.filter_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let is_wait = name.trim().eq_ignore_ascii_case("wait");
         let seconds: u64 = value.trim().trim_matches('"').parse().ok()?;
         is_wait.then_some(Duration::from_secs(seconds))
     });
-    seconds
-        .next()
-        .map_or(DEFAULT_WAIT, |wait| wait.min(MAX_WAIT))
+    let first = seconds.take(1).next();
+    first.map_or(DEFAULT_WAIT, |wait| wait.min(MAX_WAIT))
 }
 
 #[cfg(test)]
@@ -76,33 +81,24 @@ mod tests {
         values.map(|value| (name.clone(), value)).collect()
     }
 
+    fn read(values: &[&'static str]) -> Result<Vec<u32>, Problem> {
+        positions(&headers(&X_MIN_POSITION, values))
+    }
+
     #[test]
     fn positions_come_in_any_number_of_headers() {
-        let values = [
-            "OrderEvents/3@1234, InventoryEvents/0@0",
-            "ProductEvents/2@7",
-        ];
-        let positions = positions(&headers(&X_MIN_POSITION, &values)).expect("valid");
-        let texts: Vec<_> = positions.iter().map(Position::to_string).collect();
-        assert_eq!(
-            texts,
-            [
-                "OrderEvents/3@1234",
-                "InventoryEvents/0@0",
-                "ProductEvents/2@7"
-            ]
-        );
-        let many = vec!["OrderEvents/3@1234"; MAX_POSITIONS + 1];
-        for values in [
-            &[""][..],
-            &["OrderEvents"],
-            &["OrderEvents/3@1,"],
-            &many[..],
-        ] {
-            let problem = super::positions(&headers(&X_MIN_POSITION, values));
-            let problem = problem.expect_err("no positions, or too many");
+        assert_eq!(read(&["1, 2", "3"]), Ok(vec![1, 2, 3]));
+        assert_eq!(read(&[]), Ok(vec![]));
+        for values in [&[""][..], &["x"], &["1,"], &["1 2"]] {
+            let problem = read(values).expect_err("no positions");
             assert_eq!(problem.code(), "invalid-position");
         }
+    }
+
+    #[test]
+    fn refuses_more_positions_than_it_waits_for() {
+        assert!(read(&["1"; MAX_POSITIONS]).is_ok());
+        assert!(read(&["1"; MAX_POSITIONS + 1]).is_err());
     }
 
     #[test]
@@ -114,6 +110,7 @@ mod tests {
             (&["respond-async", "wait=0"], 0),
             (&["wait=31"], 30),
             (&["wait=-1"], 2),
+            (&["wait=soon"], 2),
             (&["wait"], 2),
             (&["wait=4, wait=9"], 4),
         ] {
