@@ -9,6 +9,7 @@ use crate::text::{InvalidText, Text};
 
 /// The envelope of personal fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Personal<T> {
     /// The envelope's own version.
     v: u16,
@@ -32,6 +33,7 @@ impl<T> Personal<T> {
 
 /// Where goods go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShippingAddress {
     /// The recipient.
     pub name: Text<200>,
@@ -50,6 +52,7 @@ pub struct ShippingAddress {
 
 /// How to reach the customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Contact {
     /// An e-mail address.
     pub email: Email,
@@ -57,6 +60,7 @@ pub struct Contact {
 
 /// An ISO 3166-1 alpha-2 code: two upper-case letters. Which of them are countries is not judged here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Country(Text<2>);
 
@@ -87,6 +91,7 @@ impl fmt::Display for Country {
 /// An e-mail address. Only sending to it tells whether it is one, so little is asked: something on both sides of an `@`,
 /// no white space, 254 characters at most (RFC 5321).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Email(Text<254>);
 

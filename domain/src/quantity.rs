@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How many of one line are ordered: 1 to 100,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Quantity(u32);
 
@@ -38,6 +39,7 @@ impl TryFrom<i64> for Quantity {
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Units(u64);
 
@@ -90,6 +92,7 @@ impl From<Quantity> for Units {
 
 /// So many of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkuUnits {
     /// What.
     pub sku: crate::ids::Sku,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// 1 to `MAX` characters, none of which is a control character, and not only white space.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(Box<str>);
 

@@ -1,8 +1,29 @@
-//! `docs/events.md` is made of the golden files, so that it says what is really in the topics.
+//! `docs/events.md` is made of the golden files, and the JSON Schemas beside them of the code, so that they say what is
+//! really in the topics.
 //!
 //! To write it anew after a change: `UPDATE_DOCS=1 cargo test -p system-tests --test events`.
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
+
+use domain::{
+    cart::{CartCheckedOut, CartItemRemoved, CartItemSet, CartOpened},
+    order::{
+        InventoryRequested, OrderCancelled, OrderConfirmed, OrderExpired, OrderPaid, OrderPlaced,
+        OrderRefunded, OrderRejected, OrderResumed, OrderStuck, PaymentKept,
+    },
+    product::{
+        catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
+        reservation::{
+            InventoryCheck, InventoryConfirmed, InventoryRejected, ReservationCancelled,
+            ReservationLineRequested, ReservationLineReturned, ReservationOpened,
+        },
+        stock::{
+            StockAllocated, StockAwaited, StockCommitted, StockDenied, StockOpened, StockReceived,
+            StockReleased, StockReserved,
+        },
+    },
+};
+use schemars::{Schema, schema_for};
 
 /// An event as the page tells it.
 struct Told {
@@ -224,6 +245,46 @@ const TOPICS: [(&str, &str, &[Told]); 4] = [
     ),
 ];
 
+/// The shape of an event of the version that is written today.
+fn schema(name: &str) -> Schema {
+    match name {
+        "ProductCreated" => schema_for!(ProductCreated),
+        "ProductRepriced" => schema_for!(ProductRepriced),
+        "ProductDiscontinued" => schema_for!(ProductDiscontinued),
+        "InventoryCheck" => schema_for!(InventoryCheck),
+        "ReservationOpened" => schema_for!(ReservationOpened),
+        "ReservationLineRequested" => schema_for!(ReservationLineRequested),
+        "InventoryConfirmed" => schema_for!(InventoryConfirmed),
+        "InventoryRejected" => schema_for!(InventoryRejected),
+        "ReservationCancelled" => schema_for!(ReservationCancelled),
+        "ReservationLineReturned" => schema_for!(ReservationLineReturned),
+        "StockOpened" => schema_for!(StockOpened),
+        "StockReceived" => schema_for!(StockReceived),
+        "StockReserved" => schema_for!(StockReserved),
+        "StockAwaited" => schema_for!(StockAwaited),
+        "StockDenied" => schema_for!(StockDenied),
+        "StockAllocated" => schema_for!(StockAllocated),
+        "StockReleased" => schema_for!(StockReleased),
+        "StockCommitted" => schema_for!(StockCommitted),
+        "CartOpened" => schema_for!(CartOpened),
+        "CartItemSet" => schema_for!(CartItemSet),
+        "CartItemRemoved" => schema_for!(CartItemRemoved),
+        "CartCheckedOut" => schema_for!(CartCheckedOut),
+        "OrderPlaced" => schema_for!(OrderPlaced),
+        "InventoryRequested" => schema_for!(InventoryRequested),
+        "PaymentKept" => schema_for!(PaymentKept),
+        "OrderConfirmed" => schema_for!(OrderConfirmed),
+        "OrderRejected" => schema_for!(OrderRejected),
+        "OrderExpired" => schema_for!(OrderExpired),
+        "OrderPaid" => schema_for!(OrderPaid),
+        "OrderCancelled" => schema_for!(OrderCancelled),
+        "OrderRefunded" => schema_for!(OrderRefunded),
+        "OrderStuck" => schema_for!(OrderStuck),
+        "OrderResumed" => schema_for!(OrderResumed),
+        other => panic!("{other} has no schema"),
+    }
+}
+
 fn docs() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs")
 }
@@ -237,7 +298,7 @@ fn page() -> String {
     let mut page = String::from(
         "# Events\n\n\
          Every topic and every event in it, with an example of each version: the golden file that every build reads and \
-         writes. This page is made of them by a test.\n\n\
+         writes. This page is made of them by a test, and so are the JSON Schemas in `events/`.\n\n\
          Values are JSON. What is known of an event besides its payload travels in CloudEvents headers (binary mode): \
          `ce_id`, `ce_type`, `ce_source` (`/order`), `ce_subject` (the stream), `ce_time`, `ce_dataschema` (ends in the \
          version), `ce_correlationid`, `ce_causationid`, `ce_commandid`, `ce_commandhash`, `ce_actor`, \
@@ -280,6 +341,27 @@ fn the_page_tells_what_the_golden_files_hold() {
     assert!(
         written == page,
         "docs/events.md is stale; type: UPDATE_DOCS=1 cargo test -p system-tests --test events"
+    );
+}
+
+/// A change of an event's shape shows here: it needs a new version, with an upcaster and a golden file of its own.
+#[test]
+fn the_schemas_are_those_of_the_code() {
+    let mut stale = Vec::new();
+    for told in TOPICS.iter().flat_map(|(_, _, events)| *events) {
+        let path = docs().join(format!("events/{}.{}.schema.json", told.name, told.version));
+        let schema = serde_json::to_string_pretty(&schema(told.name)).expect("a schema is JSON");
+        let schema = format!("{schema}\n");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &schema).expect("the schema is written");
+        }
+        if fs::read_to_string(&path).unwrap_or_default() != schema {
+            stale.push(told.name);
+        }
+    }
+    assert!(
+        stale.is_empty(),
+        "these events have another shape than their schemas in docs/events say: {stale:?}"
     );
 }
 

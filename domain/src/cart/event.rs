@@ -34,6 +34,7 @@ pub enum CartEvent {
 
 /// Somebody began to shop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CartOpened {
     /// Which cart.
     pub cart_id: CartId,
@@ -46,6 +47,7 @@ pub struct CartOpened {
 
 /// Something was put in, or how many was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CartItemSet {
     /// Which cart.
     pub cart_id: CartId,
@@ -61,6 +63,7 @@ pub struct CartItemSet {
 
 /// Something was taken out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CartItemRemoved {
     /// Which cart.
     pub cart_id: CartId,
@@ -72,6 +75,7 @@ pub struct CartItemRemoved {
 
 /// Everything in it was bought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CartCheckedOut {
     /// Which cart.
     pub cart_id: CartId,

@@ -50,6 +50,7 @@ pub enum OrderEvent {
 
 /// An order was opened, at prices that are final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPlaced {
     /// Which.
     pub order_id: OrderId,
@@ -67,6 +68,7 @@ pub struct OrderPlaced {
 
 /// The personal fields of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPersonal {
     /// Where it goes.
     pub shipping_address: ShippingAddress,
@@ -77,6 +79,7 @@ pub struct OrderPersonal {
 
 /// An order was paid in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPaid {
     /// Which.
     pub order_id: OrderId,
@@ -90,6 +93,7 @@ pub struct OrderPaid {
 
 /// An order was called off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderCancelled {
     /// Which.
     pub order_id: OrderId,
@@ -102,6 +106,7 @@ pub struct OrderCancelled {
 
 /// What was paid for an order went back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderRefunded {
     /// Which.
     pub order_id: OrderId,
@@ -115,6 +120,7 @@ pub struct OrderRefunded {
 
 /// The product service was asked whether everything is in stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InventoryRequested {
     /// For which order.
     pub order_id: OrderId,
@@ -126,6 +132,7 @@ pub struct InventoryRequested {
 
 /// A payment came while stock was still being checked. It is carried out when the order is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PaymentKept {
     /// Of which order.
     pub order_id: OrderId,
@@ -137,6 +144,7 @@ pub struct PaymentKept {
 
 /// Everything is set aside: now the order is to be paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderConfirmed {
     /// Which.
     pub order_id: OrderId,
@@ -148,6 +156,7 @@ pub struct OrderConfirmed {
 
 /// Something is not in stock: the order has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderRejected {
     /// Which.
     pub order_id: OrderId,
@@ -159,6 +168,7 @@ pub struct OrderRejected {
 
 /// A deadline has passed: the order has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderExpired {
     /// Which.
     pub order_id: OrderId,
@@ -170,6 +180,7 @@ pub struct OrderExpired {
 
 /// What an order waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Awaited {
     /// The product service's answer.
@@ -180,6 +191,7 @@ pub enum Awaited {
 
 /// What goes on by itself cannot: an operator has to look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderStuck {
     /// Which.
     pub order_id: OrderId,
@@ -191,6 +203,7 @@ pub struct OrderStuck {
 
 /// An operator had it tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderResumed {
     /// Which.
     pub order_id: OrderId,

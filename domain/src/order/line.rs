@@ -12,6 +12,7 @@ use crate::{
 
 /// So many of one thing at one price. The same SKU may come up in several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderLine {
     /// Tells lines of the same SKU apart.
     pub line_id: LineId,
@@ -35,6 +36,7 @@ impl OrderLine {
 
 /// What an order costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Totals {
     /// The sum of the lines.
     pub items: Money,

@@ -7,6 +7,7 @@ use crate::{ids::Sku, money::Money, text::Text};
 
 /// A product was added to the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProductCreated {
     /// Which.
     pub sku: Sku,
@@ -20,6 +21,7 @@ pub struct ProductCreated {
 
 /// A product's price has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProductRepriced {
     /// Which.
     pub sku: Sku,
@@ -31,6 +33,7 @@ pub struct ProductRepriced {
 
 /// A product is sold no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProductDiscontinued {
     /// Which.
     pub sku: Sku,

@@ -9,6 +9,7 @@ use crate::{
 
 /// A message from the order service: is everything there? Answered by [`InventoryConfirmed`] or [`InventoryRejected`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InventoryCheck {
     /// Of which order.
     pub order_id: OrderId,
@@ -18,6 +19,7 @@ pub struct InventoryCheck {
 
 /// The reservation begins to collect, one SKU after the other, in their order: so no two reservations wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationOpened {
     /// For whom.
     pub order_id: OrderId,
@@ -27,6 +29,7 @@ pub struct ReservationOpened {
 
 /// The stock of one SKU is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationLineRequested {
     /// For whom.
     pub order_id: OrderId,
@@ -38,6 +41,7 @@ pub struct ReservationLineRequested {
 
 /// Every line is reserved: the answer to [`InventoryCheck`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InventoryConfirmed {
     /// For whom.
     pub order_id: OrderId,
@@ -47,6 +51,7 @@ pub struct InventoryConfirmed {
 
 /// Something is missing, and nothing is reserved any more: the answer to [`InventoryCheck`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InventoryRejected {
     /// For whom.
     pub order_id: OrderId,
@@ -58,6 +63,7 @@ pub struct InventoryRejected {
 
 /// So many are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shortage {
     /// Of what.
     pub sku: Sku,
@@ -69,6 +75,7 @@ pub struct Shortage {
 
 /// The order needs nothing any more. Also where it never asked: a request that comes later does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationCancelled {
     /// Whose.
     pub order_id: OrderId,
@@ -78,6 +85,7 @@ pub struct ReservationCancelled {
 
 /// A stock has set something aside that is not needed any more; it is given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationLineReturned {
     /// Whose.
     pub order_id: OrderId,

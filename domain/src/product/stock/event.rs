@@ -10,6 +10,7 @@ use crate::{
 
 /// Where goods lie. There is one place yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Location {
     /// The one.
@@ -19,6 +20,7 @@ pub enum Location {
 
 /// There is a stock of this SKU, and nothing in it. Appended in one transaction with `ProductCreated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockOpened {
     /// Of what.
     pub sku: Sku,
@@ -26,6 +28,7 @@ pub struct StockOpened {
 
 /// Goods have come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockReceived {
     /// Of what.
     pub sku: Sku,
@@ -39,6 +42,7 @@ pub struct StockReceived {
 
 /// Some are set aside for an order that is still collecting what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockReserved {
     /// Of what.
     pub sku: Sku,
@@ -52,6 +56,7 @@ pub struct StockReserved {
 
 /// There are not enough now; there are, if other orders that are still collecting give up. Answered when that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockAwaited {
     /// Of what.
     pub sku: Sku,
@@ -63,6 +68,7 @@ pub struct StockAwaited {
 
 /// There are not enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockDenied {
     /// Of what.
     pub sku: Sku,
@@ -76,6 +82,7 @@ pub struct StockDenied {
 
 /// What an order holds is its own: it has all that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockAllocated {
     /// Of what.
     pub sku: Sku,
@@ -85,6 +92,7 @@ pub struct StockAllocated {
 
 /// What an order held is there for others again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockReleased {
     /// Of what.
     pub sku: Sku,
@@ -98,6 +106,7 @@ pub struct StockReleased {
 
 /// What an order held has left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StockCommitted {
     /// Of what.
     pub sku: Sku,
