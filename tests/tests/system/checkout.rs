@@ -1,12 +1,16 @@
 //! From cart to stock, through services that know each other by topics only.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dev::deployment::Server;
+use domain::order::OrderEvent;
 use serde_json::{Value, json};
-use system_tests::{Client, Stock, World, client::payment, shop};
+use system_tests::{Client, Journal, Stock, World, client::payment, shop};
 
-use crate::{blocking, wait_for, wait_for_status, world};
+use crate::{PATIENCE, blocking, wait_for, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_becomes_an_order_that_is_confirmed_and_paid() {
@@ -90,6 +94,36 @@ async fn checkouts_are_answered_while_the_product_service_is_down() {
     blocking(move || drop((product, others))).await;
 }
 
+/// Deadlines lie in events: a service that was killed before one is due finds it in the log. Whoever answers too late does
+/// nothing, and holds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_nobody_answers_expires_also_after_a_restart() {
+    const DEADLINE: &[&str] = &["--stock-deadline", "5"];
+    let world = Arc::new(world().await);
+    let product = services(&world, &["product"]).await;
+    shop::fill(&Client::new(&product.url)).await;
+    let order = hurried(&world, DEADLINE).await;
+    blocking(move || product.service.kill())
+        .await
+        .expect("killed");
+    let id = Client::new(&order.url).placed("ada").await;
+    wait_for_event(&world, &id, |event| {
+        matches!(event, OrderEvent::InventoryRequested(_))
+    })
+    .await;
+    blocking(move || order.service.kill())
+        .await
+        .expect("killed");
+
+    let order = hurried(&world, DEADLINE).await;
+    wait_for_event(&world, &id, |event| matches!(event, OrderEvent::Expired(_))).await;
+    let product = services(&world, &["product"]).await;
+    let stock = Stock::at_rest(&world.log()).await;
+    assert_eq!(stock.holders(), 0);
+    assert_eq!(stock.available("TEA"), 1_000_000);
+    blocking(move || drop((product, order))).await;
+}
+
 /// A cart service that is deployed last knows the catalogue as well as one that was there from the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_is_deployed_last_builds_its_state_from_history() {
@@ -134,6 +168,32 @@ async fn a_service_that_is_deployed_last_builds_its_state_from_history() {
         }
     }
     blocking(move || drop((product, first, last))).await;
+}
+
+/// The order service, with deadlines of its own.
+async fn hurried(world: &Arc<World>, deadline: &'static [&'static str]) -> Server {
+    let world = Arc::clone(world);
+    blocking(move || {
+        let server = world.wiring.command_api_of(&["order"], None, deadline);
+        let server = server.expect("the order service starts");
+        server.wait_ready().expect("it gets ready");
+        server
+    })
+    .await
+}
+
+/// Polls the log until the order has such an event.
+async fn wait_for_event(world: &World, order_id: &str, wanted: impl Fn(&OrderEvent) -> bool) {
+    let begun = Instant::now();
+    loop {
+        let journal = Journal::read(&world.log()).await;
+        let events = journal.events_of(order_id);
+        if events.iter().any(|recorded| wanted(&recorded.event)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{order_id}: {events:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn services(world: &Arc<World>, services: &'static [&'static str]) -> Server {
