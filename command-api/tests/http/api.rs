@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 pub(crate) const TOPICS: [&str; 4] = [PRODUCT_EVENTS, INVENTORY_EVENTS, CART_EVENTS, ORDER_EVENTS];
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 /// Long enough for a takeover on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,14 +1,19 @@
 //! The services with their policies: what happens when nobody asks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
-use domain::{order::OrderPolicy, product::policy::InventoryPolicy, topics::ORDER_EVENTS};
-use event_store::run_policy;
+use domain::{
+    Policy,
+    order::OrderPolicy,
+    product::policy::InventoryPolicy,
+    topics::{INVENTORY_EVENTS, ORDER_EVENTS},
+};
+use event_store::{StartAt, log::Log, memory::Fault, run_policy};
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
-use crate::api::{Api, PATIENCE};
+use crate::api::{Api, PARTITIONS, PATIENCE};
 
 /// Runs both policies until the sender is dropped.
 fn react(api: &Api) -> watch::Sender<bool> {
@@ -69,4 +74,86 @@ async fn an_order_whose_stock_is_not_there_is_rejected() {
     );
     let paid = api.pay(&id, None).await;
     assert_eq!(paid.problem(), (409, "order-not-payable"));
+}
+
+/// Appends whose outcome is not told, on every step, and then policies that have lost their place: each order is decided
+/// once, holds what it claims, and a second delivery of everything adds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_unknown_outcomes_nor_a_second_delivery_change_what_happens() {
+    const ORDERS: usize = 8;
+    let api = Api::start().await;
+    // Enough mugs for all, and tea for three: the others give their mug back.
+    for (sku, quantity) in [("MUG-BLUE", 10), ("TEA-EARL-GREY", 7)] {
+        let path = format!("/v1/stock/{sku}/receive");
+        let received = api.post(&path, None, &json!({"quantity": quantity})).await;
+        assert_eq!(received.status, StatusCode::OK, "{received:?}");
+    }
+    for _ in 0..ORDERS {
+        api.place().await;
+    }
+    let faults = [
+        Fault::UnknownCommitted,
+        Fault::UnknownAborted,
+        Fault::UnknownAborted,
+    ];
+    api.log.inject(faults.into_iter().cycle().take(24));
+
+    let reacting = react(&api);
+    until_read(&api).await;
+    drop(reacting);
+    let orders = api.event_names_in(ORDER_EVENTS);
+    let count = |wanted: &str| orders.iter().filter(|name| *name == wanted).count();
+    assert_eq!((count("OrderConfirmed"), count("OrderRejected")), (3, 5));
+    let inventory = api.event_names_in(INVENTORY_EVENTS);
+    let count = |wanted: &str| inventory.iter().filter(|name| *name == wanted).count();
+    assert_eq!(count("StockReserved"), ORDERS + 3);
+    assert_eq!(count("StockReleased"), 5);
+    assert_eq!(count("StockAllocated"), 6);
+
+    for (group, topic, partition) in places() {
+        let zero = StartAt {
+            topic: topic.into(),
+            partition,
+            next_offset: 0,
+        };
+        api.log.commit(group, &[zero]).expect("the log is there");
+    }
+    let reacting = react(&api);
+    until_read(&api).await;
+    drop(reacting);
+    assert_eq!(api.event_names_in(INVENTORY_EVENTS), inventory);
+    assert_eq!(api.event_names_in(ORDER_EVENTS), orders);
+}
+
+/// What the policies read, and as whom.
+fn places() -> impl Iterator<Item = (&'static str, &'static str, i32)> {
+    let groups = [InventoryPolicy::NAME, OrderPolicy::NAME];
+    groups.into_iter().flat_map(|group| {
+        let topics = [INVENTORY_EVENTS, ORDER_EVENTS].into_iter();
+        topics
+            .flat_map(move |topic| (0..PARTITIONS).map(move |partition| (group, topic, partition)))
+    })
+}
+
+/// Waits until the policies have carried out what follows from everything, their own doings included.
+async fn until_read(api: &Api) {
+    let deadline = Instant::now() + PATIENCE;
+    let is_read = |(group, topic, partition): (&str, &str, i32)| {
+        let end = api
+            .log
+            .end_offset(topic, partition)
+            .expect("the log is there");
+        let read = api
+            .log
+            .committed(group, topic, partition)
+            .expect("the log is there");
+        end == 0 || read == Some(end)
+    };
+    while !places().all(is_read) {
+        assert!(
+            Instant::now() < deadline,
+            "the policies do not come to the end"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
