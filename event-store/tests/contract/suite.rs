@@ -263,13 +263,19 @@ pub(crate) async fn races_have_one_order<S: Subject>(subject: S) {
 pub(crate) async fn a_dropped_call_is_carried_out<S: Subject>(subject: S) {
     let store = store(subject.log()).await;
     let counter = Uuid::now_v7();
-    let mut call = Box::pin(store.execute(request(counter, 1)));
-    // One poll hands the command over; the answer cannot be there yet.
-    let polled = futures_poll_once(&mut call).await;
-    assert!(!polled, "the answer comes after a commit");
-    drop(call);
+    let mut calls = 0;
+    loop {
+        let mut call = Box::pin(store.execute(request(counter, 1)));
+        calls += 1;
+        // One poll hands the command over. A fast writer on a busy machine may have answered by then: that one was not
+        // dropped, and the next is tried.
+        if !futures_poll_once(&mut call).await {
+            break;
+        }
+        assert!(calls < LIMIT as usize, "every answer is there at once");
+    }
     stop(store).await;
-    assert_eq!(events_of(&subject, counter).await.len(), 1);
+    assert_eq!(events_of(&subject, counter).await.len(), calls);
 }
 
 async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
