@@ -116,8 +116,13 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     })
     .await??;
     let rebuilt = rebuild::measure(options.orders).await?;
-    let report = Report::new(record_bytes, raw_produced, &placed, rebuilt);
-    Ok(report.with(journeys))
+    Ok(Report::new(
+        record_bytes,
+        raw_produced,
+        &placed,
+        rebuilt,
+        journeys,
+    ))
 }
 
 /// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.

@@ -15,7 +15,7 @@ pub struct Report {
     raw_produced: f64,
     placed: Vec<Placed>,
     rebuilt: Rebuilt,
-    journeys: Option<Journeys>,
+    journeys: Journeys,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +44,13 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(record_bytes: usize, raw_produced: f64, placed: &[Pair], rebuilt: Rebuilt) -> Self {
+    pub fn new(
+        record_bytes: usize,
+        raw_produced: f64,
+        placed: &[Pair],
+        rebuilt: Rebuilt,
+        journeys: Journeys,
+    ) -> Self {
         let placed = placed.iter().map(|pair| Placed {
             connections: pair.ours.connections,
             ours: (&pair.ours).into(),
@@ -57,15 +63,7 @@ impl Report {
             raw_produced,
             placed: placed.collect(),
             rebuilt,
-            journeys: None,
-        }
-    }
-
-    /// Adds how long whole journeys take.
-    pub fn with(self, journeys: Journeys) -> Self {
-        Self {
-            journeys: Some(journeys),
-            ..self
+            journeys,
         }
     }
 
@@ -124,9 +122,7 @@ impl Report {
     }
 
     fn write_journeys(&self, text: &mut String) -> fmt::Result {
-        let Some(journeys) = &self.journeys else {
-            return Ok(());
-        };
+        let journeys = &self.journeys;
         writeln!(text, "\n## From cart to stock\n")?;
         writeln!(
             text,

@@ -10,7 +10,7 @@ use domain::order::OrderEvent;
 use serde_json::{Value, json};
 use system_tests::{Client, Journal, Stock, World, client::payment, shop};
 
-use crate::{PATIENCE, blocking, wait_for, wait_for_status, world};
+use crate::{PATIENCE, blocking, services, wait_for, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_becomes_an_order_that_is_confirmed_and_paid() {
@@ -194,11 +194,6 @@ async fn wait_for_event(world: &World, order_id: &str, wanted: impl Fn(&OrderEve
         assert!(begun.elapsed() < PATIENCE, "{order_id}: {events:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-async fn services(world: &Arc<World>, services: &'static [&'static str]) -> Server {
-    let world = Arc::clone(world);
-    blocking(move || world.services(services, None)).await
 }
 
 async fn wait_for_order(queries: &Client, path: &str, status: &str) -> Value {

@@ -9,10 +9,14 @@ mod races;
 mod rebuild;
 mod stock;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use dev::deployment::Server;
 use serde_json::Value;
-use system_tests::Client;
+use system_tests::{Client, World};
 
 /// A broker that is started again needs some seconds, and so does an owner that takes over anew.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -20,6 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// A test's world is made on a blocking thread: starting processes blocks.
 async fn world() -> system_tests::World {
     blocking(system_tests::World::new).await
+}
+
+/// A command API that is ready, with these services; none means all.
+async fn services(world: &Arc<World>, services: &'static [&'static str]) -> Server {
+    let world = Arc::clone(world);
+    blocking(move || world.services(services, None)).await
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

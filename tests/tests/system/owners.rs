@@ -12,7 +12,7 @@ use system_tests::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{blocking, wait_for_status, world};
+use crate::{blocking, services, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_takes_over_and_the_first_answers_503() {
@@ -124,11 +124,6 @@ async fn open_shop(world: &Arc<World>) -> Server {
 
 async fn order_service(world: &Arc<World>) -> Server {
     services(world, &["order"]).await
-}
-
-async fn services(world: &Arc<World>, services: &'static [&'static str]) -> Server {
-    let world = Arc::clone(world);
-    blocking(move || world.services(services, None)).await
 }
 
 async fn post(client: &Client, path: &str) -> Answer {
