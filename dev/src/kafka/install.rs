@@ -107,7 +107,9 @@ fn format_once(root: &Path) -> Result<()> {
         "format",
     ]);
     format
-        .args(["--cluster-id", &config::random_id(), "--config"])
+        // One argument, since an id may begin with a dash and would be taken for a flag.
+        .arg(format!("--cluster-id={}", config::random_id()))
+        .arg("--config")
         .arg(&properties);
     process::run(
         "formatting Kafka's storage",
