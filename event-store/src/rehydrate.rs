@@ -81,11 +81,21 @@ pub(crate) fn read_to<R: Reader>(
             None if last_progress.elapsed() > patience => {
                 return Err(LogError::Unavailable {
                     attempted: "reading to the high watermark",
-                    reason: format!("no progress for {} s", patience.as_secs()),
+                    reason: stalled(reader, ends, patience),
                 });
             }
             None => {}
         }
     }
     Ok(())
+}
+
+/// Where each partition that has not come to its end stands.
+fn stalled<R: Reader>(reader: &R, ends: &[(&str, i32, i64)], patience: Duration) -> String {
+    let behind = ends.iter().filter_map(|(topic, partition, end)| {
+        let position = reader.position(topic, *partition);
+        (position < *end).then(|| format!("; {topic}/{partition} at {position} of {end}"))
+    });
+    let behind: String = behind.collect();
+    format!("no progress for {} s{behind}", patience.as_secs())
 }
