@@ -2,7 +2,7 @@
 // murmur2 is checked against another implementation and not against itself.
 //
 // From the repository's root, once the jars are there (`make demo` fetches them):
-//   java -cp '.offset-zero/kafka-4.3.0/libs/*' dev/kafka/Murmur2Vectors.java \
+//   java -cp '.offset-zero/kafka-4.2.1/libs/*' dev/kafka/Murmur2Vectors.java \
 //     > event-store/tests/vectors/murmur2.txt
 //
 // Deterministic on purpose: a second run must give the same file.
@@ -23,7 +23,7 @@ public final class Murmur2Vectors {
 
     public static void main(String[] arguments) {
         System.out.println("# Kafka's murmur2 as computed by org.apache.kafka:kafka-clients " + AppInfoParser.getVersion());
-        System.out.println("# made by: java -cp '.offset-zero/kafka-4.3.0/libs/*' dev/kafka/Murmur2Vectors.java");
+        System.out.println("# made by: java -cp '.offset-zero/kafka-4.2.1/libs/*' dev/kafka/Murmur2Vectors.java");
         System.out.println("# columns: key bytes in hex (- for the empty key), murmur2 as a signed 32-bit number,");
         System.out.println("#          toPositive(murmur2) % 4, % 16, % 7");
         for (byte[] key : keys()) {

@@ -14,7 +14,7 @@ use crate::error::{FileContext, Result};
 use crate::process;
 
 /// The Kafka release of `dev/kafka/pom.xml`.
-pub const KAFKA_VERSION: &str = "4.3.0";
+pub const KAFKA_VERSION: &str = "4.2.1";
 
 const LOG4J: &str = include_str!("../../kafka/log4j2.properties");
 

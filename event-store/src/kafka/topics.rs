@@ -26,7 +26,7 @@ pub struct Durability {
 }
 
 impl Durability {
-    /// A single broker survives the kill of a service, not a power cut, nor every kill -9 of the broker.
+    /// A single broker survives the kill of a process, not a power cut.
     pub const DEVELOPMENT: Self = Self { replication: 1 };
 
     fn min_in_sync(self) -> i32 {
