@@ -37,7 +37,8 @@ struct State {
     epochs: HashMap<String, u64>,
     /// By group, topic and partition.
     groups: HashMap<(String, String, i32), i64>,
-    faults: VecDeque<Fault>,
+    /// What becomes of the next appends; nothing, where there is none.
+    faults: VecDeque<Option<Fault>>,
     reachable: bool,
     cluster_id: String,
     count: i32,
@@ -93,7 +94,13 @@ impl MemoryLog {
 
     /// Has the next appends fail so, one fault each.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.lock().faults.extend(faults);
+        self.lock().faults.extend(faults.into_iter().map(Some));
+    }
+
+    /// Lets so many appends succeed, and has the next one fail so.
+    pub fn inject_after(&self, appends: usize, fault: Fault) {
+        let unharmed = std::iter::repeat_n(None, appends);
+        self.lock().faults.extend(unharmed.chain([Some(fault)]));
     }
 
     /// Puts the log out of reach, or back.
@@ -259,7 +266,7 @@ impl Appender for MemoryAppender {
         if state.epochs.get(&self.id) != Some(&self.epoch) {
             return Err(AppendError::Fenced);
         }
-        let fault = state.faults.pop_front();
+        let fault = state.faults.pop_front().flatten();
         if fault == Some(Fault::UnknownAborted) {
             return Err(unknown("injected, not committed"));
         }

@@ -10,6 +10,7 @@ use domain::{
     topics::{INVENTORY_EVENTS, ORDER_EVENTS},
 };
 use event_store::{StartAt, log::Log, memory::Fault, run_policy};
+use futures::StreamExt;
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
@@ -74,6 +75,60 @@ async fn an_order_whose_stock_is_not_there_is_rejected() {
     );
     let paid = api.pay(&id, None).await;
     assert_eq!(paid.problem(), (409, "order-not-payable"));
+}
+
+/// Whichever step of the workflow fails, and whether or not it had been carried out: one order ends confirmed and paid, the
+/// other rejected, and the mug that was kept for it is given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_step_fails_once_the_end_is_the_same() {
+    /// More than there are: the last cases fail nothing.
+    const APPENDS: usize = 24;
+    const AT_ONCE: usize = 8;
+    let cases = (0..=APPENDS)
+        .flat_map(|n| [(n, Fault::UnknownCommitted), (n, Fault::UnknownAborted)])
+        .map(|(appends, fault)| end_after(appends, fault));
+    futures::stream::iter(cases)
+        .map(tokio::spawn)
+        .buffer_unordered(AT_ONCE)
+        .for_each(async |ended| ended.expect("no case panics"))
+        .await;
+}
+
+async fn end_after(appends: usize, fault: Fault) {
+    let api = Api::start().await;
+    for (sku, quantity) in [("MUG-BLUE", 10), ("TEA-EARL-GREY", 3)] {
+        let path = format!("/v1/stock/{sku}/receive");
+        let received = api.post(&path, None, &json!({"quantity": quantity})).await;
+        assert_eq!(received.status, StatusCode::OK, "{received:?}");
+    }
+    let first = api.place().await;
+    api.log.inject_after(appends, fault);
+    let _reacting = react(&api);
+    until_read(&api).await;
+    let paid = api.pay(&first, None).await;
+    assert_eq!(paid.status, StatusCode::OK, "after {appends}: {paid:?}");
+    api.place().await;
+    until_read(&api).await;
+
+    let mut orders = api.event_names_in(ORDER_EVENTS);
+    orders.sort_unstable();
+    let expected = [
+        "InventoryRequested",
+        "InventoryRequested",
+        "OrderConfirmed",
+        "OrderPaid",
+        "OrderPlaced",
+        "OrderPlaced",
+        "OrderRejected",
+    ];
+    assert_eq!(orders, expected, "after {appends}, {fault:?}");
+    let inventory = api.event_names_in(INVENTORY_EVENTS);
+    let count = |wanted: &str| inventory.iter().filter(|name| *name == wanted).count();
+    assert_eq!(
+        (count("StockReserved"), count("StockReleased")),
+        (3, 1),
+        "after {appends}, {fault:?}: {inventory:?}"
+    );
 }
 
 /// Appends whose outcome is not told, on every step, and then policies that have lost their place: each order is decided
