@@ -81,7 +81,7 @@ impl Report {
             text,
             "Written by `make bench` on {}, {}. Kafka, Postgres, all services and the load generator share the machine, \
              so compare the ratios within this run, not the figures with those of another machine. One broker: \
-             acknowledged means that it survives the kill of a service, not a power cut.\n",
+             acknowledged means that it survives the kill of a process, not a power cut.\n",
             self.date, self.machine
         )?;
         writeln!(text, "## Placing orders over HTTP\n")?;
@@ -137,6 +137,33 @@ impl Report {
             journeys.connections,
             journeys.rate,
             journeys.many
+        )?;
+        writeln!(
+            text,
+            "\nAt steady rates of 15 s each, and how many were placed and not yet decided half way and at the end (kept up: no \
+             more than came within the last second):\n\n\
+             | orders/s | half way | at the end | kept up |\n|---:|---:|---:|---|"
+        )?;
+        for step in &journeys.steady {
+            let kept_up = if step.is_kept_up() { "yes" } else { "no" };
+            writeln!(
+                text,
+                "| {:.0} | {} | {} | {kept_up} |",
+                step.rate, step.backlog_half, step.backlog_end
+            )?;
+        }
+        let outage = &journeys.outage;
+        writeln!(
+            text,
+            "\nProduct in a process of its own, {} checkouts with it and as many while it was dead, one at a time: {:.1} ms \
+             median and {:.1} ms p99 with it, {:.1} ms and {:.1} ms without. {:.1} s after its restart began, all of them were \
+             decided.",
+            outage.checkouts,
+            outage.usual.p50_ms,
+            outage.usual.p99_ms,
+            outage.without.p50_ms,
+            outage.without.p99_ms,
+            outage.made_good_seconds
         )
     }
 

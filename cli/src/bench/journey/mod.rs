@@ -1,0 +1,135 @@
+//! Whole journeys: from a checkout to an order that awaits payment, through all services.
+
+mod decided;
+mod outage;
+mod steady;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use hyper::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+
+use self::decided::Decided;
+pub use self::{outage::Outage, steady::Step};
+use super::{
+    load::{self, Shot, Until},
+    orders, raw,
+};
+use crate::{
+    client::{post, put_at},
+    running::Running,
+};
+
+const SINGLE: u64 = 200;
+/// Not counted: the broker has just started.
+const WARM_UP: u64 = 100;
+const MANY: u64 = 3_000;
+const CONNECTIONS: usize = 64;
+const PIECES: u64 = 100_000_000;
+
+/// What journeys took.
+#[derive(Debug, Serialize)]
+pub struct Journeys {
+    pub single: u64,
+    pub p50_ms: f64,
+    pub p90_ms: f64,
+    pub p99_ms: f64,
+    pub connections: usize,
+    pub many: u64,
+    pub rate: f64,
+    /// Steady rates, each higher than the one before, until one was too high.
+    pub steady: Vec<Step>,
+    pub outage: Outage,
+}
+
+/// Creates what [`orders::body`] buys; answers where in the log that is.
+pub async fn fill_shop(api: &str) -> Result<String> {
+    let mut position = String::new();
+    for (sku, price) in [("TEA-EARL-GREY", 1_999), ("MUG-BLUE", 1_499)] {
+        let product =
+            json!({"sku": sku, "name": sku, "price": {"amount": price, "currency": "EUR"}});
+        let created = post(&format!("{api}/v1/products"), sku, &product).await?;
+        created.header("x-position").clone_into(&mut position);
+        let received = json!({"quantity": PIECES});
+        post(&format!("{api}/v1/stock/{sku}/receive"), sku, &received).await?;
+    }
+    Ok(position)
+}
+
+/// Measures journeys one at a time, many at once, at steady rates, and without the product service. The command API is
+/// stopped after.
+pub async fn measure(running: &Running) -> Result<Journeys> {
+    let api = running.command_api.url.clone();
+    let position = fill_shop(&api).await?;
+    let decided = Decided::follow(running)?;
+    let mut latencies = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
+    for number in 0..WARM_UP + SINGLE {
+        let elapsed = one(&api, number, &position, &decided).await?;
+        if number >= WARM_UP {
+            latencies.record(u64::try_from(elapsed.as_micros())?)?;
+        }
+    }
+    let before = decided.count();
+    let address = raw::address_of(&api)?;
+    let next = |number| Shot {
+        path: "/v1/orders".to_owned(),
+        body: orders::body(number),
+        expected: StatusCode::CREATED,
+    };
+    let begun = Instant::now();
+    load::run(address, CONNECTIONS, Until::Sent(MANY), next, |_, _| ()).await?;
+    let all = usize::try_from(MANY)?;
+    decided.wait(|orders| orders.len() >= before + all).await?;
+    let rate = MANY as f64 / begun.elapsed().as_secs_f64();
+    let steady = steady::measure(address, rate, &decided).await?;
+    let outage = outage::measure(running, &position, &decided).await?;
+    let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
+    Ok(Journeys {
+        single: SINGLE,
+        p50_ms: ms(0.5),
+        p90_ms: ms(0.9),
+        p99_ms: ms(0.99),
+        connections: CONNECTIONS,
+        many: MANY,
+        rate,
+        steady,
+        outage,
+    })
+}
+
+/// How long one takes, from the checkout on.
+async fn one(api: &str, number: u64, position: &str, decided: &Decided) -> Result<Duration> {
+    let cart = filled_cart(api, &format!("journey-{number}"), position).await?;
+    let begun = Instant::now();
+    let order_id = check_out(&cart).await?;
+    let at = decided
+        .wait(|orders| orders.contains_key(&order_id))
+        .await?
+        .remove(&order_id);
+    Ok(at.context("it was just there")?.duration_since(begun))
+}
+
+/// The address of a new cart with one thing in it.
+async fn filled_cart(api: &str, key: &str, position: &str) -> Result<String> {
+    let customer = json!({"customer_id": "ada"});
+    let cart = post(&format!("{api}/v1/carts"), key, &customer).await?;
+    let cart = format!("{api}/v1/carts/{}", cart.text("id"));
+    let item = json!({"quantity": 1});
+    put_at(&format!("{cart}/items/TEA-EARL-GREY"), position, &item).await?;
+    Ok(cart)
+}
+
+/// The order that became of a cart.
+async fn check_out(cart: &str) -> Result<String> {
+    let delivery = json!({
+        "shipping_address": {
+            "name": "Ada Lovelace", "line1": "12 St James's Square",
+            "postal_code": "SW1Y 4JH", "city": "London", "country": "GB"
+        }
+    });
+    let bought = post(&format!("{cart}/checkout"), cart, &delivery).await?;
+    Ok(bought.text("order_id").to_owned())
+}
