@@ -142,8 +142,9 @@ async fn measure_pair(
     Ok(pair)
 }
 
-/// The command API anew (measuring journeys has stopped it), with nothing but commands to do: what follows from each would take its share of the processors.
+/// The command API anew, with nothing but commands to do: what follows from each would take its share of the processors.
 fn without_policies(running: &Running) -> Result<Server> {
+    running.command_api.service.stop()?;
     let server = running
         .wiring
         .command_api_of(&[], None, &["--no-policies"])?;
