@@ -9,11 +9,15 @@ pub mod context;
 pub mod event;
 pub mod ids;
 pub mod money;
+pub mod notification;
 pub mod order;
+pub mod payment;
 pub mod personal;
 pub mod policy;
 pub mod product;
 pub mod quantity;
+pub mod sealed;
+pub mod shipping;
 pub mod text;
 pub mod topics;
 

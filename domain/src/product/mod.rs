@@ -155,6 +155,9 @@ impl Context for Products {
                 ProductState::Reservation(Reservation::Cancelled)
             }
             // What comes back was not part of the reservation; and a message changes nothing.
+            ProductEvent::ReservationCommitted(_) => {
+                state.with_reservation(|_| Reservation::Committed)
+            }
             ProductEvent::ReservationLineReturned(_) | ProductEvent::InventoryCheck(_) => state,
         }
     }
