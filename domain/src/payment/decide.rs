@@ -215,7 +215,7 @@ fn retry(state: &Payment, command: &RetryPayment) -> Vec<PaymentEvent> {
             step.refund(payment, gateway_ref)
         }
         // What may have been done is looked into, and never asked for under another name.
-        (StuckBy::Silence, _)
+        (StuckBy::Silence | StuckBy::OtherAmount, _)
         | (StuckBy::Refusal, GatewayRequest::Authorise { .. } | GatewayRequest::Capture { .. }) => {
             reconciling(step.stream, asked, step.at)
         }
@@ -311,7 +311,8 @@ impl Step {
                 [captured].into_iter().chain(refund).collect()
             }
             GatewayOutcome::Captured { .. } => {
-                vec![self.stuck(asked, StuckBy::Refusal, "the gateway took another amount")]
+                let detail = "the gateway took another amount";
+                vec![self.stuck(asked, StuckBy::OtherAmount, detail)]
             }
             GatewayOutcome::Refused { code, detail } => {
                 let refused = PaymentEvent::CaptureRefused(PaymentCaptureRefused {
@@ -370,11 +371,8 @@ impl Step {
                 })]
             }
             GatewayOutcome::Refunded { .. } => {
-                vec![self.stuck(
-                    asked,
-                    StuckBy::Refusal,
-                    "the gateway gave another amount back",
-                )]
+                let detail = "the gateway gave another amount back";
+                vec![self.stuck(asked, StuckBy::OtherAmount, detail)]
             }
             GatewayOutcome::Refused { code, detail } => {
                 vec![self.stuck(asked, StuckBy::Refusal, &format!("{code}: {detail}"))]
@@ -460,3 +458,6 @@ impl Step {
 fn text<const MAX: usize>(text: &str) -> crate::text::Text<MAX> {
     text.parse().expect("it is short and printable")
 }
+
+#[cfg(test)]
+mod tests;

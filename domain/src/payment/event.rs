@@ -310,6 +310,8 @@ pub enum StuckBy {
     Silence,
     /// A refusal where there must be none: it was not done.
     Refusal,
+    /// It was done, but not as asked: under another name it would be done once more.
+    OtherAmount,
 }
 
 /// A payment's stream: `payment-<id>`. Its order is its key, so that all of one order lies in one partition.
@@ -429,3 +431,6 @@ impl ReadEvent for PaymentEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

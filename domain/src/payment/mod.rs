@@ -122,3 +122,6 @@ pub fn asks(event: &PaymentEvent) -> Option<(Uuid, GatewayRequest)> {
         | PaymentEvent::Stuck(_) => None,
     }
 }
+
+#[cfg(test)]
+mod testing;

@@ -161,3 +161,6 @@ impl Policy for PaymentPolicy {
         vec![cause.command(label, "", command)]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,8 +188,11 @@ impl BegunPayment {
                     self.stage = PaymentStage::Captured { gateway_ref };
                 }
             }
+            // Where nothing was asked, it is we who refused: what is under way goes on.
             PaymentEvent::CaptureRefused(_) => {
-                if let Some(gateway_ref) = self.stage.gateway_ref() {
+                if let PaymentStage::Capturing(_) = self.stage
+                    && let Some(gateway_ref) = self.stage.gateway_ref()
+                {
                     self.stage = PaymentStage::CaptureRefused { gateway_ref };
                 }
             }
