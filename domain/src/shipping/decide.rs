@@ -200,3 +200,6 @@ fn cancel(state: &Shipment, command: &CancelShipment) -> Vec<ShippingEvent> {
         | Shipment::Cancelled => vec![],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,3 +243,6 @@ impl ReadEvent for ShippingEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,6 @@ impl Context for Shipments {
         state.status()
     }
 }
+
+#[cfg(test)]
+mod testing;

@@ -123,3 +123,6 @@ fn plan(placed: &OrderPlaced, cause: Cause) -> ShippingCommand {
         planned_at: cause.now,
     }))
 }
+
+#[cfg(test)]
+mod tests;
