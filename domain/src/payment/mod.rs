@@ -124,4 +124,7 @@ pub fn asks(event: &PaymentEvent) -> Option<(Uuid, GatewayRequest)> {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod properties;

@@ -1,6 +1,7 @@
 //! given events, when a command comes, then these events or that rejection.
 
 mod events;
+pub(crate) mod gateway;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
