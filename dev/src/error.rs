@@ -146,6 +146,13 @@ pub enum Error {
         source: reqwest::Error,
     },
 
+    /// The simulated carrier cannot read the topic of shipments.
+    #[error("read shipments")]
+    Shipments {
+        /// What the client reported.
+        source: rdkafka::error::KafkaError,
+    },
+
     /// `OFFSET_ZERO_STACK` holds something we don't know.
     #[error("OFFSET_ZERO_STACK is `{value}`; use `native` or `docker`")]
     UnknownStack {

@@ -17,6 +17,7 @@ pub mod kafka;
 pub mod postgres;
 pub mod services;
 
+pub mod carrier;
 pub mod gateway;
 
 pub mod dirs;
