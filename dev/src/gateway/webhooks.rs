@@ -143,7 +143,7 @@ impl Webhooks {
     }
 }
 
-/// Refused voids and refunds are told in the answer only, as with the gateways that this one is modelled on.
+/// There is none for a refused void or refund: whoever has lost that answer has to ask for the request.
 fn event_type(record: &Record) -> Option<&'static str> {
     match (&record.outcome, &record.request.work) {
         (Outcome::Authorised { .. }, _) => Some("authorisation.authorised"),
