@@ -6,14 +6,16 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use domain::{
-    Context, Policy,
+    Context,
     cart::Carts,
     order::Orders,
+    payment::{PaymentPolicy, Payments},
     product::{Products, policy::InventoryPolicy},
+    shipping::{Shipments, ShippingPolicy},
     topics,
 };
 use event_store::{
-    EventStore, LogError, StoreConfig,
+    EventStore, LogError, Reactor, StoreConfig,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -21,7 +23,10 @@ use event_store::{
 use runtime::health::Readiness;
 use tokio::sync::watch;
 
-use crate::{Catalogue, OpeningStore, Services};
+use crate::{
+    Catalogue, OpeningStore, Services,
+    payments::{Collecting, Gateway},
+};
 
 /// Readiness: whether brokers answer.
 const KAFKA_CHECK: &str = "kafka";
@@ -44,6 +49,8 @@ pub(crate) struct Opening {
     pub(crate) durability: Durability,
     /// Whether policies are run.
     pub(crate) reacts: bool,
+    /// Who is asked for money.
+    pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) store: StoreConfig,
 }
 
@@ -54,6 +61,8 @@ impl Services {
             self.products.as_ref().map(|_| Products::SERVICE),
             self.carts.as_ref().map(|_| Carts::SERVICE),
             self.orders.as_ref().map(|_| Orders::SERVICE),
+            self.payments.as_ref().map(|_| Payments::SERVICE),
+            self.shipments.as_ref().map(|_| Shipments::SERVICE),
             self.needs_catalogue().then_some(CATALOGUE_CHECK),
         ];
         [KAFKA_CHECK]
@@ -77,6 +86,8 @@ impl Services {
             close(self.products.as_ref()),
             close(self.carts.as_ref()),
             close(self.orders.as_ref()),
+            close(self.payments.as_ref()),
+            close(self.shipments.as_ref()),
         );
         worked
     }
@@ -106,12 +117,23 @@ impl Services {
                 work.serve(self.carts.as_ref(), |_| work.wait()),
                 work.serve(self.orders.as_ref(), |store| work
                     .react(self.deadlines, store)),
+                work.serve(self.payments.as_ref(), |store| work
+                    .collect(self.collecting(opening), store)),
+                work.serve(self.shipments.as_ref(), |store| work
+                    .react(ShippingPolicy, store)),
                 work.follow(catalogue),
             )
         };
         tokio::select! {
             worked = working => worked.map(drop),
             never = watch_kafka(&log, readiness) => match never {},
+        }
+    }
+
+    fn collecting(&self, opening: &Opening) -> Collecting {
+        Collecting {
+            gateway: Arc::clone(&opening.gateway),
+            key: self.payment_key.clone(),
         }
     }
 
@@ -184,8 +206,21 @@ impl Work<'_> {
         .await
     }
 
-    /// Has a policy react until it is told to stop.
-    async fn react<P: Policy>(
+    /// Has payments begin and end as orders need it, and the gateway asked.
+    async fn collect(
+        &self,
+        collecting: Collecting,
+        store: EventStore<Payments>,
+    ) -> Result<(), LogError> {
+        tokio::try_join!(
+            self.react(PaymentPolicy::default(), store.clone()),
+            self.react(collecting, store),
+        )
+        .map(drop)
+    }
+
+    /// Has a policy or an effect react until it is told to stop.
+    async fn react<P: Reactor>(
         &self,
         policy: P,
         store: EventStore<P::Context>,
