@@ -1,6 +1,6 @@
 //! What the program can be told.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand};
 use dev::carrier::MAX_DELAY;
@@ -173,6 +173,17 @@ pub struct DevPorts {
     /// The projectors' health checks and metrics.
     #[arg(long, env = "OFFSET_ZERO_PROJECTORS_PORT", default_value_t = 8082)]
     pub projectors_port: u16,
+    /// The simulated payment gateway's.
+    #[arg(long, env = "OFFSET_ZERO_GATEWAY_PORT", default_value_t = 8083)]
+    pub gateway_port: u16,
+    /// How many seconds the simulated carrier waits for each step; `off` where shipments are moved by hand.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_CARRIER_DELAY",
+        value_name = "SECONDS|off",
+        default_value = "3"
+    )]
+    pub carrier_delay: CarrierDelay,
     /// Kafka's.
     #[arg(long, env = "OFFSET_ZERO_KAFKA_PORT", default_value_t = dev::stack::KAFKA_PORT)]
     pub kafka_port: u16,
@@ -196,4 +207,19 @@ pub struct BenchOptions {
     /// Be the prototype that is measured beside the system, on this port; the benchmark starts it itself.
     #[arg(long, value_name = "PORT", hide = true)]
     pub prototype: Option<u16>,
+}
+
+/// How long the simulated carrier waits for each step; none where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarrierDelay(pub Option<Duration>);
+
+impl FromStr for CarrierDelay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        delay(text).map(|delay| Self(Some(delay)))
+    }
 }

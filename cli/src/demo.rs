@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn run() -> Result<()> {
     let begun = Instant::now();
     step("starting Kafka and Postgres on fresh data and free ports");
-    let running = tokio::task::spawn_blocking(|| Running::start(StackOptions::fresh(), None))
+    let running = tokio::task::spawn_blocking(|| Running::start(StackOptions::fresh(), None, None))
         .await
         .context("starting the stack")??;
     println!("   command API  {}", running.command_api.url);

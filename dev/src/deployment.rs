@@ -24,6 +24,8 @@ pub struct Wiring {
     pub namespace: String,
     /// Partitions of every topic.
     pub partitions: i32,
+    /// Where the payment gateway is; empty where nobody pays.
+    pub gateway_url: String,
     /// Where the services' output goes.
     pub output: ServiceOutput,
 }
@@ -75,7 +77,10 @@ impl Wiring {
         port: Option<u16>,
         more: &[&str],
     ) -> Result<Server> {
-        let services = flags(&[("--services", &services.join(","))]);
+        let services = flags(&[
+            ("--services", &services.join(",")),
+            ("--gateway-url", &self.gateway_url),
+        ]);
         let more = more.iter().map(|flag| (*flag).to_owned()).collect();
         let arguments = [self.kafka(), self.topics(), services, more].concat();
         self.server("command-api", port, &arguments)

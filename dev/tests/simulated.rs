@@ -17,6 +17,7 @@ fn wiring(scratch: &Scratch) -> Result<Wiring, Failure> {
         database_url: String::new(),
         namespace: String::new(),
         partitions: 1,
+        gateway_url: String::new(),
         output: ServiceOutput::Folder(scratch.path().to_owned()),
     })
 }

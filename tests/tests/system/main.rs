@@ -1,6 +1,7 @@
 //! The system as its users meet it: real processes over real Kafka and Postgres.
 
 mod checkout;
+mod delivery;
 mod journey;
 mod kills;
 mod outages;
