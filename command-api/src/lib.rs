@@ -32,6 +32,9 @@ mod validation;
 pub use args::{Args, InvalidProperty, KafkaProperty, ServiceName};
 pub use catalogue::Catalogue;
 pub use opening::OpeningStore;
-pub use payments::{Gateway, HttpGateway, InvalidGatewayUrl, InvalidPaymentKey, PaymentKey};
+pub use payments::{
+    Collecting, Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl,
+    InvalidPaymentKey, PaymentKey, development_secret,
+};
 pub use routes::{Services, router};
 pub use server::{Server, StartError};

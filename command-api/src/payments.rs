@@ -11,12 +11,10 @@ mod webhook;
 use domain::payment::Payments;
 use runtime::signature::Secret;
 
-pub(crate) use self::{
-    collecting::Collecting,
-    webhook::{__path_receive_payment_event, receive_payment_event},
-};
+pub(crate) use self::webhook::{__path_receive_payment_event, receive_payment_event};
 pub use self::{
-    gateway::{Gateway, HttpGateway, InvalidGatewayUrl},
+    collecting::Collecting,
+    gateway::{Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl},
     sealing::{InvalidPaymentKey, PaymentKey},
 };
 use crate::OpeningStore;
@@ -26,4 +24,12 @@ use crate::OpeningStore;
 pub(crate) struct PaymentService {
     pub(crate) store: OpeningStore<Payments>,
     pub(crate) secret: Secret,
+}
+
+/// What anybody can read in the source, for development.
+#[must_use]
+pub fn development_secret() -> Secret {
+    "offset-zero development secret"
+        .parse()
+        .expect("it is long enough")
 }

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     Args, Catalogue, HttpGateway, InvalidGatewayUrl, OpeningStore, PaymentKey, ServiceName,
-    Services, routes, service::Opening,
+    Services, development_secret, routes, service::Opening,
 };
 
 /// Readiness: set, and failing, from the moment on that the process is told to stop.
@@ -52,9 +52,6 @@ struct Secrets {
     webhook_secret: Secret,
 }
 
-/// Anybody can read it in the source.
-const DEVELOPMENT_SECRET: &str = "offset-zero development secret";
-
 impl Secrets {
     /// Those that were given; in development others do, said aloud.
     fn of(args: &Args) -> Result<Self, StartError> {
@@ -78,7 +75,7 @@ impl Secrets {
                 Some(secret) => secret.clone(),
                 None => {
                     lacking("--gateway-webhook-secret")?;
-                    DEVELOPMENT_SECRET.parse().expect("it is long enough")
+                    development_secret()
                 }
             },
         })

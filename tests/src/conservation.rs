@@ -184,9 +184,10 @@ impl Stock {
     /// What left is what was ordered, and nothing else.
     fn unshipped(&self) -> Option<String> {
         self.pieces.iter().find_map(|(sku, pieces)| {
-            let shipped = self.needs.iter().filter(|(order_id, _)| {
-                self.claims.get(*order_id) == Some(&Claim::Shipped)
-            });
+            let shipped = self
+                .needs
+                .iter()
+                .filter(|(order_id, _)| self.claims.get(*order_id) == Some(&Claim::Shipped));
             let expected: u64 = shipped.filter_map(|(_, needs)| needs.get(sku)).sum();
             let message = format!("{} of {sku} have left, not {expected}", pieces.shipped);
             (pieces.shipped != expected).then_some(message)

@@ -64,7 +64,9 @@ impl Money {
         loop {
             let money = Self::read(log).await;
             let books = gateway.get("/books").await.expect("the gateway answers");
-            let complaint = money.complaint().or_else(|| money.disagreement(&books.body));
+            let complaint = money
+                .complaint()
+                .or_else(|| money.disagreement(&books.body));
             match complaint {
                 None => return money,
                 Some(complaint) => assert!(
@@ -152,11 +154,15 @@ impl Money {
             }
             let bill = &self.bills.get(&payment.order_id)?;
             if payment.captured > 0 && !bill.confirmed {
-                return Some(format!("payment {payment_id} was taken for goods that nobody holds"));
+                return Some(format!(
+                    "payment {payment_id} was taken for goods that nobody holds"
+                ));
             }
             let is_open = payment.authorised > 0 && payment.captured == 0 && !payment.voided;
             if bill.cancelled && is_open {
-                return Some(format!("payment {payment_id} of a cancelled order is set aside"));
+                return Some(format!(
+                    "payment {payment_id} of a cancelled order is set aside"
+                ));
             }
         }
         self.bills.iter().find_map(|(order_id, bill)| {
@@ -165,7 +171,9 @@ impl Money {
             }
             let payments = self.payments.values();
             let theirs = payments.filter(|payment| payment.order_id == *order_id);
-            let paid: i64 = theirs.map(|payment| payment.captured - payment.refunded).sum();
+            let paid: i64 = theirs
+                .map(|payment| payment.captured - payment.refunded)
+                .sum();
             let due = if bill.shipped { bill.total } else { 0 };
             (paid != due).then(|| format!("order {order_id} has paid {paid}, not {due}"))
         })
@@ -181,12 +189,16 @@ impl Money {
         for booked in of_ours {
             let payment_id = booked["payment_id"].as_str().unwrap_or_default();
             let Some(payment) = self.payments.get(payment_id) else {
-                return Some(format!("the gateway knows a payment that we do not: {booked}"));
+                return Some(format!(
+                    "the gateway knows a payment that we do not: {booked}"
+                ));
             };
             let amounts = (booked["captured"].as_i64(), booked["refunded"].as_i64());
             let expected = (Some(payment.captured), Some(payment.refunded));
             if amounts != expected {
-                return Some(format!("payment {payment_id}: {payment:?}, but booked {booked}"));
+                return Some(format!(
+                    "payment {payment_id}: {payment:?}, but booked {booked}"
+                ));
             }
             let is_held = booked["authorised"].as_i64() > Some(0)
                 && booked["voided"] == false

@@ -28,9 +28,11 @@ const NAMES_LIVE: TimeDelta = TimeDelta::hours(20);
 const SUBSECOND_DIGITS: u16 = 6;
 
 /// The payment service's effect. A request that is sent again has the same name, so that the gateway carries it out once.
-pub(crate) struct Collecting {
-    pub(crate) gateway: Arc<dyn Gateway>,
-    pub(crate) key: PaymentKey,
+pub struct Collecting {
+    /// Who is asked.
+    pub gateway: Arc<dyn Gateway>,
+    /// What payment methods were sealed with.
+    pub key: PaymentKey,
 }
 
 impl Reactor for Collecting {

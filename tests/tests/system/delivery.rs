@@ -51,7 +51,10 @@ impl Shop {
     /// An order that awaits its payment.
     async fn order(&self) -> String {
         let bought = shop::check_out(&self.commands, "ada", &[("TEA", 1), ("CUP", 2)]).await;
-        let id = bought.body["order_id"].as_str().expect("an order").to_owned();
+        let id = bought.body["order_id"]
+            .as_str()
+            .expect("an order")
+            .to_owned();
         self.until(&id, "awaiting_payment").await;
         id
     }
@@ -132,7 +135,10 @@ async fn an_order_goes_from_cart_to_delivery() {
     let shipped = shop.until(&id, "shipped").await;
     let path = format!("/v1/orders/{id}/cancel");
     let late = shop.post(&path, &json!({})).await;
-    assert_eq!((late.0, &late.1["code"]), (409, &json!("order-already-shipped")));
+    assert_eq!(
+        (late.0, &late.1["code"]),
+        (409, &json!("order-already-shipped"))
+    );
     let (status, failed) = shop
         .post(&format!("/v1/shipments/{id}/fail"), &json!({}))
         .await;

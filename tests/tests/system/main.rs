@@ -8,6 +8,7 @@ mod outages;
 mod owners;
 mod races;
 mod rebuild;
+mod resilience;
 mod stock;
 
 use std::{
