@@ -1,6 +1,9 @@
 //! The stack and the three services, started and stopped in order.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use dev::{
@@ -33,6 +36,8 @@ pub struct Running {
     pub command_api: Server,
     pub projectors: Server,
     pub query_api: Server,
+    /// Where mails go that would be sent elsewhere.
+    pub mails: PathBuf,
     carrier: Option<Service>,
     stack: Stack,
 }
@@ -50,10 +55,11 @@ impl Running {
             (None, Some(scratch)) => ServiceOutput::Folder(scratch.path().to_owned()),
             _ => ServiceOutput::Terminal,
         };
-        let books = match stack.scratch() {
-            Some(scratch) => scratch.path().join("gateway.books"),
-            None => dev::dirs::state()?.join("gateway.books"),
+        let folder = match stack.scratch() {
+            Some(scratch) => scratch.path().to_owned(),
+            None => dev::dirs::state()?,
         };
+        let (books, mails) = (folder.join("gateway.books"), folder.join("mails"));
         let mut wiring = Wiring {
             brokers: stack.brokers(),
             database_url: stack.default_database_url()?,
@@ -71,7 +77,8 @@ impl Running {
         let command_url = format!("http://127.0.0.1:{command_port}");
         let gateway = start_gateway(&wiring, ports, &command_url, &books)?;
         wiring.gateway_url.clone_from(&gateway.url);
-        let command_api = wiring.command_api(Some(command_port))?;
+        let mail_flags = ["--mail-folder", &mails.to_string_lossy()];
+        let command_api = wiring.command_api_of(&[], Some(command_port), &mail_flags)?;
         let projectors = wiring.projectors(ports.map(|ports| ports.projectors))?;
         let query_api = wiring.query_api(ports.map(|ports| ports.query_api))?;
         for server in [&gateway, &command_api, &projectors, &query_api] {
@@ -82,6 +89,7 @@ impl Running {
             carrier: carrier.transpose()?,
             wiring,
             gateway,
+            mails,
             command_api,
             projectors,
             query_api,

@@ -44,6 +44,7 @@ fn announce(running: &Running) -> Result<()> {
     );
     println!("  Kafka        {}", running.wiring.brokers);
     println!("  Postgres     {}", running.wiring.database_url);
+    println!("  mails        {}", running.mails.display());
     println!("  data         {}", dev::dirs::state()?.display());
     println!(
         "               {} (Postgres)",
