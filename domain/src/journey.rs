@@ -182,7 +182,7 @@ fn check_not_sold(world: &World, order_id: OrderId) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn goods_and_money_follow_the_order(case in any_case()) {
