@@ -24,3 +24,6 @@ pub mod topics;
 pub use context::Context;
 pub use event::{Event, EventKind, ReadEvent};
 pub use policy::Policy;
+
+#[cfg(test)]
+mod journey;

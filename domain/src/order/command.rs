@@ -210,6 +210,8 @@ pub struct ExpireOrder {
 pub struct MarkOrderStuck {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that does not go on, where it is one; perhaps not the order's last.
+    pub payment_id: Option<PaymentId>,
     /// Why, for the operator.
     pub reason: Text<500>,
     /// When that was found.

@@ -310,13 +310,16 @@ pub enum Awaited {
 pub struct OrderStuck {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that does not go on, where it is one; perhaps not the order's last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
     /// Why, for the operator.
     pub reason: Text<500>,
     /// When that was found.
     pub stuck_at: DateTime<Utc>,
 }
 
-/// An operator had it tried again.
+/// An operator had it tried again; told once for each payment that is to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderResumed {

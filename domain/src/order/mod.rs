@@ -29,7 +29,7 @@ pub use self::{
     },
     line::{InvalidLines, OrderLine, OrderLines, Totals},
     policy::{OrderPolicy, OrderPolicyEvent},
-    state::{Billing, Kept, Order, OrderStage, OrderStatus, Paid, Pending},
+    state::{Billing, Kept, Order, OrderStage, OrderStatus, Paid, Pending, Stuck},
 };
 use crate::{Context, topics};
 

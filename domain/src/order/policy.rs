@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Policy, ReadEvent,
-    ids::OrderId,
+    ids::{OrderId, PaymentId},
     payment::{PaymentAuthorised, PaymentCaptureRefused, PaymentDeclined, PaymentStuck},
     policy::{Cause, Reaction},
     product::reservation::{InventoryConfirmed, InventoryRejected},
@@ -178,7 +178,11 @@ impl Policy for OrderPolicy {
             }
             OrderPolicyEvent::PaymentStuck(event) => {
                 let reason = format!("{}: {}", event.operation.as_str(), event.detail);
-                (MARK_STUCK, mark_stuck(event.order_id, &reason, cause))
+                let payment_id = Some(event.payment_id);
+                (
+                    MARK_STUCK,
+                    mark_stuck(event.order_id, payment_id, &reason, cause),
+                )
             }
             OrderPolicyEvent::DispatchRequested(event) => {
                 let command = OrderCommand::DecideDispatch(DecideDispatch {
@@ -201,7 +205,7 @@ impl Policy for OrderPolicy {
         rejection: &OrderRejection,
     ) -> Option<Reaction<OrderCommand>> {
         let reason = format!("a step of the workflow was refused: {rejection}");
-        let command = mark_stuck(event.order_id()?, &reason, cause);
+        let command = mark_stuck(event.order_id()?, None, &reason, cause);
         Some(cause.command(MARK_STUCK, "", command))
     }
 }
@@ -280,9 +284,15 @@ fn ship(dispatched: &ShipmentDispatched, cause: Cause) -> OrderCommand {
     })
 }
 
-fn mark_stuck(order_id: OrderId, reason: &str, cause: Cause) -> OrderCommand {
+fn mark_stuck(
+    order_id: OrderId,
+    payment_id: Option<PaymentId>,
+    reason: &str,
+    cause: Cause,
+) -> OrderCommand {
     OrderCommand::MarkStuck(MarkOrderStuck {
         order_id,
+        payment_id,
         reason: Text::cut(reason).expect("a reason is printable"),
         stuck_at: cause.now,
     })

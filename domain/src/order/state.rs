@@ -12,8 +12,15 @@ use crate::{ids::PaymentId, money::Money, quantity::SkuUnits, sealed::SealedMeth
 pub struct Order {
     /// How far it has come.
     pub stage: OrderStage,
-    /// Whether an operator has to look. That ends when it is resumed, and with nothing else.
-    pub stuck: bool,
+    /// Where an operator has to look. That ends when it is resumed, and with nothing else.
+    pub stuck: Option<Box<Stuck>>,
+}
+
+/// What an operator has to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stuck {
+    /// The payments that do not go on. One that came to nothing before may still have to be undone.
+    pub payments: Vec<PaymentId>,
 }
 
 /// The stages of an order's life.
@@ -162,8 +169,11 @@ impl Order {
                 };
             }
             OrderEvent::Expired(_) => self.stage = OrderStage::Expired,
-            OrderEvent::Stuck(_) => self.stuck = true,
-            OrderEvent::Resumed(_) => self.stuck = false,
+            OrderEvent::Stuck(event) => {
+                let stuck = self.stuck.get_or_insert_default();
+                stuck.payments.extend(event.payment_id);
+            }
+            OrderEvent::Resumed(_) => self.stuck = None,
             // Messages change nothing here, and a refusal is of what has ended.
             OrderEvent::InventoryCheck(_)
             | OrderEvent::PaymentRequested(_)
@@ -195,7 +205,7 @@ impl Order {
     /// falls due while a payment is under way.
     #[must_use]
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        if self.stuck {
+        if self.stuck.is_some() {
             return None;
         }
         match &self.stage {

@@ -190,8 +190,13 @@ pub(super) fn expire(due_at: DateTime<Utc>) -> OrderCommand {
 }
 
 pub(super) fn mark_stuck() -> OrderCommand {
+    mark_stuck_by(None)
+}
+
+pub(super) fn mark_stuck_by(payment: Option<u128>) -> OrderCommand {
     OrderCommand::MarkStuck(MarkOrderStuck {
         order_id: order_id(),
+        payment_id: payment.map(payment_id),
         reason: "nobody answers".parse().unwrap(),
         stuck_at: at(5),
     })

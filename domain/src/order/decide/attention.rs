@@ -42,13 +42,22 @@ pub(super) fn expire(state: &Order, command: &ExpireOrder) -> Vec<OrderEvent> {
     }
 }
 
-/// Never rejected: it is what is done about rejections. An order that has ended may still have money to give back.
+/// Never rejected: it is what is done about rejections. An order that has ended may still have money to give back. One that
+/// is stuck already is stuck by another payment as well.
 pub(super) fn mark_stuck(state: &Order, command: &MarkOrderStuck) -> Vec<OrderEvent> {
-    if state.stuck || state.stage == OrderStage::Unplaced {
+    let is_new = match &state.stuck {
+        None => state.stage != OrderStage::Unplaced,
+        Some(stuck) => {
+            let payment_id = command.payment_id.as_ref();
+            payment_id.is_some_and(|payment_id| !stuck.payments.contains(payment_id))
+        }
+    };
+    if !is_new {
         return vec![];
     }
     vec![OrderEvent::Stuck(OrderStuck {
         order_id: command.order_id,
+        payment_id: command.payment_id,
         reason: command.reason.clone(),
         stuck_at: command.stuck_at,
     })]
@@ -62,14 +71,22 @@ pub(super) fn resume(
     if state.stage == OrderStage::Unplaced {
         return Err(OrderRejection::OrderNotFound);
     }
-    if !state.stuck {
+    let Some(stuck) = &state.stuck else {
         return Err(OrderRejection::OrderNotStuck);
-    }
-    let mut events = vec![OrderEvent::Resumed(OrderResumed {
-        order_id: command.order_id,
-        payment_id: state.stage.payment_id(),
-        resumed_at: command.resumed_at,
-    })];
+    };
+    let current = state.stage.payment_id();
+    let others = stuck.payments.iter().copied().map(Some);
+    let others = others.filter(|payment_id| *payment_id != current);
+    let resumed = [current].into_iter().chain(others);
+    let mut events: Vec<_> = resumed
+        .map(|payment_id| {
+            OrderEvent::Resumed(OrderResumed {
+                order_id: command.order_id,
+                payment_id,
+                resumed_at: command.resumed_at,
+            })
+        })
+        .collect();
     match &state.stage {
         OrderStage::Checking(checking) => events.extend(stock::ask(
             command.order_id,

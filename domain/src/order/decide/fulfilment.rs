@@ -99,10 +99,11 @@ pub(super) fn refuse_capture(
             });
             let stuck = OrderEvent::Stuck(OrderStuck {
                 order_id: command.order_id,
+                payment_id: Some(command.payment_id),
                 reason: command.detail.clone(),
                 stuck_at: command.refused_at,
             });
-            let stuck = (!state.stuck).then_some(stuck);
+            let stuck = state.stuck.is_none().then_some(stuck);
             Ok([refused].into_iter().chain(stuck).collect())
         }
         OrderStage::Placed { .. }

@@ -54,7 +54,7 @@ fn events() -> [OrderEvent; 18] {
         confirmed(),
         rejected(),
         expired(Awaited::Payment, payment_due_at()),
-        stuck(),
+        stuck_by(Some(1)),
         resumed_with(Some(1)),
     ]
 }
@@ -96,6 +96,8 @@ fn optional_members_may_be_missing() {
     assert_eq!((event.reason, event.payment_id), (None, None));
     let payload = json!({"order_id": order_id(), "resumed_at": at(6)});
     assert_eq!(read("OrderResumed", 1, &payload).unwrap(), resumed());
+    let payload = json!({"order_id": order_id(), "reason": "nobody answers", "stuck_at": at(5)});
+    assert_eq!(read("OrderStuck", 1, &payload).unwrap(), stuck());
 }
 
 #[test]

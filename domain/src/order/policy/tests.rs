@@ -72,6 +72,7 @@ fn steps() -> Vec<(OrderPolicyEvent, i64, &'static str, OrderCommand)> {
     let arrival = json!({"shipment_id": order_id(), "delivered_at": at(13)});
     let stuck = OrderCommand::MarkStuck(MarkOrderStuck {
         order_id: order_id(),
+        payment_id: Some(payment_id(1)),
         reason: "void: not today".parse().unwrap(),
         stuck_at: at(5),
     });
@@ -204,6 +205,7 @@ fn a_rejection_is_shown_to_an_operator() {
             panic!("another command was given");
         };
         assert_eq!((command.order_id, command.stuck_at), (order_id(), at(5)));
+        assert_eq!(command.payment_id, None);
         assert!(command.reason.as_str().contains("no such order"));
     }
     let other = policy().rejected(&OrderPolicyEvent::Other, cause(at(5)), &rejection);

@@ -107,8 +107,13 @@ pub(in crate::order) fn expired(awaited: Awaited, expired_at: DateTime<Utc>) -> 
 }
 
 pub(in crate::order) fn stuck() -> OrderEvent {
+    stuck_by(None)
+}
+
+pub(in crate::order) fn stuck_by(payment: Option<u128>) -> OrderEvent {
     OrderEvent::Stuck(OrderStuck {
         order_id: order_id(),
+        payment_id: payment.map(payment_id),
         reason: "nobody answers".parse().unwrap(),
         stuck_at: at(5),
     })
@@ -196,6 +201,7 @@ pub(in crate::order) fn capture_refused() -> OrderEvent {
 pub(in crate::order) fn stuck_by_capture() -> OrderEvent {
     OrderEvent::Stuck(OrderStuck {
         order_id: order_id(),
+        payment_id: Some(payment_id(1)),
         reason: "the authorisation has expired".parse().unwrap(),
         stuck_at: at(11),
     })

@@ -24,26 +24,26 @@ fn read(
     PaymentPolicyEvent::deserialize(name, version, payload)
 }
 
-fn event(name: &str, payload: Value) -> PaymentPolicyEvent {
-    read(name, 1, &payload).unwrap()
+fn event(name: &str, payload: &Value) -> PaymentPolicyEvent {
+    read(name, 1, payload).unwrap()
 }
 
 fn requested() -> PaymentPolicyEvent {
     let payload = serde_json::to_value(PaymentEvent::Requested(request())).unwrap();
-    event("PaymentRequested", payload)
+    event("PaymentRequested", &payload)
 }
 
 fn paid_order(name: &str) -> PaymentPolicyEvent {
     event(
         name,
-        json!({"order_id": order_id(), "payment_id": payment_id(), "reason": "changed my mind"}),
+        &json!({"order_id": order_id(), "payment_id": payment_id(), "reason": "changed my mind"}),
     )
 }
 
 fn approved() -> PaymentPolicyEvent {
     event(
         "DispatchApproved",
-        json!({"order_id": order_id(), "payment_id": payment_id(), "amount": total()}),
+        &json!({"order_id": order_id(), "payment_id": payment_id(), "amount": total()}),
     )
 }
 
@@ -118,7 +118,7 @@ fn unless_told_otherwise_it_gives_up_early_enough_to_be_done_within_a_minute() {
 #[test]
 fn an_order_without_a_payment_leads_to_nothing() {
     for name in ["OrderCancelled", "OrderResumed"] {
-        let event = event(name, json!({"order_id": order_id()}));
+        let event = event(name, &json!({"order_id": order_id()}));
         assert_eq!(PaymentPolicy::default().react(&event, cause(2)), []);
     }
 }

@@ -158,6 +158,35 @@ fn other_orders_are_only_resumed_and_their_payments_with_them() {
 }
 
 #[test]
+fn an_order_is_stuck_by_each_of_its_payments_once() {
+    let once = after(awaiting_payment(), stuck_by(Some(1)));
+    given(&once).when(&mark_stuck_by(Some(1))).then(&[]);
+    given(&once).when(&mark_stuck()).then(&[]);
+    given(&once)
+        .when(&mark_stuck_by(Some(2)))
+        .then(&[stuck_by(Some(2))]);
+}
+
+/// A payment that came to nothing may still have money to let go of.
+#[test]
+fn payments_before_the_last_are_tried_again_as_well() {
+    let failed_once = [after(paying(), failed(1)), asked(2, 2, 1).to_vec()].concat();
+    let stuck = after(failed_once, stuck_by(Some(1)));
+    let again = [resumed_with(Some(2)), resumed_with(Some(1))];
+    given(&stuck).when(&resume(at(9))).then(&again);
+    let both = after(stuck.clone(), stuck_by(Some(2)));
+    given(&both).when(&resume(at(9))).then(&again);
+    let resumed_once = given(&[stuck, again.to_vec()].concat());
+    resumed_once
+        .when(&resume(at(9)))
+        .then_rejected(OrderNotStuck);
+    let unpaid = after(after(paying(), failed(1)), stuck_by(Some(1)));
+    given(&unpaid)
+        .when(&resume(at(9)))
+        .then(&[resumed_with(None), resumed_with(Some(1))]);
+}
+
+#[test]
 fn what_is_not_stuck_cannot_be_resumed() {
     given(&[]).when(&resume(at(9))).then_rejected(OrderNotFound);
     let histories = without_deadline().into_iter().skip(1);
