@@ -75,7 +75,7 @@ struct Line<'a> {
 
 impl OrderRow {
     /// What the row holds already changes nothing.
-    pub(super) fn apply(&mut self, event: &Recorded<OrderView>) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, event: &Recorded<OrderView>) -> Result<(), String> {
         let offset = event.position.offset;
         let has_changed = match &event.event {
             OrderView::Order(order) => {
@@ -104,6 +104,12 @@ impl OrderRow {
         }
         self.journey.follow(event);
         Ok(())
+    }
+
+    /// Where the order stands; none where it is not placed.
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> Option<&str> {
+        self.journey.status.as_deref()
     }
 
     pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
