@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{CartId, CommandId, LineId, OrderId, PaymentId, ShipmentId};
+use super::{CartId, CommandId, LineId, NotificationId, OrderId, PaymentId, ShipmentId};
 
 const COMMAND: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a01);
 const CREATION: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a02);
@@ -14,6 +14,7 @@ const DEADLINE: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a04
 const CHECKOUT: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a05);
 const LINE: &str = "line";
 const PAYMENT: &str = "payment";
+const NOTIFICATION: &str = "notification";
 
 /// The id of a command's event at a place in its decision, counted from 1.
 #[must_use]
@@ -134,6 +135,15 @@ impl ShipmentId {
     }
 }
 
+impl NotificationId {
+    /// The message about an event by a channel, to a target where the channel has several: nobody is told twice.
+    #[must_use]
+    pub fn of(event_id: Uuid, channel: &str, target: &str) -> Self {
+        let name = format!("{NOTIFICATION}/{channel}/{target}");
+        Uuid::new_v5(&event_id, name.as_bytes()).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,5 +227,20 @@ mod tests {
         let expiry = deadline_command_id("order-1", due_at);
         assert_ne!(deadline_command_id("order-2", due_at), expiry);
         assert_ne!(deadline_command_id("order-1", later), expiry);
+    }
+
+    /// Whoever changes these has everybody told again.
+    #[test]
+    fn notifications_are_named_by_what_they_tell_and_to_whom() {
+        let id = Uuid::from_u128(1);
+        let email = NotificationId::of(id, "email", "");
+        let webhook = NotificationId::of(id, "webhook", "https://example.com/hook");
+        assert_eq!(email.to_string(), "c8c582b3-9f05-57b0-a850-3a874958c0ce");
+        assert_eq!(webhook.to_string(), "f2321811-28ef-51e3-9f5b-b957eb58e22b");
+        assert_ne!(
+            NotificationId::of(id, "webhook", "https://example.com/"),
+            webhook
+        );
+        assert_ne!(NotificationId::of(webhook.as_uuid(), "email", ""), email);
     }
 }
