@@ -18,6 +18,7 @@ mod catalogue;
 mod delivery;
 mod execute;
 mod intake;
+mod notifications;
 mod opening;
 mod orders;
 mod payments;
@@ -31,6 +32,10 @@ mod validation;
 
 pub use args::{Args, InvalidProperty, KafkaProperty, ServiceName};
 pub use catalogue::Catalogue;
+pub use notifications::{
+    Beginning, Delivering, InvalidMailServer, MailServer, Mailer, NotificationArgs, Planning,
+    WebhookSender,
+};
 pub use opening::OpeningStore;
 pub use payments::{
     Collecting, Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl,
