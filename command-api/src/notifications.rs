@@ -13,6 +13,8 @@ mod mail;
 mod options;
 mod planning;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod webhook;
 
