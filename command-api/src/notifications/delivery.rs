@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use domain::{
     ids::{NotificationId, OrderId},
     notification::{
@@ -20,6 +20,9 @@ use super::{mail::Mailer, webhook::WebhookSender};
 const RECORD: &str = "record-delivery";
 /// One try, whichever way: what follows in the partition waits for it, and what takes longer is tried again.
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// What has waited for so long is not sent any more. Far longer than all tries take, and shorter than brokers remember how far
+/// a reader has come: should that be lost, the log is read from its start, and nobody may be told everything anew.
+const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Events' times are exact to this many digits, in Kafka as in Postgres.
 const SUBSECOND_DIGITS: u16 = 6;
 
@@ -74,6 +77,11 @@ impl Reactor for Delivering {
             order_id: event.order_id(),
             message: message.clone(),
         };
+        if cause.now - recorded.metadata.time > STALE_AFTER {
+            // Changes nothing where it was sent.
+            let stale = undeliverable("it has waited for too long");
+            return Doing::Commands(vec![outgoing.record(stale, cause.now, cause)]);
+        }
         let outlets = Arc::clone(&self.outlets);
         Doing::Effect(Box::pin(async move {
             vec![outlets.deliver(outgoing, cause).await]
@@ -91,14 +99,8 @@ impl Outlets {
             let notification = outgoing.notification_id;
             tracing::warn!(%notification, order = %outgoing.order_id, %reason, "a notification was not sent");
         }
-        let at: DateTime<Utc> = Utc::now().trunc_subsecs(SUBSECOND_DIGITS);
-        let command = NotificationCommand::RecordDelivery(RecordDelivery {
-            notification_id: outgoing.notification_id,
-            order_id: outgoing.order_id,
-            outcome,
-            at,
-        });
-        cause.command(RECORD, "", command)
+        let at = Utc::now().trunc_subsecs(SUBSECOND_DIGITS);
+        outgoing.record(outcome, at, cause)
     }
 
     async fn send(&self, outgoing: &Outgoing) -> DeliveryOutcome {
@@ -106,6 +108,23 @@ impl Outlets {
             Channel::Email { personal } => self.mailer.send(outgoing, &personal.data.to).await,
             Channel::Webhook { target } => self.webhooks.send(outgoing, target).await,
         }
+    }
+}
+
+impl Outgoing {
+    fn record(
+        &self,
+        outcome: DeliveryOutcome,
+        at: DateTime<Utc>,
+        cause: Cause,
+    ) -> Reaction<NotificationCommand> {
+        let command = NotificationCommand::RecordDelivery(RecordDelivery {
+            notification_id: self.notification_id,
+            order_id: self.order_id,
+            outcome,
+            at,
+        });
+        cause.command(RECORD, "", command)
     }
 }
 
@@ -129,4 +148,97 @@ pub(super) fn timed_out() -> String {
 
 fn worded(reason: &str) -> FailureReason {
     FailureReason::cut(reason).expect("a reason has words")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        ids::policy_command_id,
+        notification::{NotificationRequested, Template},
+    };
+    use event_store::{DecisionMark, Metadata, Position};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::notifications::testing::{by_email, files, occurred_at, outgoing, secret, sender};
+
+    const EVENT_ID: Uuid = Uuid::from_u128(0xe2);
+
+    fn requested(outgoing: &Outgoing) -> Recorded<NotificationEvent> {
+        Recorded {
+            position: Position {
+                topic: topics::NOTIFICATION_EVENTS.into(),
+                partition: 0,
+                offset: 0,
+            },
+            metadata: Metadata {
+                event_id: EVENT_ID,
+                source: "/notification".into(),
+                stream: format!("notifications-{}", outgoing.order_id),
+                stream_version: 1,
+                time: occurred_at(),
+                correlation_id: outgoing.order_id.as_uuid(),
+                causation_id: EVENT_ID,
+                command_id: EVENT_ID,
+                command_hash: EVENT_ID,
+                actor: "test".into(),
+                decision: DecisionMark {
+                    number: 1,
+                    index: 1,
+                    of: 1,
+                },
+                traceparent: None,
+            },
+            event: NotificationEvent::Requested(NotificationRequested {
+                notification_id: outgoing.notification_id,
+                order_id: outgoing.order_id,
+                message: outgoing.message.clone(),
+                requested_at: occurred_at(),
+            }),
+        }
+    }
+
+    async fn react(
+        delivering: &Delivering,
+        after: TimeDelta,
+    ) -> (Uuid, DeliveryOutcome) {
+        let outgoing = outgoing(Template::Shipped, by_email("ada@example.com"));
+        let cause = Cause {
+            event_id: EVENT_ID,
+            now: occurred_at() + after,
+        };
+        let commands = match delivering.react(&requested(&outgoing), cause) {
+            Doing::Commands(commands) => commands,
+            Doing::Effect(effect) => effect.await,
+        };
+        let [Reaction { command_id, command }] = commands.as_slice() else {
+            panic!("{commands:?} is not one command");
+        };
+        let NotificationCommand::RecordDelivery(record) = command else {
+            panic!("{command:?} records nothing");
+        };
+        assert_eq!(record.notification_id, outgoing.notification_id);
+        assert_eq!(record.order_id, outgoing.order_id);
+        (*command_id, record.outcome.clone())
+    }
+
+    /// Read again, it gives the same command, which is carried out once.
+    #[tokio::test]
+    async fn what_has_waited_for_long_is_not_sent_any_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mailer = Mailer::folder(sender(), folder.path().to_owned());
+        let delivering = Delivering::new(mailer, WebhookSender::new(secret()));
+        let command_id = policy_command_id(EVENT_ID, "record-delivery", "");
+
+        let stale = react(&delivering, STALE_AFTER + TimeDelta::microseconds(1)).await;
+        let too_late = undeliverable("it has waited for too long");
+        assert_eq!(stale, (command_id, too_late));
+        assert!(files(folder.path()).is_empty());
+
+        for _ in 0..2 {
+            let fresh = react(&delivering, STALE_AFTER).await;
+            assert_eq!(fresh, (command_id, DeliveryOutcome::Sent));
+            assert_eq!(files(folder.path()).len(), 1);
+        }
+    }
 }
