@@ -198,10 +198,7 @@ mod tests {
         }
     }
 
-    async fn react(
-        delivering: &Delivering,
-        after: TimeDelta,
-    ) -> (Uuid, DeliveryOutcome) {
+    async fn react(delivering: &Delivering, after: TimeDelta) -> (Uuid, DeliveryOutcome) {
         let outgoing = outgoing(Template::Shipped, by_email("ada@example.com"));
         let cause = Cause {
             event_id: EVENT_ID,
@@ -211,7 +208,13 @@ mod tests {
             Doing::Commands(commands) => commands,
             Doing::Effect(effect) => effect.await,
         };
-        let [Reaction { command_id, command }] = commands.as_slice() else {
+        let [
+            Reaction {
+                command_id,
+                command,
+            },
+        ] = commands.as_slice()
+        else {
             panic!("{commands:?} is not one command");
         };
         let NotificationCommand::RecordDelivery(record) = command else {

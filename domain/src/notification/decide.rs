@@ -87,16 +87,16 @@ fn notify(state: &Correspondence, command: &Notify) -> Vec<NotificationEvent> {
 }
 
 fn defer(deferred: &[NotificationDeferred], command: &Notify) -> Option<NotificationEvent> {
-    let is_known = deferred.iter().any(|it| it.event_id == command.event_id);
-    (!is_known).then(|| {
-        NotificationEvent::Deferred(NotificationDeferred {
-            order_id: command.order_id,
-            event_id: command.event_id,
-            template: command.template,
-            occurred_at: command.occurred_at,
-            deferred_at: command.requested_at,
-        })
-    })
+    if deferred.iter().any(|it| it.event_id == command.event_id) {
+        return None;
+    }
+    Some(NotificationEvent::Deferred(NotificationDeferred {
+        order_id: command.order_id,
+        event_id: command.event_id,
+        template: command.template,
+        occurred_at: command.occurred_at,
+        deferred_at: command.requested_at,
+    }))
 }
 
 fn email(address: &Email) -> Channel {

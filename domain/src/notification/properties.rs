@@ -67,7 +67,7 @@ fn order_topic(old: usize) -> Vec<Fact> {
         },
     };
     let told = [Template::Payment, Template::Shipped, Template::Delivered];
-    let told = told.map(|template| told_of(template));
+    let told = told.map(told_of);
     let events = [NotificationPolicyEvent::OrderPlaced(Box::new(placed))];
     let events = events.into_iter().chain(told);
     let numbered = (0..).zip(events).enumerate();
