@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum, value_parser};
 use domain::{
     Context,
     cart::Carts,
+    notification::Notifications,
     order::{OrderPolicy, Orders},
     payment::Payments,
     product::Products,
@@ -15,7 +16,7 @@ use domain::{
 use event_store::kafka::{Durability, KafkaConfig};
 use runtime::{signature::Secret, telemetry::LogArgs};
 
-use crate::payments::PaymentKey;
+use crate::{notifications::NotificationArgs, payments::PaymentKey};
 
 /// Takes commands over HTTP and appends what happened to Kafka.
 ///
@@ -140,6 +141,10 @@ pub struct Args {
     )]
     pub replication_factor: i32,
 
+    /// Notifications.
+    #[command(flatten)]
+    pub notifications: NotificationArgs,
+
     /// Logging.
     #[command(flatten)]
     pub log: LogArgs,
@@ -158,16 +163,19 @@ pub enum ServiceName {
     Payment,
     /// Shipments.
     Shipping,
+    /// What customers are told.
+    Notification,
 }
 
 impl ServiceName {
     /// Every service.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Product,
         Self::Cart,
         Self::Order,
         Self::Payment,
         Self::Shipping,
+        Self::Notification,
     ];
 
     /// As it is spelled in flags and topics' metadata.
@@ -179,6 +187,7 @@ impl ServiceName {
             Self::Order => Orders::SERVICE,
             Self::Payment => Payments::SERVICE,
             Self::Shipping => Shipments::SERVICE,
+            Self::Notification => Notifications::SERVICE,
         }
     }
 }
@@ -289,6 +298,7 @@ mod tests {
         let expected = OrderPolicy {
             stock_within: TimeDelta::seconds(2),
             payment_within: TimeDelta::seconds(3),
+            ..OrderPolicy::default()
         };
         assert_eq!(args.deadlines(), expected);
         for seconds in ["0", "-1", "1.5", "60s"] {

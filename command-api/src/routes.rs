@@ -6,6 +6,7 @@ use axum::{
 };
 use domain::{
     cart::Carts,
+    notification::Notifications,
     order::{OrderPolicy, Orders},
     payment::Payments,
     product::Products,
@@ -39,6 +40,8 @@ pub struct Services {
     pub payments: Option<OpeningStore<Payments>>,
     /// The shipping service's store, where it is run here.
     pub shipments: Option<OpeningStore<Shipments>>,
+    /// The notification service's store, where it is run here.
+    pub notifications: Option<OpeningStore<Notifications>>,
     /// Where carts and orders look prices up.
     pub catalogue: Catalogue,
     /// How long orders wait for what.
@@ -59,6 +62,7 @@ impl Services {
             orders: None,
             payments: None,
             shipments: None,
+            notifications: None,
             catalogue: Catalogue::default(),
             deadlines: OrderPolicy::default(),
             payment_key: PaymentKey::DEVELOPMENT,
@@ -75,6 +79,7 @@ pub fn router(services: Services) -> Router {
         orders,
         payments,
         shipments,
+        notifications: _,
         catalogue,
         deadlines,
         payment_key,

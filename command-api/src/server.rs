@@ -9,7 +9,10 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     Args, Catalogue, HttpGateway, InvalidGatewayUrl, OpeningStore, PaymentKey, ServiceName,
-    Services, development_secret, routes, service::Opening,
+    Services, development_secret,
+    notifications::{Delivering, WebhookSender},
+    routes,
+    service::Opening,
 };
 
 /// Readiness: set, and failing, from the moment on that the process is told to stop.
@@ -50,6 +53,7 @@ pub enum StartError {
 struct Secrets {
     payment_key: PaymentKey,
     webhook_secret: Secret,
+    notify_secret: Secret,
 }
 
 impl Secrets {
@@ -66,17 +70,21 @@ impl Secrets {
                 Ok(())
             }
         };
+        let secret = |given: &Option<Secret>, flag| match given {
+            Some(secret) => Ok(secret.clone()),
+            None => lacking(flag).map(|()| development_secret()),
+        };
+        let told = &args.notifications;
         Ok(Self {
             payment_key: match &args.payment_key {
                 Some(key) => key.clone(),
                 None => lacking("--payment-key").map(|()| PaymentKey::DEVELOPMENT)?,
             },
-            webhook_secret: match &args.gateway_webhook_secret {
-                Some(secret) => secret.clone(),
-                None => {
-                    lacking("--gateway-webhook-secret")?;
-                    development_secret()
-                }
+            webhook_secret: secret(&args.gateway_webhook_secret, "--gateway-webhook-secret")?,
+            notify_secret: match told.notify_webhooks.is_empty() {
+                // Nobody is told, so nothing is signed.
+                true => development_secret(),
+                false => secret(&told.notify_webhook_secret, "--notify-webhook-secret")?,
             },
         })
     }
@@ -100,6 +108,9 @@ impl Server {
             orders: args.runs(ServiceName::Order).then(OpeningStore::default),
             payments: args.runs(ServiceName::Payment).then(OpeningStore::default),
             shipments: args.runs(ServiceName::Shipping).then(OpeningStore::default),
+            notifications: args
+                .runs(ServiceName::Notification)
+                .then(OpeningStore::default),
             catalogue: Catalogue::default(),
             deadlines: args.deadlines(),
             payment_key: secrets.payment_key,
@@ -118,6 +129,12 @@ impl Server {
                 durability: args.durability(),
                 reacts: !args.no_policies,
                 gateway: Arc::new(gateway),
+                delivering: Delivering::new(
+                    args.notifications.mailer(),
+                    WebhookSender::new(secrets.notify_secret),
+                ),
+                notify_webhooks: args.notifications.notify_webhooks.clone(),
+                notify_history: args.notifications.notify_history,
                 store: StoreConfig {
                     address: args.advertise.clone().unwrap_or_else(|| bound.to_string()),
                     ..StoreConfig::default()

@@ -8,6 +8,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use domain::{
     Context,
     cart::Carts,
+    notification::{Notifications, WebhookUrl},
     order::Orders,
     payment::{PaymentPolicy, Payments},
     product::{Products, policy::InventoryPolicy},
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::{
     Catalogue, OpeningStore, Services,
+    notifications::{Beginning, Delivering, Planning},
     payments::{Collecting, Gateway},
 };
 
@@ -51,6 +53,12 @@ pub(crate) struct Opening {
     pub(crate) reacts: bool,
     /// Who is asked for money.
     pub(crate) gateway: Arc<dyn Gateway>,
+    /// How customers are told.
+    pub(crate) delivering: Delivering,
+    /// Which systems are told as well.
+    pub(crate) notify_webhooks: Vec<WebhookUrl>,
+    /// Whether they are told of what was before the notification service's first start.
+    pub(crate) notify_history: bool,
     pub(crate) store: StoreConfig,
 }
 
@@ -63,6 +71,7 @@ impl Services {
             self.orders.as_ref().map(|_| Orders::SERVICE),
             self.payments.as_ref().map(|_| Payments::SERVICE),
             self.shipments.as_ref().map(|_| Shipments::SERVICE),
+            self.notifications.as_ref().map(|_| Notifications::SERVICE),
             self.needs_catalogue().then_some(CATALOGUE_CHECK),
         ];
         [KAFKA_CHECK]
@@ -88,6 +97,7 @@ impl Services {
             close(self.orders.as_ref()),
             close(self.payments.as_ref()),
             close(self.shipments.as_ref()),
+            close(self.notifications.as_ref()),
         );
         worked
     }
@@ -121,6 +131,8 @@ impl Services {
                     .collect(self.collecting(opening), store)),
                 work.serve(self.shipments.as_ref(), |store| work
                     .react(ShippingPolicy, store)),
+                work.serve(self.notifications.as_ref(), |store| work
+                    .notify(opening, store)),
                 work.follow(catalogue),
             )
         };
@@ -215,6 +227,29 @@ impl Work<'_> {
         tokio::try_join!(
             self.react(PaymentPolicy::default(), store.clone()),
             self.react(collecting, store),
+        )
+        .map(drop)
+    }
+
+    /// Has customers told of what happens from the service's beginning on.
+    async fn notify(
+        &self,
+        opening: &Opening,
+        store: EventStore<Notifications>,
+    ) -> Result<(), LogError> {
+        let beginning = patiently(self.readiness, || {
+            let (log, partitions) = (self.log.clone(), opening.partitions);
+            let history = opening.notify_history;
+            blocking(move || Beginning::establish(&log, partitions, history))
+        });
+        let beginning = tokio::select! {
+            beginning = beginning => beginning?,
+            () = told(self.stopped.clone()) => return Ok(()),
+        };
+        let planning = Planning::new(opening.notify_webhooks.clone(), beginning);
+        tokio::try_join!(
+            self.react(planning, store.clone()),
+            self.react(opening.delivering.clone(), store),
         )
         .map(drop)
     }
