@@ -87,7 +87,7 @@ impl NotificationView {
 /// A notification.
 #[derive(Debug)]
 pub struct NotificationRow {
-    /// Of the stream, at the last event that counts here.
+    /// Of its order's stream, at the last event that counts here.
     pub(super) version: i32,
     /// None until it is requested.
     pub(super) subject: Option<Subject>,

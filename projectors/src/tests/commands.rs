@@ -120,6 +120,7 @@ pub(super) fn cancel(order: Uuid) -> OrderCommand {
 pub(super) fn mark_stuck(order: Uuid) -> OrderCommand {
     OrderCommand::MarkStuck(MarkOrderStuck {
         order_id: order.into(),
+        payment_id: None,
         reason: "nobody knows".parse().expect("printable"),
         stuck_at: now(),
     })

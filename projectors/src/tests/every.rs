@@ -160,7 +160,7 @@ async fn rows_say_what_has_become_of_orders() {
         (2, "select sum(orders)::bigint from sales_daily_2.sales_daily"),
         (2 * 5997, "select sum(revenue)::bigint from sales_daily_2.sales_daily"),
         (2 * 3, "select sum(units)::bigint from sales_daily_2.sales_daily"),
-        // Four topics of an order that is delivered, as many of every other.
+        // Orders, payments, shipments, notifications.
         (6 * 4, "select count(distinct (order_id, topic)) from history_2.history where topic <> 'InventoryEvents'"),
         (0, "select count(*) from history_2.history where data::text like '%tok_visa%' or data::text like '%zoe@%'"),
     ] {

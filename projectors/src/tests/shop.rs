@@ -15,7 +15,7 @@ use super::{
     PATIENCE,
     commands::{self as ask, now},
     fulfilment,
-    notices::{Notice, Notices},
+    notices::{self, Notices},
 };
 
 /// What [`Shop::trade`] makes of three orders: one placed, one paid, one paid and cancelled.
@@ -146,7 +146,7 @@ impl<L: Log> Shop<L> {
             for command in fulfilment::shipment(*order, way) {
                 execute(&self.shipments, command).await;
             }
-            for notice in Notice::all_of(*order) {
+            for notice in notices::of(*order) {
                 execute(&self.notices, notice).await;
             }
         }
