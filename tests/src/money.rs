@@ -203,7 +203,7 @@ impl Money {
             let is_held = booked["authorised"].as_i64() > Some(0)
                 && booked["voided"] == false
                 && payment.captured == 0;
-            if payment.authorised == 0 && is_held || payment.voided && is_held {
+            if is_held && (payment.authorised == 0 || payment.voided) {
                 return Some(format!("the gateway holds what nobody asks for: {booked}"));
             }
         }

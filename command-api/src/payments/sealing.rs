@@ -8,6 +8,7 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use domain::{ids::PaymentId, sealed::SealedMethod};
+use uuid::Uuid;
 
 /// Names the way of sealing, so that there can be another.
 const VERSION: &str = "v1.";
@@ -40,8 +41,8 @@ impl PaymentKey {
     pub(crate) fn seal(&self, method: &str, payment_id: PaymentId) -> SealedMethod {
         let mut nonce = [0; NONCE_BYTES];
         // Two random ids have 244 random bits between them; a nonce has 192.
-        let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
-        let bytes = random.iter().flat_map(|id| id.as_bytes());
+        let random = [Uuid::new_v4(), Uuid::new_v4()];
+        let bytes = random.iter().flat_map(Uuid::as_bytes);
         for (place, byte) in nonce.iter_mut().zip(bytes) {
             *place = *byte;
         }
@@ -101,8 +102,6 @@ impl fmt::Debug for PaymentKey {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn payment(number: u128) -> PaymentId {
