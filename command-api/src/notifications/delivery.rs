@@ -20,8 +20,8 @@ use super::{mail::Mailer, webhook::WebhookSender};
 const RECORD: &str = "record-delivery";
 /// One try, whichever way: what follows in the partition waits for it, and what takes longer is tried again.
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// What has waited for so long is not sent any more. Far longer than all tries take, and shorter than brokers remember how far
-/// a reader has come: should that be lost, the log is read from its start, and nobody may be told everything anew.
+/// What has waited for so long is not sent any more. Far longer than all tries take, and shorter than brokers remember how
+/// far a reader has come: should that be lost, the log is read from its start, and nobody may be told everything anew.
 const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Events' times are exact to this many digits, in Kafka as in Postgres.
 const SUBSECOND_DIGITS: u16 = 6;

@@ -42,8 +42,8 @@ enum Way {
     Off,
 }
 
-/// A mail server: `smtp://host:port`, `smtps://user:password@host`, and `smtp://…?tls=required` for STARTTLS. Nothing is asked of it yet.
-/// Its URL may hold a password, so it is never shown.
+/// A mail server: `smtp://host:port`, `smtps://user:password@host`, and `smtp://…?tls=required` for STARTTLS. Nothing is
+/// asked of it yet. Its URL may hold a password, so it is never shown.
 #[derive(Clone)]
 pub struct MailServer(AsyncSmtpTransport<Tokio1Executor>);
 

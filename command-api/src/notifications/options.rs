@@ -36,7 +36,8 @@ pub struct NotificationArgs {
     )]
     pub mail_sender: Mailbox,
 
-    /// A system that is told of orders over HTTP; may be given several times. It is kept in events, so it must not hold a password.
+    /// A system that is told of orders over HTTP; may be given several times. It is kept in events, so it must not hold a
+    /// password.
     #[arg(
         long = "notify-webhook",
         env = "OFFSET_ZERO_NOTIFY_WEBHOOKS",

@@ -63,9 +63,9 @@ impl Beginning {
     /// Where the service began. At its first start that is the end of the log, or, with `history`, offset zero; it is noted
     /// in the log before anything is read, and later starts find it there. Blocks.
     ///
-    /// Brokers forget the places of groups that nobody has noted for long (a week, by default), so each start notes them again.
-    /// Where they are forgotten all the same, [`Planning`]'s own places stand for them: what is below is done, what is above
-    /// came while the service was down.
+    /// Brokers forget the places of groups that nobody has noted for long (a week, by default), so each start notes them
+    /// again. Where they are forgotten all the same, [`Planning`]'s own places stand for them: what is below is done, what is
+    /// above came while the service was down.
     ///
     /// # Errors
     /// When the log cannot be reached; trying again is safe.

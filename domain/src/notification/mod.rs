@@ -1,12 +1,12 @@
 //! Notifications: what a customer, and other systems, are told about an order, and whether it reached them.
 //!
-//! In reading order: [`command`], [`event`], [`state`], `decide`; [`policy`] says which events of others are told. Sending is an
-//! effect, outside of this crate: it reacts to the events that ask for it ([`NotificationEvent::to_send`]) and records what
-//! became of it.
+//! In reading order: [`message`] (what is told, and by which way), [`command`], [`event`], [`state`], `decide`; [`policy`] says
+//! which events of others are told. Sending is an effect, outside of this crate: it reacts to the events that ask for it
+//! ([`NotificationEvent::to_send`]) and records what became of it.
 //!
 //! An order has one stream, `notifications-<order id>`, and not one for each event that is told: only what knows all of an
-//! order can say where its customer is reached, and that nobody is told the same twice. The topics that are told about are in
-//! no order between them, so something may have to be told before it is known to whom; it waits in that stream too.
+//! order can say where its customer is reached, and that nobody is told the same twice. Between topics there is no order,
+//! so something may have to be told before it is known to whom; it waits in that stream too.
 
 pub mod command;
 mod decide;

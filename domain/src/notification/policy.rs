@@ -1,7 +1,7 @@
 //! What the notification service does when it learns that something has happened.
 //!
-//! Not a [`Policy`](crate::Policy), since whether an event is news depends on where it stands in the log: the service that is
-//! started last says nothing of what was before, but has to know whom to tell of what comes.
+//! Not a [`Policy`](crate::Policy), since whether an event is news depends on where it stands in the log: the service that
+//! is started last says nothing of what was before, but has to know whom to tell of what comes.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, de::Error};
