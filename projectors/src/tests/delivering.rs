@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Context,
-    order::OrderShipped,
+    order::{OrderShipped, OrderStatus},
+    payment::PaymentStatus,
+    shipping::ShipmentStatus,
     topics::{NOTIFICATION_EVENTS, ORDER_EVENTS},
 };
 use event_store::Recorded;
@@ -171,7 +173,7 @@ fn a_status_is_what_the_domain_says() {
                 row.apply(&viewed(event)).expect("follows");
                 row.status().map(str::to_owned)
             },
-            |order| order.status().map(|status| status.as_str()),
+            |order| order.status().map(OrderStatus::as_str),
         );
         for attempt in 1..=2 {
             let (mut status, is_to_be) = (None, way != Way::NeverPaid);
@@ -181,12 +183,12 @@ fn a_status_is_what_the_domain_says() {
                 |event| {
                     let after = payments::row::status_after(&event.event);
                     status = after
-                        .map(|status| status.as_str())
+                        .map(PaymentStatus::as_str)
                         .or(status)
                         .filter(|_| is_to_be);
                     status.map(str::to_owned)
                 },
-                |payment| payment.status().map(|status| status.as_str()),
+                |payment| payment.status().map(PaymentStatus::as_str),
             );
         }
         follows_the_domain::<domain::shipping::Shipments>(
@@ -196,7 +198,7 @@ fn a_status_is_what_the_domain_says() {
                 let after = shipments::row::status_after(&event.event);
                 after.map(|status| status.as_str().to_owned())
             },
-            |shipment| shipment.status().map(|status| status.as_str()),
+            |shipment| shipment.status().map(ShipmentStatus::as_str),
         );
     }
 }

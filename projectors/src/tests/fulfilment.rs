@@ -58,7 +58,7 @@ pub(super) fn order(id: Uuid, way: Way) -> Vec<OrderCommand> {
             ask::cancel(id),
         ]),
         Way::NeverPaid => {
-            commands.extend([ask::pay(id, 1), ask::settle(id, 1, false), ask::cancel(id)])
+            commands.extend([ask::pay(id, 1), ask::settle(id, 1, false), ask::cancel(id)]);
         }
     }
     commands

@@ -79,7 +79,11 @@ fn message(order_id: Uuid, number: usize) -> Message {
             Template::Delivered,
         ][number],
         occurred_at: now(),
-        channel: if number % 2 == 0 { email } else { webhook() },
+        channel: if number.is_multiple_of(2) {
+            email
+        } else {
+            webhook()
+        },
     }
 }
 
