@@ -280,7 +280,9 @@ mod tests {
         let error = parse(&["--services", "order,returns"]).expect_err("unknown");
         assert!(error.contains("'returns'"), "{error}");
         assert!(
-            error.contains("[possible values: product, cart, order]"),
+            error.contains(
+                "[possible values: product, cart, order, payment, shipping, notification]"
+            ),
             "{error}"
         );
     }

@@ -290,6 +290,8 @@ fn comes_again(command: &OrderCommand) -> bool {
     matches!(
         command,
         OrderCommand::Pay(_)
+            // Payments' ids come up in several pays here, as they never do outside.
+            | OrderCommand::SettlePayment(_)
             | OrderCommand::MarkStuck(_)
             | OrderCommand::Resume(_)
             | OrderCommand::RefuseCapture(_)
