@@ -19,7 +19,14 @@ use crate::{PATIENCE, blocking, world};
 
 const KILLS: usize = 50;
 const CUSTOMERS: usize = 4;
-const SERVICES: [&str; 5] = ["product", "cart", "order", "payment", "shipping"];
+const SERVICES: [&str; 6] = [
+    "product",
+    "cart",
+    "order",
+    "payment",
+    "shipping",
+    "notification",
+];
 /// What customers pay with, in turn; all of it works in the end.
 const TOKENS: [&str; 4] = ["tok_visa", "tok_flaky", "tok_visa", "tok_slow"];
 
