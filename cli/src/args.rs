@@ -1,10 +1,11 @@
 //! What the program can be told.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand};
+use dev::carrier::MAX_DELAY;
 use event_store::kafka::KafkaConfig;
-use runtime::telemetry::LogArgs;
+use runtime::{signature::Secret, telemetry::LogArgs};
 
 use crate::running::PARTITIONS;
 
@@ -103,6 +104,54 @@ pub enum Command {
     },
     /// Measure this machine: raw Kafka and Postgres beside the whole system, as ratios. Build with --release.
     Bench(BenchOptions),
+    /// Be the simulated payment gateway.
+    #[command(hide = true)]
+    Gateway(GatewayArgs),
+    /// Be the simulated carrier.
+    #[command(hide = true)]
+    Carrier(CarrierArgs),
+}
+
+/// How the simulated gateway runs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct GatewayArgs {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8083")]
+    pub listen: SocketAddr,
+    /// Where events are posted to.
+    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    pub webhook: Option<String>,
+    /// What events are signed with: `whsec_` and base64, or plain text.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub webhook_secret: Option<Secret>,
+    /// Keep the books there, so that they outlive the process.
+    #[arg(long, value_name = "FILE")]
+    pub books: Option<PathBuf>,
+}
+
+/// How the simulated carrier runs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CarrierArgs {
+    /// The command API.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub command_url: String,
+    /// How long it takes for each step.
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = delay)]
+    pub delay: Duration,
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let delay = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    match delay <= MAX_DELAY {
+        true => Ok(delay),
+        false => Err(format!("at most {} seconds", MAX_DELAY.as_secs())),
+    }
 }
 
 /// What to do with topics.
@@ -124,6 +173,17 @@ pub struct DevPorts {
     /// The projectors' health checks and metrics.
     #[arg(long, env = "OFFSET_ZERO_PROJECTORS_PORT", default_value_t = 8082)]
     pub projectors_port: u16,
+    /// The simulated payment gateway's.
+    #[arg(long, env = "OFFSET_ZERO_GATEWAY_PORT", default_value_t = 8083)]
+    pub gateway_port: u16,
+    /// How many seconds the simulated carrier waits for each step; `off` where shipments are moved by hand.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_CARRIER_DELAY",
+        value_name = "SECONDS|off",
+        default_value = "3"
+    )]
+    pub carrier_delay: CarrierDelay,
     /// Kafka's.
     #[arg(long, env = "OFFSET_ZERO_KAFKA_PORT", default_value_t = dev::stack::KAFKA_PORT)]
     pub kafka_port: u16,
@@ -147,4 +207,19 @@ pub struct BenchOptions {
     /// Be the prototype that is measured beside the system, on this port; the benchmark starts it itself.
     #[arg(long, value_name = "PORT", hide = true)]
     pub prototype: Option<u16>,
+}
+
+/// How long the simulated carrier waits for each step; none where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarrierDelay(pub Option<Duration>);
+
+impl FromStr for CarrierDelay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        delay(text).map(|delay| Self(Some(delay)))
+    }
 }

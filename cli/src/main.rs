@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod operate;
 mod running;
+mod simulated;
 mod up;
 
 use runtime::{config, telemetry};
@@ -15,7 +16,7 @@ use crate::args::{Args, Command};
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args: Args = config::parse();
-    let _telemetry = telemetry::init("offset-zero", &args.log)?;
+    let telemetry = telemetry::init("offset-zero", &args.log)?;
     match &args.command {
         Command::Dev(ports) => up::run(*ports).await,
         Command::Demo => demo::run().await,
@@ -27,5 +28,7 @@ async fn main() -> anyhow::Result<()> {
             Some(port) => bench::prototype(&args.target, port).await,
             None => bench::run(options, args.json).await,
         },
+        Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
+        Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,
     }
 }

@@ -1,8 +1,14 @@
 //! The stack and the three services, started and stopped in order.
 
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
 use anyhow::{Context, Result};
 use dev::{
-    deployment::{Server, ServiceOutput, Wiring},
+    deployment::{GatewayFlags, Server, ServiceOutput, Wiring},
+    services::Service,
     stack::{Stack, StackOptions},
 };
 
@@ -17,42 +23,73 @@ pub struct Ports {
     pub command_api: u16,
     pub query_api: u16,
     pub projectors: u16,
+    pub gateway: u16,
 }
 
-/// Kafka, Postgres, and the services on them.
+/// What the simulated gateway signs its webhooks with: the command API's own default.
+const WEBHOOK_SECRET: &str = "offset-zero development secret";
+
+/// Kafka, Postgres, the services on them, and what stands in for the world outside.
 pub struct Running {
     pub wiring: Wiring,
+    pub gateway: Server,
     pub command_api: Server,
     pub projectors: Server,
     pub query_api: Server,
+    /// Where mails go that would be sent elsewhere.
+    pub mails: PathBuf,
+    carrier: Option<Service>,
     stack: Stack,
 }
 
 impl Running {
     /// Starts everything and waits until it is ready. On given ports with one log on the terminal, else on free ports
-    /// with a log file each.
-    pub fn start(options: StackOptions, ports: Option<Ports>) -> Result<Self> {
+    /// with a log file each. Without a carrier, goods stay until somebody has them leave.
+    pub fn start(
+        options: StackOptions,
+        ports: Option<Ports>,
+        carrier_delay: Option<Duration>,
+    ) -> Result<Self> {
         let stack = Stack::start(options).context("starting Kafka and Postgres")?;
         let output = match (ports, stack.scratch()) {
             (None, Some(scratch)) => ServiceOutput::Folder(scratch.path().to_owned()),
             _ => ServiceOutput::Terminal,
         };
-        let wiring = Wiring {
+        let folder = match stack.scratch() {
+            Some(scratch) => scratch.path().to_owned(),
+            None => dev::dirs::state()?,
+        };
+        let (books, mails) = (folder.join("gateway.books"), folder.join("mails"));
+        let mut wiring = Wiring {
             brokers: stack.brokers(),
             database_url: stack.default_database_url()?,
             namespace: String::new(),
             partitions: PARTITIONS,
+            gateway_url: String::new(),
             output,
         };
         wiring.migrate().context("migrating the database")?;
-        let command_api = wiring.command_api(ports.map(|ports| ports.command_api))?;
+        // Each has to know where the other is.
+        let command_port = match ports {
+            Some(ports) => ports.command_api,
+            None => dev::ports::free()?,
+        };
+        let command_url = format!("http://127.0.0.1:{command_port}");
+        let gateway = start_gateway(&wiring, ports, &command_url, &books)?;
+        wiring.gateway_url.clone_from(&gateway.url);
+        let mail_flags = ["--mail-folder", &mails.to_string_lossy()];
+        let command_api = wiring.command_api_of(&[], Some(command_port), &mail_flags)?;
         let projectors = wiring.projectors(ports.map(|ports| ports.projectors))?;
         let query_api = wiring.query_api(ports.map(|ports| ports.query_api))?;
-        for server in [&command_api, &projectors, &query_api] {
+        for server in [&gateway, &command_api, &projectors, &query_api] {
             server.wait_ready()?;
         }
+        let carrier = carrier_delay.map(|delay| wiring.carrier(&command_url, delay));
         Ok(Self {
+            carrier: carrier.transpose()?,
             wiring,
+            gateway,
+            mails,
             command_api,
             projectors,
             query_api,
@@ -81,9 +118,31 @@ impl Running {
 
     /// Stops the services, then what they stand on.
     pub fn stop(self) -> Result<()> {
-        for server in [&self.query_api, &self.command_api, &self.projectors] {
+        if let Some(carrier) = &self.carrier {
+            carrier.stop()?;
+        }
+        for server in [
+            &self.query_api,
+            &self.command_api,
+            &self.projectors,
+            &self.gateway,
+        ] {
             server.service.stop()?;
         }
         Ok(self.stack.stop()?)
     }
+}
+
+fn start_gateway(
+    wiring: &Wiring,
+    ports: Option<Ports>,
+    command_url: &str,
+    books: &Path,
+) -> Result<Server> {
+    let webhook = format!("{command_url}/v1/payments/webhook");
+    let flags = GatewayFlags {
+        webhook: Some((&webhook, WEBHOOK_SECRET)),
+        books: Some(books),
+    };
+    Ok(wiring.gateway(ports.map(|ports| ports.gateway), &flags)?)
 }

@@ -17,8 +17,10 @@ pub async fn run(ports: DevPorts) -> Result<()> {
         command_api: ports.command_port,
         query_api: ports.query_port,
         projectors: ports.projectors_port,
+        gateway: ports.gateway_port,
     };
-    let starting = tokio::task::spawn_blocking(move || Running::start(options, Some(servers)));
+    let start = move || Running::start(options, Some(servers), ports.carrier_delay.0);
+    let starting = tokio::task::spawn_blocking(start);
     // A Ctrl-C while it starts is obeyed as soon as there is something to stop in order.
     let running = starting.await.context("starting the stack")??;
     announce(&running)?;
@@ -36,8 +38,13 @@ fn announce(running: &Running) -> Result<()> {
         "  projectors   {}   (health and metrics)",
         running.projectors.url
     );
+    println!(
+        "  gateway      {}   (simulated; its books: /books)",
+        running.gateway.url
+    );
     println!("  Kafka        {}", running.wiring.brokers);
     println!("  Postgres     {}", running.wiring.database_url);
+    println!("  mails        {}", running.mails.display());
     println!("  data         {}", dev::dirs::state()?.display());
     println!(
         "               {} (Postgres)",

@@ -7,11 +7,16 @@ use clap::{Parser, ValueEnum, value_parser};
 use domain::{
     Context,
     cart::Carts,
+    notification::Notifications,
     order::{OrderPolicy, Orders},
+    payment::Payments,
     product::Products,
+    shipping::Shipments,
 };
 use event_store::kafka::{Durability, KafkaConfig};
-use runtime::telemetry::LogArgs;
+use runtime::{signature::Secret, telemetry::LogArgs};
+
+use crate::{notifications::NotificationArgs, payments::PaymentKey};
 
 /// Takes commands over HTTP and appends what happened to Kafka.
 ///
@@ -34,7 +39,7 @@ pub struct Args {
         env = "OFFSET_ZERO_SERVICES",
         value_enum,
         value_delimiter = ',',
-        default_values_t = [ServiceName::Product, ServiceName::Cart, ServiceName::Order]
+        default_values_t = ServiceName::ALL
     )]
     pub services: Vec<ServiceName>,
 
@@ -57,6 +62,44 @@ pub struct Args {
         value_parser = value_parser!(u32).range(1..)
     )]
     pub payment_deadline_seconds: u32,
+
+    /// How long after its delivery an order is complete.
+    #[arg(
+        long = "completed-after",
+        env = "OFFSET_ZERO_COMPLETED_AFTER",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = value_parser!(u32).range(0..)
+    )]
+    pub completed_after_seconds: u32,
+
+    /// Where the payment gateway is, for the payment service.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_GATEWAY_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8083"
+    )]
+    pub gateway_url: String,
+
+    /// What the gateway signs its webhooks with; without it, a secret that anybody can read, for development.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub gateway_webhook_secret: Option<Secret>,
+
+    /// What the order service seals payment methods with, and the payment service opens: the base64 of 32 bytes, the same for
+    /// both. Without it, a key that anybody can read, for development.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_PAYMENT_KEY",
+        hide_env_values = true,
+        value_name = "BASE64"
+    )]
+    pub payment_key: Option<PaymentKey>,
 
     /// Take commands and react to nothing: for measuring commands by themselves.
     #[arg(long, hide = true)]
@@ -98,6 +141,10 @@ pub struct Args {
     )]
     pub replication_factor: i32,
 
+    /// Notifications.
+    #[command(flatten)]
+    pub notifications: NotificationArgs,
+
     /// Logging.
     #[command(flatten)]
     pub log: LogArgs,
@@ -112,9 +159,25 @@ pub enum ServiceName {
     Cart,
     /// Orders.
     Order,
+    /// Payments.
+    Payment,
+    /// Shipments.
+    Shipping,
+    /// What customers are told.
+    Notification,
 }
 
 impl ServiceName {
+    /// Every service.
+    pub const ALL: [Self; 6] = [
+        Self::Product,
+        Self::Cart,
+        Self::Order,
+        Self::Payment,
+        Self::Shipping,
+        Self::Notification,
+    ];
+
     /// As it is spelled in flags and topics' metadata.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -122,6 +185,9 @@ impl ServiceName {
             Self::Product => Products::SERVICE,
             Self::Cart => Carts::SERVICE,
             Self::Order => Orders::SERVICE,
+            Self::Payment => Payments::SERVICE,
+            Self::Shipping => Shipments::SERVICE,
+            Self::Notification => Notifications::SERVICE,
         }
     }
 }
@@ -169,6 +235,7 @@ impl Args {
         OrderPolicy {
             stock_within: TimeDelta::seconds(self.stock_deadline_seconds.into()),
             payment_within: TimeDelta::seconds(self.payment_deadline_seconds.into()),
+            completed_after: TimeDelta::seconds(self.completed_after_seconds.into()),
         }
     }
 
@@ -202,8 +269,7 @@ mod tests {
     #[test]
     fn has_a_default_for_everything() {
         let args = parse(&[]).expect("defaults");
-        let all = [ServiceName::Product, ServiceName::Cart, ServiceName::Order];
-        assert_eq!(args.services, all);
+        assert_eq!(args.services, ServiceName::ALL);
         assert_eq!(args.deadlines(), OrderPolicy::default());
         assert_eq!(args.partitions, 4);
         assert_eq!(args.durability(), Durability::DEVELOPMENT);
@@ -211,10 +277,12 @@ mod tests {
 
     #[test]
     fn an_unknown_service_is_answered_by_the_known_ones() {
-        let error = parse(&["--services", "order,payment"]).expect_err("unknown");
-        assert!(error.contains("'payment'"), "{error}");
+        let error = parse(&["--services", "order,returns"]).expect_err("unknown");
+        assert!(error.contains("'returns'"), "{error}");
         assert!(
-            error.contains("[possible values: product, cart, order]"),
+            error.contains(
+                "[possible values: product, cart, order, payment, shipping, notification]"
+            ),
             "{error}"
         );
     }
@@ -232,6 +300,7 @@ mod tests {
         let expected = OrderPolicy {
             stock_within: TimeDelta::seconds(2),
             payment_within: TimeDelta::seconds(3),
+            ..OrderPolicy::default()
         };
         assert_eq!(args.deadlines(), expected);
         for seconds in ["0", "-1", "1.5", "60s"] {

@@ -1,7 +1,7 @@
 //! Commands over HTTP: each is checked at the edge, decided by the writer of its partition, and answered when it is in
 //! the log.
 //!
-//! In reading order: `routes` is the whole route table; `products`, `carts` and `orders` are what its handlers do, each
+//! In reading order: `routes` is the whole route table; `products`, `carts`, `orders`, `payments` and `shipments` are what its handlers do, each
 //! with a file for a route; `intake` what any command's headers say, `execute` its way to the writer, `catalogue` where
 //! prices come from, `problems` how everything that can go wrong is told; `service` is the life of a service, policies
 //! included, and `server` wires the process.
@@ -18,17 +18,28 @@ mod catalogue;
 mod delivery;
 mod execute;
 mod intake;
+mod notifications;
 mod opening;
 mod orders;
+mod payments;
 mod problems;
 mod products;
 mod routes;
 mod server;
 mod service;
+mod shipments;
 mod validation;
 
 pub use args::{Args, InvalidProperty, KafkaProperty, ServiceName};
 pub use catalogue::Catalogue;
+pub use notifications::{
+    Beginning, Delivering, InvalidMailServer, MailServer, Mailer, NotificationArgs, Planning,
+    WebhookSender,
+};
 pub use opening::OpeningStore;
+pub use payments::{
+    Collecting, Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl,
+    InvalidPaymentKey, PaymentKey, development_secret,
+};
 pub use routes::{Services, router};
 pub use server::{Server, StartError};

@@ -20,7 +20,7 @@ pub(crate) use self::{
     place::{__path_place_order, place_order},
     resume::{__path_resume_order, resume_order},
 };
-use crate::{Catalogue, OpeningStore, answer::Answered, execute, execute::Received};
+use crate::{Catalogue, OpeningStore, PaymentKey, answer::Answered, execute, execute::Received};
 
 /// What the routes of the order service work with.
 #[derive(Clone)]
@@ -28,6 +28,7 @@ pub(crate) struct OrderService {
     pub(crate) store: OpeningStore<Orders>,
     pub(crate) catalogue: Catalogue,
     pub(crate) deadlines: OrderPolicy,
+    pub(crate) payment_key: PaymentKey,
 }
 
 /// Has the command decided and appended, and answers what has become of its order.

@@ -8,13 +8,18 @@ use domain::{
     ids::InvalidSku,
     money::{InvalidCurrency, Money, MoneyError},
     order::{InvalidLines, OrderLines, OrderRejection},
+    payment::PaymentRejection,
     personal::{InvalidCountry, InvalidEmail},
     product::{ProductRejection, catalogue::CatalogueRejection, stock::StockRejection},
     quantity::{InvalidQuantity, InvalidUnits, Quantity},
+    shipping::ShippingRejection,
     text::InvalidText,
 };
 use event_store::Refusal;
-use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
+use runtime::{
+    problem::{Problem, RETRY_AFTER_SECONDS},
+    signature::InvalidSignature,
+};
 
 /// Why a member of a request is invalid.
 pub(crate) trait Invalid: Display {
@@ -234,6 +239,10 @@ impl Rejection for OrderRejection {
                 "payment-in-progress",
                 "Another payment of the order is in progress",
             ),
+            Self::OrderAlreadyShipped => conflict(
+                "order-already-shipped",
+                "The order's goods have left, or are about to",
+            ),
             Self::OrderCancelled => conflict("order-cancelled", "The order is cancelled"),
             Self::OrderNotPayable => conflict(
                 "order-not-payable",
@@ -249,6 +258,53 @@ impl Rejection for OrderRejection {
             }
         }
     }
+}
+
+impl Rejection for PaymentRejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::PaymentNotFound => not_found("payment-not-found", "There is no such payment"),
+        }
+    }
+}
+
+impl Rejection for ShippingRejection {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::ShipmentNotFound => not_found("shipment-not-found", "There is no such shipment"),
+            Self::ShipmentCancelled => conflict("shipment-cancelled", "The shipment is cancelled"),
+            Self::ShipmentAlreadyDispatched => conflict(
+                "shipment-already-dispatched",
+                "The shipment has left, or is about to",
+            ),
+            Self::ShipmentNotDispatched => {
+                conflict("shipment-not-dispatched", "The shipment has not left")
+            }
+            Self::ShipmentAlreadyDelivered => {
+                conflict("shipment-already-delivered", "The shipment has arrived")
+            }
+        }
+    }
+}
+
+/// A webhook is not the gateway's, or an old one sent again.
+pub(crate) fn invalid_signature(error: &InvalidSignature) -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid-signature",
+        "The webhook is not signed as it has to be",
+    )
+    .detail(error)
+}
+
+/// A webhook that is the gateway's cannot be understood.
+pub(crate) fn malformed_webhook(detail: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-json",
+        "The webhook cannot be understood",
+    )
+    .detail(detail)
 }
 
 fn conflict(code: &'static str, title: &'static str) -> Problem {

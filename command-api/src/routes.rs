@@ -6,10 +6,16 @@ use axum::{
 };
 use domain::{
     cart::Carts,
+    notification::Notifications,
     order::{OrderPolicy, Orders},
+    payment::Payments,
     product::Products,
+    shipping::Shipments,
 };
-use runtime::problem::{FieldError, Problem};
+use runtime::{
+    problem::{FieldError, Problem},
+    signature::Secret,
+};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -17,11 +23,12 @@ use crate::{
     Catalogue, OpeningStore,
     carts::{self, CartService},
     orders::{self, OrderService},
-    problems, products,
+    payments::{self, PaymentKey, PaymentService},
+    problems, products, shipments,
 };
 
 /// What the services that this process runs work with.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Services {
     /// The product service's store, where it is run here.
     pub products: Option<OpeningStore<Products>>,
@@ -29,10 +36,39 @@ pub struct Services {
     pub carts: Option<OpeningStore<Carts>>,
     /// The order service's store, where it is run here.
     pub orders: Option<OpeningStore<Orders>>,
+    /// The payment service's store, where it is run here.
+    pub payments: Option<OpeningStore<Payments>>,
+    /// The shipping service's store, where it is run here.
+    pub shipments: Option<OpeningStore<Shipments>>,
+    /// The notification service's store, where it is run here.
+    pub notifications: Option<OpeningStore<Notifications>>,
     /// Where carts and orders look prices up.
     pub catalogue: Catalogue,
     /// How long orders wait for what.
     pub deadlines: OrderPolicy,
+    /// What orders seal payment methods with, and payments open.
+    pub payment_key: PaymentKey,
+    /// What the gateway signs its webhooks with.
+    pub webhook_secret: Secret,
+}
+
+impl Services {
+    /// None of them, with secrets that anybody can read: what a test begins with.
+    #[must_use]
+    pub fn development() -> Self {
+        Self {
+            products: None,
+            carts: None,
+            orders: None,
+            payments: None,
+            shipments: None,
+            notifications: None,
+            catalogue: Catalogue::default(),
+            deadlines: OrderPolicy::default(),
+            payment_key: PaymentKey::DEVELOPMENT,
+            webhook_secret: payments::development_secret(),
+        }
+    }
 }
 
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
@@ -41,8 +77,13 @@ pub fn router(services: Services) -> Router {
         products,
         carts,
         orders,
+        payments,
+        shipments,
+        notifications: _,
         catalogue,
         deadlines,
+        payment_key,
+        webhook_secret,
     } = services;
     let carts = carts.map(|store| CartService {
         store,
@@ -52,10 +93,17 @@ pub fn router(services: Services) -> Router {
         store,
         catalogue,
         deadlines,
+        payment_key,
+    });
+    let payments = payments.map(|store| PaymentService {
+        store,
+        secret: webhook_secret,
     });
     product_routes(products)
         .merge(cart_routes(carts))
         .merge(order_routes(orders))
+        .merge(payment_routes(payments))
+        .merge(shipment_routes(shipments))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
 }
 
@@ -100,6 +148,35 @@ fn order_routes(service: Option<OrderService>) -> Router {
         .with_state(service)
 }
 
+fn payment_routes(service: Option<PaymentService>) -> Router {
+    let Some(service) = service else {
+        return not_served(&["/v1/payments/{*rest}"]);
+    };
+    Router::new()
+        .route(
+            "/v1/payments/webhook",
+            post(payments::receive_payment_event),
+        )
+        .with_state(service)
+}
+
+fn shipment_routes(store: Option<OpeningStore<Shipments>>) -> Router {
+    let Some(store) = store else {
+        return not_served(&["/v1/shipments/{*rest}"]);
+    };
+    Router::new()
+        .route(
+            "/v1/shipments/{id}/dispatch",
+            post(shipments::dispatch_shipment),
+        )
+        .route(
+            "/v1/shipments/{id}/deliver",
+            post(shipments::deliver_shipment),
+        )
+        .route("/v1/shipments/{id}/fail", post(shipments::fail_shipment))
+        .with_state(store)
+}
+
 /// Routes of a service that other processes run.
 fn not_served(paths: &[&str]) -> Router {
     let answer = || any(async || problems::route_not_served());
@@ -128,6 +205,10 @@ fn not_served(paths: &[&str]) -> Router {
         orders::pay_order,
         orders::cancel_order,
         orders::resume_order,
+        payments::receive_payment_event,
+        shipments::dispatch_shipment,
+        shipments::deliver_shipment,
+        shipments::fail_shipment,
     ),
     components(schemas(Problem, FieldError))
 )]

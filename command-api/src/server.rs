@@ -1,13 +1,19 @@
 //! The wiring of the process.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use event_store::{LogError, StoreConfig};
-use runtime::{health::Readiness, http, telemetry::Metrics};
+use event_store::{LogError, StoreConfig, kafka::Durability};
+use runtime::{health::Readiness, http, signature::Secret, telemetry::Metrics};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{Args, Catalogue, OpeningStore, ServiceName, Services, routes, service::Opening};
+use crate::{
+    Args, Catalogue, HttpGateway, InvalidGatewayUrl, OpeningStore, PaymentKey, ServiceName,
+    Services, development_secret,
+    notifications::{Delivering, WebhookSender},
+    routes,
+    service::Opening,
+};
 
 /// Readiness: set, and failing, from the moment on that the process is told to stop.
 const STOPPING_CHECK: &str = "stopping";
@@ -32,9 +38,56 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What anybody can read is no secret where nothing may be lost.
+    #[error("{0} has to be given where topics are replicated: the default is for development only")]
+    NoSecret(&'static str),
+    /// The gateway cannot be reached like that.
+    #[error("the gateway's address")]
+    Gateway(#[source] InvalidGatewayUrl),
     /// Kafka, or what is in it, is not as it has to be.
     #[error("cannot run the services")]
     Services(#[source] LogError),
+}
+
+/// What only this deployment knows.
+struct Secrets {
+    payment_key: PaymentKey,
+    webhook_secret: Secret,
+    notify_secret: Secret,
+}
+
+impl Secrets {
+    /// Those that were given; in development others do, said aloud.
+    fn of(args: &Args) -> Result<Self, StartError> {
+        let is_production = args.replication_factor >= Durability::PRODUCTION_REPLICATION;
+        let lacking = |flag| match is_production {
+            true => Err(StartError::NoSecret(flag)),
+            false => {
+                tracing::debug!(
+                    flag,
+                    "not given: using what anybody can read, for development"
+                );
+                Ok(())
+            }
+        };
+        let secret = |given: &Option<Secret>, flag| match given {
+            Some(secret) => Ok(secret.clone()),
+            None => lacking(flag).map(|()| development_secret()),
+        };
+        let told = &args.notifications;
+        Ok(Self {
+            payment_key: match &args.payment_key {
+                Some(key) => key.clone(),
+                None => lacking("--payment-key").map(|()| PaymentKey::DEVELOPMENT)?,
+            },
+            webhook_secret: secret(&args.gateway_webhook_secret, "--gateway-webhook-secret")?,
+            notify_secret: match told.notify_webhooks.is_empty() {
+                // Nobody is told, so nothing is signed.
+                true => development_secret(),
+                false => secret(&told.notify_webhook_secret, "--notify-webhook-secret")?,
+            },
+        })
+    }
 }
 
 impl Server {
@@ -43,6 +96,8 @@ impl Server {
     /// # Errors
     /// When the address is taken.
     pub async fn bind(args: &Args, metrics: Metrics) -> Result<Self, StartError> {
+        let secrets = Secrets::of(args)?;
+        let gateway = HttpGateway::new(&args.gateway_url).map_err(StartError::Gateway)?;
         let address = args.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -51,8 +106,15 @@ impl Server {
             products: args.runs(ServiceName::Product).then(OpeningStore::default),
             carts: args.runs(ServiceName::Cart).then(OpeningStore::default),
             orders: args.runs(ServiceName::Order).then(OpeningStore::default),
+            payments: args.runs(ServiceName::Payment).then(OpeningStore::default),
+            shipments: args.runs(ServiceName::Shipping).then(OpeningStore::default),
+            notifications: args
+                .runs(ServiceName::Notification)
+                .then(OpeningStore::default),
             catalogue: Catalogue::default(),
             deadlines: args.deadlines(),
+            payment_key: secrets.payment_key,
+            webhook_secret: secrets.webhook_secret,
         };
         let readiness = Readiness::new(services.checks());
         let router = routes::router(services.clone());
@@ -66,6 +128,13 @@ impl Server {
                 partitions: args.partitions,
                 durability: args.durability(),
                 reacts: !args.no_policies,
+                gateway: Arc::new(gateway),
+                delivering: Delivering::new(
+                    args.notifications.mailer(),
+                    WebhookSender::new(secrets.notify_secret),
+                ),
+                notify_webhooks: args.notifications.notify_webhooks.clone(),
+                notify_history: args.notifications.notify_history,
                 store: StoreConfig {
                     address: args.advertise.clone().unwrap_or_else(|| bound.to_string()),
                     ..StoreConfig::default()

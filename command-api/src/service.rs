@@ -6,14 +6,17 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use domain::{
-    Context, Policy,
+    Context,
     cart::Carts,
+    notification::{Notifications, WebhookUrl},
     order::Orders,
+    payment::{PaymentPolicy, Payments},
     product::{Products, policy::InventoryPolicy},
+    shipping::{Shipments, ShippingPolicy},
     topics,
 };
 use event_store::{
-    EventStore, LogError, StoreConfig,
+    EventStore, LogError, Reactor, StoreConfig,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -21,7 +24,11 @@ use event_store::{
 use runtime::health::Readiness;
 use tokio::sync::watch;
 
-use crate::{Catalogue, OpeningStore, Services};
+use crate::{
+    Catalogue, OpeningStore, Services,
+    notifications::{Beginning, Delivering, Planning},
+    payments::{Collecting, Gateway},
+};
 
 /// Readiness: whether brokers answer.
 const KAFKA_CHECK: &str = "kafka";
@@ -44,6 +51,14 @@ pub(crate) struct Opening {
     pub(crate) durability: Durability,
     /// Whether policies are run.
     pub(crate) reacts: bool,
+    /// Who is asked for money.
+    pub(crate) gateway: Arc<dyn Gateway>,
+    /// How customers are told.
+    pub(crate) delivering: Delivering,
+    /// Which systems are told as well.
+    pub(crate) notify_webhooks: Vec<WebhookUrl>,
+    /// Whether they are told of what was before the notification service's first start.
+    pub(crate) notify_history: bool,
     pub(crate) store: StoreConfig,
 }
 
@@ -54,6 +69,9 @@ impl Services {
             self.products.as_ref().map(|_| Products::SERVICE),
             self.carts.as_ref().map(|_| Carts::SERVICE),
             self.orders.as_ref().map(|_| Orders::SERVICE),
+            self.payments.as_ref().map(|_| Payments::SERVICE),
+            self.shipments.as_ref().map(|_| Shipments::SERVICE),
+            self.notifications.as_ref().map(|_| Notifications::SERVICE),
             self.needs_catalogue().then_some(CATALOGUE_CHECK),
         ];
         [KAFKA_CHECK]
@@ -77,6 +95,9 @@ impl Services {
             close(self.products.as_ref()),
             close(self.carts.as_ref()),
             close(self.orders.as_ref()),
+            close(self.payments.as_ref()),
+            close(self.shipments.as_ref()),
+            close(self.notifications.as_ref()),
         );
         worked
     }
@@ -106,12 +127,25 @@ impl Services {
                 work.serve(self.carts.as_ref(), |_| work.wait()),
                 work.serve(self.orders.as_ref(), |store| work
                     .react(self.deadlines, store)),
+                work.serve(self.payments.as_ref(), |store| work
+                    .collect(self.collecting(opening), store)),
+                work.serve(self.shipments.as_ref(), |store| work
+                    .react(ShippingPolicy, store)),
+                work.serve(self.notifications.as_ref(), |store| work
+                    .notify(opening, store)),
                 work.follow(catalogue),
             )
         };
         tokio::select! {
             worked = working => worked.map(drop),
             never = watch_kafka(&log, readiness) => match never {},
+        }
+    }
+
+    fn collecting(&self, opening: &Opening) -> Collecting {
+        Collecting {
+            gateway: Arc::clone(&opening.gateway),
+            key: self.payment_key.clone(),
         }
     }
 
@@ -184,8 +218,44 @@ impl Work<'_> {
         .await
     }
 
-    /// Has a policy react until it is told to stop.
-    async fn react<P: Policy>(
+    /// Has payments begin and end as orders need it, and the gateway asked.
+    async fn collect(
+        &self,
+        collecting: Collecting,
+        store: EventStore<Payments>,
+    ) -> Result<(), LogError> {
+        tokio::try_join!(
+            self.react(PaymentPolicy::default(), store.clone()),
+            self.react(collecting, store),
+        )
+        .map(drop)
+    }
+
+    /// Has customers told of what happens from the service's beginning on.
+    async fn notify(
+        &self,
+        opening: &Opening,
+        store: EventStore<Notifications>,
+    ) -> Result<(), LogError> {
+        let beginning = patiently(self.readiness, || {
+            let (log, partitions) = (self.log.clone(), opening.partitions);
+            let history = opening.notify_history;
+            blocking(move || Beginning::establish(&log, partitions, history))
+        });
+        let beginning = tokio::select! {
+            beginning = beginning => beginning?,
+            () = told(self.stopped.clone()) => return Ok(()),
+        };
+        let planning = Planning::new(opening.notify_webhooks.clone(), beginning);
+        tokio::try_join!(
+            self.react(planning, store.clone()),
+            self.react(opening.delivering.clone(), store),
+        )
+        .map(drop)
+    }
+
+    /// Has a policy or an effect react until it is told to stop.
+    async fn react<P: Reactor>(
         &self,
         policy: P,
         store: EventStore<P::Context>,

@@ -24,6 +24,8 @@ pub struct Wiring {
     pub namespace: String,
     /// Partitions of every topic.
     pub partitions: i32,
+    /// Where the payment gateway is; empty where nobody pays.
+    pub gateway_url: String,
     /// Where the services' output goes.
     pub output: ServiceOutput,
 }
@@ -53,6 +55,15 @@ impl Server {
     }
 }
 
+/// How a simulated gateway is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GatewayFlags<'a> {
+    /// Where its webhooks go, and the secret that they are signed with.
+    pub webhook: Option<(&'a str, &'a str)>,
+    /// A file that it keeps its books in.
+    pub books: Option<&'a Path>,
+}
+
 impl Wiring {
     /// Starts the command API with all services, on a free port where none is given; does not wait for it.
     pub fn command_api(&self, port: Option<u16>) -> Result<Server> {
@@ -66,7 +77,10 @@ impl Wiring {
         port: Option<u16>,
         more: &[&str],
     ) -> Result<Server> {
-        let services = flags(&[("--services", &services.join(","))]);
+        let services = flags(&[
+            ("--services", &services.join(",")),
+            ("--gateway-url", &self.gateway_url),
+        ]);
         let more = more.iter().map(|flag| (*flag).to_owned()).collect();
         let arguments = [self.kafka(), self.topics(), services, more].concat();
         self.server("command-api", port, &arguments)
@@ -84,6 +98,50 @@ impl Wiring {
     /// Starts the query API; does not wait for it.
     pub fn query_api(&self, port: Option<u16>) -> Result<Server> {
         self.server("query-api", port, &self.database())
+    }
+
+    /// Starts the simulated payment gateway, on a free port where none is given; does not wait for it.
+    pub fn gateway(&self, port: Option<u16>, options: &GatewayFlags<'_>) -> Result<Server> {
+        let (port, listen) = listen(port)?;
+        let (webhook_url, secret) = options.webhook.unwrap_or_default();
+        let books = options.books.map(Path::to_string_lossy).unwrap_or_default();
+        let command = vec!["gateway".to_owned()];
+        let more = flags(&[
+            ("--listen", &listen),
+            ("--webhook", webhook_url),
+            ("--books", &books),
+        ]);
+        // Not a flag: the arguments of a process are for all to read.
+        let secret = [("OFFSET_ZERO_WEBHOOK_SECRET", secret)];
+        let secret = secret.into_iter().filter(|(_, value)| !value.is_empty());
+        let service = Service::spawn_as(
+            "gateway",
+            CLI,
+            [command, more].concat(),
+            secret,
+            self.output.of(&format!("gateway-{port}")),
+        )?;
+        Ok(Server {
+            service,
+            url: format!("http://{listen}"),
+        })
+    }
+
+    /// Starts the simulated carrier, which reports to the command API at this URL; it serves nothing, so there is
+    /// nothing to wait for.
+    pub fn carrier(&self, command_url: &str, delay: Duration) -> Result<Service> {
+        let command = vec!["carrier".to_owned()];
+        let more = flags(&[
+            ("--command-url", command_url),
+            ("--delay", &delay.as_secs_f64().to_string()),
+        ]);
+        Service::spawn_as(
+            "carrier",
+            CLI,
+            [command, more, self.kafka()].concat(),
+            NO_VARIABLES,
+            self.output.of("carrier"),
+        )
     }
 
     /// Brings the database to the newest schema.
@@ -117,11 +175,7 @@ impl Wiring {
     }
 
     fn server(&self, name: &str, port: Option<u16>, arguments: &[String]) -> Result<Server> {
-        let port = match port {
-            Some(port) => port,
-            None => ports::free()?,
-        };
-        let listen = format!("127.0.0.1:{port}");
+        let (port, listen) = listen(port)?;
         let arguments = [flags(&[("--listen", &listen)]), arguments.to_vec()].concat();
         let output = self.output.of(&format!("{name}-{port}"));
         Ok(Server {
@@ -146,6 +200,8 @@ impl Wiring {
     }
 }
 
+/// Also runs what is simulated.
+const CLI: &str = "offset-zero";
 const NO_VARIABLES: [(&str, &str); 0] = [];
 const LOG_LINES: usize = 30;
 
@@ -156,6 +212,15 @@ impl ServiceOutput {
             Self::Terminal => Output::Prefixed(name.to_owned()),
         }
     }
+}
+
+/// The port, or a free one, and the address with it.
+fn listen(port: Option<u16>) -> Result<(u16, String)> {
+    let port = match port {
+        Some(port) => port,
+        None => ports::free()?,
+    };
+    Ok((port, format!("127.0.0.1:{port}")))
 }
 
 fn flags(pairs: &[(&str, &str)]) -> Vec<String> {

@@ -128,6 +128,31 @@ pub enum Error {
         source: rdkafka::error::KafkaError,
     },
 
+    /// What the simulated gateway has kept cannot be read.
+    #[error("read the gateway's books: line {line} of {}", path.display())]
+    Books {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+
+    /// An HTTP client could not be made.
+    #[error("create an http client")]
+    HttpClient {
+        /// What the client reported.
+        source: reqwest::Error,
+    },
+
+    /// The simulated carrier cannot read the topic of shipments.
+    #[error("read shipments")]
+    Shipments {
+        /// What the client reported.
+        source: rdkafka::error::KafkaError,
+    },
+
     /// `OFFSET_ZERO_STACK` holds something we don't know.
     #[error("OFFSET_ZERO_STACK is `{value}`; use `native` or `docker`")]
     UnknownStack {

@@ -17,6 +17,9 @@ pub mod kafka;
 pub mod postgres;
 pub mod services;
 
+pub mod carrier;
+pub mod gateway;
+
 pub mod dirs;
 pub mod ports;
 pub mod process;

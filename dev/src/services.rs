@@ -56,10 +56,26 @@ impl Service {
         K: AsRef<OsStr>,
         V: AsRef<OsStr>,
     {
+        Self::spawn_as(name, name, arguments, variables, output)
+    }
+
+    /// As [`spawn`](Self::spawn), called something else in messages: one binary may be several services.
+    pub fn spawn_as<A, K, V>(
+        title: &str,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        variables: impl IntoIterator<Item = (K, V)>,
+        output: Output,
+    ) -> Result<Self>
+    where
+        A: AsRef<OsStr>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
         let mut command = Command::new(binary(name)?);
         command.args(arguments).envs(variables);
         Ok(Self {
-            process: Process::spawn(Spec::new(name, command, output))?,
+            process: Process::spawn(Spec::new(title, command, output))?,
         })
     }
 

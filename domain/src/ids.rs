@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::derived::{
-    RequestIdentity, deadline_command_id, event_id, policy_command_id, request_hash,
+    RequestIdentity, deadline_command_id, event_id, gateway_request_id, policy_command_id,
+    request_hash,
 };
 use crate::text::{InvalidText, Text};
 
@@ -72,6 +73,14 @@ uuid_id!(
 uuid_id!(
     /// A payment.
     PaymentId
+);
+uuid_id!(
+    /// A shipment.
+    ShipmentId
+);
+uuid_id!(
+    /// One message to somebody about something.
+    NotificationId
 );
 
 /// Who buys: the client's own string, 1 to 128 printable characters.

@@ -9,14 +9,21 @@ pub mod context;
 pub mod event;
 pub mod ids;
 pub mod money;
+pub mod notification;
 pub mod order;
+pub mod payment;
 pub mod personal;
 pub mod policy;
 pub mod product;
 pub mod quantity;
+pub mod sealed;
+pub mod shipping;
 pub mod text;
 pub mod topics;
 
 pub use context::Context;
 pub use event::{Event, EventKind, ReadEvent};
 pub use policy::Policy;
+
+#[cfg(test)]
+mod journey;

@@ -26,6 +26,15 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
+impl<const MAX: usize> Text<MAX> {
+    /// As much of a text as fits, without what cannot be seen; for what comes from elsewhere and is shown to people.
+    #[must_use]
+    pub fn cut(text: &str) -> Option<Self> {
+        let visible = text.chars().filter(|character| !character.is_control());
+        visible.take(MAX).collect::<String>().parse().ok()
+    }
+}
+
 impl<const MAX: usize> FromStr for Text<MAX> {
     type Err = InvalidText;
 
@@ -47,6 +56,12 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut() {
+        assert_eq!(Text::<3>::cut("g\tröße").unwrap().as_str(), "grö");
+        assert_eq!(Text::<3>::cut("\t "), None);
+    }
 
     #[test]
     fn counts_characters_and_refuses_what_cannot_be_seen() {

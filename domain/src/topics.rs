@@ -10,5 +10,20 @@ pub const INVENTORY_EVENTS: &str = "InventoryEvents";
 /// Shopping carts; the cart service's.
 pub const CART_EVENTS: &str = "CartEvents";
 
+/// Payments; the payment service's. The order service asks in it, by messages.
+pub const PAYMENT_EVENTS: &str = "PaymentEvents";
+/// Shipments; the shipping service's.
+pub const SHIPPING_EVENTS: &str = "ShippingEvents";
+/// What customers are told; the notification service's.
+pub const NOTIFICATION_EVENTS: &str = "NotificationEvents";
+
 /// All of them: a service that is started alone creates what the others will need.
-pub const ALL: [&str; 4] = [PRODUCT_EVENTS, INVENTORY_EVENTS, CART_EVENTS, ORDER_EVENTS];
+pub const ALL: [&str; 7] = [
+    PRODUCT_EVENTS,
+    INVENTORY_EVENTS,
+    CART_EVENTS,
+    ORDER_EVENTS,
+    PAYMENT_EVENTS,
+    SHIPPING_EVENTS,
+    NOTIFICATION_EVENTS,
+];

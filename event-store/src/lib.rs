@@ -2,7 +2,7 @@
 //!
 //! In reading order: a [`Request`] goes through the [`EventStore`] to the writer of its partition, which decides it on the
 //! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back,
-//! [`run_policy`] reacts to them, and a [`Replica`] keeps a copy of what they say.
+//! [`run_policy`] has a [`Reactor`] react to them, and a [`Replica`] keeps a copy of what they say.
 
 mod codec;
 mod command;
@@ -34,7 +34,7 @@ pub use inbox::PartitionStatus;
 pub use log::LogError;
 pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord};
 pub use partitioner::{murmur2, partition_for};
-pub use policies::run_policy;
+pub use policies::{Doing, Reactor, run_policy};
 pub use replica::{Replica, follow};
 pub use store::{EventStore, StoreConfig};
 pub use subscription::{Batch, BatchLimits, Progress, StartAt, Subscription};

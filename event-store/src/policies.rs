@@ -1,5 +1,5 @@
-//! Running a policy: events of its topics become commands of its service, each carried out once however often its event
-//! is delivered.
+//! Running a policy, or an effect: events of its topics become commands of its service, each carried out once however often
+//! its event is delivered.
 //!
 //! For every partition, a task reads the policy's topics from where its group has come, and notes how far it is when all
 //! commands of what it has read have been carried out. The work of a partition is for whoever owns the writer of that
@@ -7,16 +7,18 @@
 
 mod ledger;
 mod reactions;
+mod reactor;
 
 use std::{panic, sync::Arc, time::Duration};
 
-use domain::{Context, Policy};
+use domain::Context;
 use tokio::{
     sync::watch,
     task::{JoinSet, spawn_blocking},
 };
 use tracing::{error, info, warn};
 
+pub use self::reactor::{Doing, Reactor};
 use self::{ledger::Ledger, reactions::Reacting};
 use crate::{
     codec::{self, Interned},
@@ -36,13 +38,13 @@ const LIMITS: BatchLimits = BatchLimits {
     max_wait_ms: 20,
 };
 
-/// Runs a policy on every partition until told to stop.
+/// Runs a policy, or an effect, on every partition until told to stop.
 ///
 /// # Errors
 /// When the topics do not have the store's number of partitions; when an event cannot be decoded; and when the log does
 /// not hold the place that the group had come to, so that it is not the log that was read before. None of these mends
 /// itself, so the whole policy ends: an operator is needed.
-pub async fn run_policy<P: Policy, L: Log>(
+pub async fn run_policy<P: Reactor, L: Log>(
     policy: Arc<P>,
     log: L,
     store: EventStore<P::Context>,
@@ -67,7 +69,7 @@ pub async fn run_policy<P: Policy, L: Log>(
     Ok(())
 }
 
-async fn counted<P: Policy, L: Log>(
+async fn counted<P: Reactor, L: Log>(
     log: &L,
     store: &EventStore<P::Context>,
 ) -> Result<i32, LogError> {
@@ -120,7 +122,7 @@ fn read_keyed<E: domain::ReadEvent>(
 }
 
 /// One partition of a policy.
-struct Follower<P: Policy, L: Log> {
+struct Follower<P: Reactor, L: Log> {
     log: L,
     partition: i32,
     reacting: Arc<Reacting<P>>,
@@ -133,7 +135,7 @@ enum Left {
     Superseded,
 }
 
-impl<P: Policy, L: Log> Follower<P, L> {
+impl<P: Reactor, L: Log> Follower<P, L> {
     async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), LogError> {
         loop {
             tokio::select! {

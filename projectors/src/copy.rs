@@ -2,7 +2,7 @@
 //!
 //! The layout is that of <https://www.postgresql.org/docs/current/sql-copy.html>; each type's, that of its `_send` function.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ const NULL: i32 = -1;
 const JSONB_VERSION: u8 = 1;
 /// Postgres counts from 2000-01-01, in microseconds.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+const POSTGRES_EPOCH_DAY: NaiveDate =
+    NaiveDate::from_ymd_opt(2000, 1, 1).expect("there is such a day");
 /// A message to the server is about so large.
 const MESSAGE_BYTES: usize = 4 << 20;
 
@@ -41,6 +43,14 @@ impl CopyBuffer {
     /// No value, of whatever type.
     pub fn null(&mut self) {
         self.bytes.extend_from_slice(&NULL.to_be_bytes());
+    }
+
+    /// The value by its own function, where there is one.
+    pub fn or_null<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        match value {
+            Some(value) => put(self, value),
+            None => self.null(),
+        }
     }
 
     /// A `uuid`.
@@ -71,6 +81,12 @@ impl CopyBuffer {
     /// A `timestamptz`.
     pub fn timestamp(&mut self, value: DateTime<Utc>) {
         self.bigint(value.timestamp_micros() - POSTGRES_EPOCH_MICROS);
+    }
+
+    /// A `date`.
+    pub fn date(&mut self, value: NaiveDate) {
+        let days = value.signed_duration_since(POSTGRES_EPOCH_DAY).num_days();
+        self.integer(i32::try_from(days).expect("a date that there is is near enough"));
     }
 
     /// A `jsonb`, from its text.

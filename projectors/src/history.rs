@@ -1,11 +1,14 @@
 //! The history of each order: one row for every event of its journey, whichever service it happened in.
 //!
 //! Rows are only ever added, each with its place in the log as its key. Payloads are kept as they are, whatever they say, so
-//! that services can add events without asking; what is personal stays in the log alone.
+//! that services can add events without asking; what is personal, and from where is paid, stays in the log alone.
 
 pub(crate) mod row;
 
-use domain::topics::{CART_EVENTS, INVENTORY_EVENTS, ORDER_EVENTS};
+use domain::topics::{
+    CART_EVENTS, INVENTORY_EVENTS, NOTIFICATION_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS,
+    SHIPPING_EVENTS,
+};
 use event_store::Recorded;
 
 use self::row::{HistoryEvent, HistoryRow, Place};
@@ -17,7 +20,14 @@ pub struct History;
 
 impl Projection for History {
     const NAME: &'static str = "history";
-    const TOPICS: &'static [&'static str] = &[ORDER_EVENTS, INVENTORY_EVENTS, CART_EVENTS];
+    const TOPICS: &'static [&'static str] = &[
+        ORDER_EVENTS,
+        INVENTORY_EVENTS,
+        CART_EVENTS,
+        PAYMENT_EVENTS,
+        SHIPPING_EVENTS,
+        NOTIFICATION_EVENTS,
+    ];
     const TABLES: &'static str = include_str!("history/tables.sql");
     const INDEXES: &'static str = include_str!("history/indexes.sql");
     const COPY: &'static str = "

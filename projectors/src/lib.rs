@@ -1,8 +1,8 @@
 //! Events to rows: read models that can be thrown away and rebuilt from offset zero.
 //!
-//! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `history` (those there are, listed in
-//! `names`), `feed` (events to rows, exactly once in effect), [`live`] (as they happen), [`rebuild`] (from offset zero,
-//! swapped in under running readers).
+//! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `payments`, `shipments`,
+//! `notifications`, `history`, `sales_daily` (those there are, listed in `names`), `feed` (events to rows, exactly once in
+//! effect), [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
 //!
 //! Invariants:
 //! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
@@ -15,8 +15,12 @@ pub mod projection;
 mod carts;
 mod history;
 mod names;
+mod notifications;
 mod orders;
+mod payments;
 mod products;
+mod sales_daily;
+mod shipments;
 
 mod chunk;
 mod copy;
@@ -36,10 +40,14 @@ pub use error::ProjectorError;
 pub use history::History;
 pub use live::run;
 pub use names::ProjectionName;
+pub use notifications::Notifications;
 pub use orders::Orders;
+pub use payments::Payments;
 pub use products::Products;
 pub use projection::Projection;
 pub use rebuild::{Report, rebuild};
+pub use sales_daily::SalesDaily;
+pub use shipments::Shipments;
 
 #[cfg(test)]
 mod tests;

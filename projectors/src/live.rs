@@ -7,6 +7,7 @@
 mod health;
 
 use std::{
+    collections::BTreeSet,
     marker::PhantomData,
     sync::{
         Arc,
@@ -149,6 +150,24 @@ pub(crate) async fn origin_of<P: Projection, S: Source>(
     .await
 }
 
+/// A version that an older projector has made may be made of other topics, and could never become what this one makes.
+fn require_topics<P: Projection>(
+    version: &Version,
+    checkpoints: &[Checkpoint],
+) -> Result<(), ProjectorError> {
+    let of_version: BTreeSet<&str> = checkpoints.iter().map(|of| &*of.topic).collect();
+    let of_projection: BTreeSet<&str> = P::TOPICS.iter().copied().collect();
+    if of_version == of_projection {
+        return Ok(());
+    }
+    Err(ProjectorError::Failed(format!(
+        "version {number} of {name} is made of {of_version:?}, where this projector reads {of_projection:?}; \
+         type: projectors rebuild {name}",
+        number = version.number,
+        name = P::NAME,
+    )))
+}
+
 fn longer(pause: Duration) -> Duration {
     (pause * 2).min(MAX_PAUSE)
 }
@@ -208,6 +227,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
         }
         let checkpoints =
             registry::checkpoints(&mut registry, P::NAME, version.number, self.number).await?;
+        require_topics::<P>(&version, &checkpoints)?;
         let place = checkpoints
             .first()
             .map(|checkpoint| (version.number, checkpoint.epoch));

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use tokio::task::JoinSet;
 
 use crate::{
-    Carts, Database, History, Orders, Products, Projection, ProjectorError, Report,
+    Carts, Database, History, Notifications, Orders, Payments, Products, Projection,
+    ProjectorError, Report, SalesDaily, Shipments,
     live::Live,
     rebuild::{Show, rebuild_projection},
     source::Source,
@@ -18,12 +19,25 @@ pub enum ProjectionName {
     Orders,
     Products,
     Carts,
+    Payments,
+    Shipments,
+    Notifications,
     History,
+    SalesDaily,
 }
 
 impl ProjectionName {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Products, Self::Carts, Self::History];
+    pub const ALL: [Self; 8] = [
+        Self::Orders,
+        Self::Products,
+        Self::Carts,
+        Self::Payments,
+        Self::Shipments,
+        Self::Notifications,
+        Self::History,
+        Self::SalesDaily,
+    ];
 
     /// As it is spelled in the registry and on the command line.
     #[must_use]
@@ -32,7 +46,11 @@ impl ProjectionName {
             Self::Orders => Orders::NAME,
             Self::Products => Products::NAME,
             Self::Carts => Carts::NAME,
+            Self::Payments => Payments::NAME,
+            Self::Shipments => Shipments::NAME,
+            Self::Notifications => Notifications::NAME,
             Self::History => History::NAME,
+            Self::SalesDaily => SalesDaily::NAME,
         }
     }
 
@@ -46,7 +64,11 @@ impl ProjectionName {
             Self::Orders => tasks.spawn(live.run::<Orders>()),
             Self::Products => tasks.spawn(live.run::<Products>()),
             Self::Carts => tasks.spawn(live.run::<Carts>()),
+            Self::Payments => tasks.spawn(live.run::<Payments>()),
+            Self::Shipments => tasks.spawn(live.run::<Shipments>()),
+            Self::Notifications => tasks.spawn(live.run::<Notifications>()),
             Self::History => tasks.spawn(live.run::<History>()),
+            Self::SalesDaily => tasks.spawn(live.run::<SalesDaily>()),
         };
     }
 
@@ -60,7 +82,13 @@ impl ProjectionName {
             Self::Orders => rebuild_projection::<Orders, S>(source, database, show).await,
             Self::Products => rebuild_projection::<Products, S>(source, database, show).await,
             Self::Carts => rebuild_projection::<Carts, S>(source, database, show).await,
+            Self::Payments => rebuild_projection::<Payments, S>(source, database, show).await,
+            Self::Shipments => rebuild_projection::<Shipments, S>(source, database, show).await,
+            Self::Notifications => {
+                rebuild_projection::<Notifications, S>(source, database, show).await
+            }
             Self::History => rebuild_projection::<History, S>(source, database, show).await,
+            Self::SalesDaily => rebuild_projection::<SalesDaily, S>(source, database, show).await,
         }
     }
 }

@@ -75,3 +75,9 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// Serialises a new row.
     fn copy(key: &Self::Key, row: &Self::Row, to: &mut CopyBuffer);
 }
+
+/// The event's place in its stream, as tables hold it.
+pub(crate) fn stream_version<E>(event: &Recorded<E>) -> Result<i32, String> {
+    i32::try_from(event.metadata.stream_version)
+        .map_err(|_| "its version is beyond counting".to_owned())
+}

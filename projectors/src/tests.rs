@@ -1,10 +1,15 @@
 //! Against real Postgres, with events from the in-memory twin of the log.
 
+mod commands;
 mod copying;
+mod delivering;
 mod every;
 mod feeding;
 mod folding;
+mod fulfilment;
+mod journeys;
 mod merging;
+mod notices;
 mod rebuilding;
 mod running;
 mod shop;
@@ -15,6 +20,7 @@ use std::{
 };
 
 use dev::stack::{Stack, StackOptions};
+use domain::topics;
 use event_store::kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
@@ -55,7 +61,7 @@ impl World {
         config.namespace = format!("{}.", Uuid::now_v7().simple());
         let log = KafkaLog::connect(&config).expect("the client is configured");
         let durability = Durability::DEVELOPMENT;
-        let events = shop::TOPICS.map(|topic| TopicSpec::events(topic, partitions, durability));
+        let events = topics::ALL.map(|topic| TopicSpec::events(topic, partitions, durability));
         let mut topics = vec![TopicSpec::ownership(partitions, durability)];
         topics.extend(events);
         log.ensure_topics(&topics).await.expect("creates topics");

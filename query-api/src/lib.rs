@@ -10,12 +10,16 @@ mod carts;
 mod database;
 mod json;
 mod min_position;
+mod notifications;
 mod orders;
 mod page;
+mod payments;
 mod products;
 mod projections;
 mod routes;
+mod sales;
 mod server;
+mod shipments;
 mod snapshot;
 
 pub use args::Args;

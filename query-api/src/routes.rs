@@ -5,7 +5,9 @@ use runtime::problem::{FieldError, Problem};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{Database, carts, orders, products, projections};
+use crate::{
+    Database, carts, notifications, orders, payments, products, projections, sales, shipments,
+};
 
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
 pub fn router(database: Database) -> Router {
@@ -19,6 +21,10 @@ pub fn router(database: Database) -> Router {
         .route("/v1/products", get(products::list::list_products))
         .route("/v1/products/{sku}", get(products::find::find_product))
         .route("/v1/carts/{id}", get(carts::find_cart))
+        .route("/v1/payments/{id}", get(payments::find_payment))
+        .route("/v1/shipments/{id}", get(shipments::find_shipment))
+        .route("/v1/notifications", get(notifications::list_notifications))
+        .route("/v1/sales/daily", get(sales::list_sales_daily))
         .route("/v1/projections", get(projections::list_projections))
         .with_state(database)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
@@ -38,6 +44,10 @@ pub fn router(database: Database) -> Router {
         products::find::find_product,
         products::list::list_products,
         carts::find_cart,
+        payments::find_payment,
+        shipments::find_shipment,
+        notifications::list_notifications,
+        sales::list_sales_daily,
         projections::list_projections
     ),
     components(schemas(Problem, FieldError))

@@ -1,4 +1,4 @@
-//! What the servers share: configuration, telemetry, health, shutdown, and HTTP with problem+json.
+//! What the servers share: configuration, telemetry, health, shutdown, HTTP with problem+json, and signed webhooks.
 //!
 //! A binary reads top-down: `config::parse`, `telemetry::init`, its own router, `http::app` around it, `http::serve`.
 //! Invariant: nothing in here knows orders, Kafka or Postgres.
@@ -11,4 +11,5 @@ pub mod min_position;
 pub mod problem;
 mod request_metrics;
 pub mod shutdown;
+pub mod signature;
 pub mod telemetry;

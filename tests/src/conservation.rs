@@ -44,6 +44,8 @@ enum Claim {
     Holds,
     /// It holds nothing.
     Nothing,
+    /// What it held has left.
+    Shipped,
 }
 
 /// What the log says of stock when nothing moves any more.
@@ -151,6 +153,7 @@ impl Stock {
             OrderEvent::Rejected(_) | OrderEvent::Expired(_) | OrderEvent::Cancelled(_) => {
                 Claim::Nothing
             }
+            OrderEvent::Shipped(_) => Claim::Shipped,
             _ => return,
         };
         self.claims.insert(order_id, claim);
@@ -175,6 +178,23 @@ impl Stock {
                 }
             }
         }
+        self.unshipped().or_else(|| self.strangers())
+    }
+
+    /// What left is what was ordered, and nothing else.
+    fn unshipped(&self) -> Option<String> {
+        self.pieces.iter().find_map(|(sku, pieces)| {
+            let shipped = self
+                .needs
+                .iter()
+                .filter(|(order_id, _)| self.claims.get(*order_id) == Some(&Claim::Shipped));
+            let expected: u64 = shipped.filter_map(|(_, needs)| needs.get(sku)).sum();
+            let message = format!("{} of {sku} have left, not {expected}", pieces.shipped);
+            (pieces.shipped != expected).then_some(message)
+        })
+    }
+
+    fn strangers(&self) -> Option<String> {
         self.pieces.iter().find_map(|(sku, pieces)| {
             let stranger = pieces
                 .held
@@ -182,6 +202,13 @@ impl Stock {
                 .find(|order_id| !self.claims.contains_key(*order_id))?;
             Some(format!("{sku} is held by {stranger}, which is no order"))
         })
+    }
+
+    /// How many orders' goods have left.
+    #[must_use]
+    pub fn shipped(&self) -> usize {
+        let claims = self.claims.values();
+        claims.filter(|claim| **claim == Claim::Shipped).count()
     }
 
     /// How many orders hold what they need.

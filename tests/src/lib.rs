@@ -6,10 +6,12 @@
 pub mod client;
 pub mod conservation;
 pub mod journal;
+pub mod money;
 pub mod shop;
 pub mod world;
 
 pub use client::{Answer, Client};
 pub use conservation::Stock;
 pub use journal::Journal;
+pub use money::Money;
 pub use world::World;

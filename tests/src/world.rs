@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::OnceLock};
 
 use dev::{
-    deployment::{Server, ServiceOutput, Wiring},
+    deployment::{GatewayFlags, Server, ServiceOutput, Wiring},
     dirs::Scratch,
     stack::{Stack, StackOptions},
 };
@@ -37,15 +37,17 @@ impl World {
         let name = Uuid::now_v7().simple().to_string();
         let folder = PathBuf::from(logs.path());
         println!("world {name}: logs in {}", folder.display());
-        let wiring = Wiring {
+        let mut wiring = Wiring {
             brokers: stack.brokers(),
             database_url: stack
                 .database_url(&format!("test_{name}"))
                 .expect("a database"),
             namespace: format!("{name}."),
             partitions: PARTITIONS,
+            gateway_url: String::new(),
             output: ServiceOutput::Folder(folder),
         };
+        gateway(&wiring).url.clone_into(&mut wiring.gateway_url);
         Self {
             wiring,
             _logs: logs,
@@ -87,6 +89,15 @@ impl Default for World {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// One gateway for all tests of this binary: payments are told apart by their ids, and nobody breaks it.
+fn gateway(wiring: &Wiring) -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let server = wiring.gateway(None, &GatewayFlags::default());
+        ready(server.expect("the gateway starts"))
+    })
 }
 
 fn ready(server: Server) -> Server {

@@ -40,7 +40,7 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
         bail!("benchmarks of a debug build mean nothing: run `make bench`");
     }
     eprintln!("starting Kafka and Postgres");
-    let start = || Running::start(StackOptions::benchmark(), None);
+    let start = || Running::start(StackOptions::benchmark(), None, None);
     let running = Arc::new(
         tokio::task::spawn_blocking(start)
             .await

@@ -51,7 +51,7 @@ pub struct Rebuilt {
 /// On a stack of its own, so that the log holds these orders and nothing else.
 pub async fn measure(count: u64) -> Result<Rebuilt> {
     eprintln!("starting a fresh stack for the read side");
-    let start = || Running::start(StackOptions::benchmark(), None);
+    let start = || Running::start(StackOptions::benchmark(), None, None);
     let running = Arc::new(tokio::task::spawn_blocking(start).await??);
     let measured = measure_on(&running, count).await;
     let running = Arc::into_inner(running).context("everything measured has ended")?;

@@ -27,7 +27,7 @@ use crate::{
 #[schema(as = PayOrder)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PayOrderBody {
-    /// A gateway's token; never stored.
+    /// A gateway's token; stored sealed only.
     #[schema(min_length = 1, max_length = 255, example = "tok_visa")]
     payment_method: String,
     /// What the customer expects to pay; refused where the order costs something else.
@@ -61,21 +61,22 @@ pub(crate) async fn pay_order(
     ApiJson(body): ApiJson<PayOrderBody>,
 ) -> Result<Answered, Problem> {
     let mut validation = Validation::default();
-    // Until there is a gateway to take it, the token is only looked at.
     let method: Option<Text<255>> =
         validation.parse(format_args!("/payment_method"), &body.payment_method);
     let amount = match &body.amount {
         Some(amount) => validation.money(format_args!("/amount"), amount).map(Some),
         None => Some(None),
     };
-    let (Some(_), Some(amount)) = (method, amount) else {
+    let (Some(method), Some(amount)) = (method, amount) else {
         return Err(validation.into_problem());
     };
     let path = format!("/v1/orders/{id}/pay");
     let command_id = intake.command_id(&path, &path);
+    let payment_id = PaymentId::of(command_id);
     let command = OrderCommand::Pay(PayOrder {
         order_id: id.into(),
-        payment_id: PaymentId::of(command_id),
+        payment_id,
+        method: service.payment_key.seal(method.as_str(), payment_id),
         amount,
         paid_at: intake.received_at,
     });

@@ -12,8 +12,10 @@ use domain::{
     Context,
     cart::Carts,
     order::Orders,
+    payment::Payments,
     product::Products,
-    topics::{CART_EVENTS, INVENTORY_EVENTS, ORDER_EVENTS, PRODUCT_EVENTS},
+    shipping::Shipments,
+    topics::{self, ORDER_EVENTS},
 };
 use event_store::{
     EventStore, PartitionStatus, StartAt, StoreConfig,
@@ -26,7 +28,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-pub(crate) const TOPICS: [&str; 4] = [PRODUCT_EVENTS, INVENTORY_EVENTS, CART_EVENTS, ORDER_EVENTS];
+pub(crate) const TOPICS: [&str; 7] = topics::ALL;
 pub(crate) const PARTITIONS: i32 = 4;
 /// Long enough for a takeover on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,12 +36,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A key, or none.
 pub(crate) type Key<'a> = Option<&'a str>;
 
-/// The three services, without their policies.
+/// The services, without their policies.
 pub(crate) struct Api {
     pub(crate) log: MemoryLog,
     pub(crate) router: Router,
     pub(crate) products: EventStore<Products>,
     pub(crate) orders: EventStore<Orders>,
+    pub(crate) payments: EventStore<Payments>,
+    pub(crate) shipments: EventStore<Shipments>,
     pub(crate) catalogue: Catalogue,
 }
 
@@ -79,24 +83,30 @@ impl Api {
 
     /// The services; their catalogue is not read yet.
     pub(crate) async fn open(log: MemoryLog) -> Self {
-        let (products, carts, orders) = tokio::join!(
+        let (products, carts, orders, payments, shipments) = tokio::join!(
             store::<Products>(&log),
             store::<Carts>(&log),
-            store::<Orders>(&log)
+            store::<Orders>(&log),
+            store::<Payments>(&log),
+            store::<Shipments>(&log),
         );
         let catalogue = Catalogue::default();
         let services = Services {
             products: Some(products.clone().into()),
             carts: Some(carts.into()),
             orders: Some(orders.clone().into()),
+            payments: Some(payments.clone().into()),
+            shipments: Some(shipments.clone().into()),
             catalogue: catalogue.clone(),
-            ..Services::default()
+            ..Services::development()
         };
         Self {
             router: app(services),
             log,
             products,
             orders,
+            payments,
+            shipments,
             catalogue,
         }
     }

@@ -5,6 +5,7 @@ mod bad_input;
 mod carts;
 mod catalogue;
 mod commands;
+mod gateway;
 mod idempotency;
 mod outages;
 mod products;

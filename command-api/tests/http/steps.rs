@@ -37,6 +37,7 @@ impl Api {
     pub(crate) async fn mark_stuck(&self, id: &str) {
         let mark_stuck = OrderCommand::MarkStuck(MarkOrderStuck {
             order_id: order_id(id),
+            payment_id: None,
             reason: "nobody knows".parse().expect("a reason"),
             stuck_at: Utc::now(),
         });

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{CartId, CommandId, LineId, OrderId, PaymentId};
+use super::{CartId, CommandId, LineId, NotificationId, OrderId, PaymentId, ShipmentId};
 
 const COMMAND: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a01);
 const CREATION: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a02);
@@ -14,6 +14,7 @@ const DEADLINE: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a04
 const CHECKOUT: Uuid = Uuid::from_u128(0x7a1f_0c52_93d4_4e0b_8b61_2f5c_9d3e_6a05);
 const LINE: &str = "line";
 const PAYMENT: &str = "payment";
+const NOTIFICATION: &str = "notification";
 
 /// The id of a command's event at a place in its decision, counted from 1.
 #[must_use]
@@ -33,6 +34,13 @@ pub fn policy_command_id(event_id: Uuid, label: &str, about: &str) -> Uuid {
 pub fn deadline_command_id(stream: &str, due_at: DateTime<Utc>) -> Uuid {
     let name = format!("{stream}/{}", due_at.timestamp_micros());
     Uuid::new_v5(&DEADLINE, name.as_bytes())
+}
+
+/// Names a request to the payment gateway, by the event that it follows from: the same for every repetition, so that the
+/// gateway does it once.
+#[must_use]
+pub fn gateway_request_id(event_id: Uuid, operation: &str) -> Uuid {
+    Uuid::new_v5(&event_id, format!("gateway/{operation}").as_bytes())
 }
 
 /// Stands for the content of a client's request, given as its canonical serialisation.
@@ -113,6 +121,29 @@ impl PaymentId {
     }
 }
 
+impl ShipmentId {
+    /// The shipment of an order: there is one, under the order's own id, so that whoever knows a shipment knows its partition.
+    #[must_use]
+    pub const fn of(order_id: OrderId) -> Self {
+        Self(order_id.as_uuid())
+    }
+
+    /// The order that it brings.
+    #[must_use]
+    pub fn order_id(self) -> OrderId {
+        self.0.into()
+    }
+}
+
+impl NotificationId {
+    /// The message about an event by a channel, to a target where the channel has several: nobody is told twice.
+    #[must_use]
+    pub fn of(event_id: Uuid, channel: &str, target: &str) -> Self {
+        let name = format!("{NOTIFICATION}/{channel}/{target}");
+        Uuid::new_v5(&event_id, name.as_bytes()).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,11 +170,12 @@ mod tests {
             policy_command_id(id, "reserve", "TEA"),
             deadline_command_id("order-1", due_at),
             OrderId::of_cart(id.into()).as_uuid(),
+            gateway_request_id(id, "capture"),
         ];
         assert_eq!(ids.map(|id| id.to_string()), EXPECTED);
     }
 
-    const EXPECTED: [&str; 9] = [
+    const EXPECTED: [&str; 10] = [
         "e72a6f48-2977-58a3-b008-882c25eb7072",
         "c6f735d4-fba5-5c8b-844b-898f923e6d1b",
         "6fc5ebf0-9df8-5a23-b677-ebd429dc5c27",
@@ -153,6 +185,7 @@ mod tests {
         "7a50b300-641f-5991-a356-e02e85b3f484",
         "853b88a4-63e9-5bfd-812d-a392fc255514",
         "5e36d73c-e577-56cf-bac7-7bc32305f136",
+        "62c8be19-73e6-5c55-bd93-9fbcc329dfde",
     ];
 
     #[test]
@@ -194,5 +227,20 @@ mod tests {
         let expiry = deadline_command_id("order-1", due_at);
         assert_ne!(deadline_command_id("order-2", due_at), expiry);
         assert_ne!(deadline_command_id("order-1", later), expiry);
+    }
+
+    /// Whoever changes these has everybody told again.
+    #[test]
+    fn notifications_are_named_by_what_they_tell_and_to_whom() {
+        let id = Uuid::from_u128(1);
+        let email = NotificationId::of(id, "email", "");
+        let webhook = NotificationId::of(id, "webhook", "https://example.com/hook");
+        assert_eq!(email.to_string(), "c8c582b3-9f05-57b0-a850-3a874958c0ce");
+        assert_eq!(webhook.to_string(), "f2321811-28ef-51e3-9f5b-b957eb58e22b");
+        assert_ne!(
+            NotificationId::of(id, "webhook", "https://example.com/"),
+            webhook
+        );
+        assert_ne!(NotificationId::of(webhook.as_uuid(), "email", ""), email);
     }
 }

@@ -6,9 +6,11 @@ use super::line::OrderLines;
 use crate::{
     ids::{CustomerId, OrderId, PaymentId},
     money::Money,
+    payment::{GatewayCode, GatewayDetail},
     personal::{Contact, ShippingAddress},
     product::reservation::Shortage,
-    quantity::SkuUnits,
+    quantity::{SkuUnits, Units},
+    sealed::SealedMethod,
     text::Text,
 };
 
@@ -27,6 +29,16 @@ pub enum OrderCommand {
     Confirm(ConfirmOrder),
     /// Something is not in stock.
     Reject(RejectOrder),
+    /// What became of its payment.
+    SettlePayment(SettlePayment),
+    /// Say whether its goods may leave.
+    DecideDispatch(DecideDispatch),
+    /// Its money could not be taken.
+    RefuseCapture(RefuseCapture),
+    /// Its goods have left.
+    Ship(ShipOrder),
+    /// Its goods have arrived.
+    Deliver(DeliverOrder),
     /// A deadline has passed.
     Expire(ExpireOrder),
     /// Have an operator look at it.
@@ -59,13 +71,15 @@ pub struct PayOrder {
     pub order_id: OrderId,
     /// The payment to be.
     pub payment_id: PaymentId,
+    /// From where, sealed.
+    pub method: SealedMethod,
     /// What the customer expects to pay; refused where it differs from the order's total.
     pub amount: Option<Money>,
     /// When it was asked for.
     pub paid_at: DateTime<Utc>,
 }
 
-/// Calls an order off; one that is paid is refunded.
+/// Calls an order off; whatever of its payment was done is undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelOrder {
     /// Which.
@@ -109,6 +123,79 @@ pub struct RejectOrder {
     pub rejected_at: DateTime<Utc>,
 }
 
+/// What became of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettlePayment {
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Which payment.
+    pub payment_id: PaymentId,
+    /// How it ended.
+    pub settlement: Settlement,
+    /// When that was learnt.
+    pub settled_at: DateTime<Utc>,
+}
+
+/// How a payment ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The money is set aside.
+    Authorised,
+    /// It is not.
+    Declined {
+        /// Why.
+        code: GatewayCode,
+        /// Why, for people.
+        detail: GatewayDetail,
+    },
+}
+
+/// Says whether an order's goods may leave. The order is the only arbiter: who cancels in time has called it off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecideDispatch {
+    /// Which.
+    pub order_id: OrderId,
+    /// When.
+    pub decided_at: DateTime<Utc>,
+}
+
+/// The money that was set aside could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefuseCapture {
+    /// For which order.
+    pub order_id: OrderId,
+    /// Which payment.
+    pub payment_id: PaymentId,
+    /// Why.
+    pub code: GatewayCode,
+    /// Why, for the operator.
+    pub detail: GatewayDetail,
+    /// When that was learnt.
+    pub refused_at: DateTime<Utc>,
+}
+
+/// An order's goods have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShipOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// How many pieces.
+    pub units: Units,
+    /// When.
+    pub shipped_at: DateTime<Utc>,
+}
+
+/// An order's goods have arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverOrder {
+    /// Which.
+    pub order_id: OrderId,
+    /// When nothing more is waited for.
+    pub completes_at: DateTime<Utc>,
+    /// When.
+    pub delivered_at: DateTime<Utc>,
+}
+
 /// A deadline has passed; does something only while that very deadline stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpireOrder {
@@ -123,6 +210,8 @@ pub struct ExpireOrder {
 pub struct MarkOrderStuck {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that does not go on, where it is one; perhaps not the order's last.
+    pub payment_id: Option<PaymentId>,
     /// Why, for the operator.
     pub reason: Text<500>,
     /// When that was found.
@@ -151,6 +240,11 @@ impl OrderCommand {
             Self::RequestInventory(command) => command.order_id,
             Self::Confirm(command) => command.order_id,
             Self::Reject(command) => command.order_id,
+            Self::SettlePayment(command) => command.order_id,
+            Self::DecideDispatch(command) => command.order_id,
+            Self::RefuseCapture(command) => command.order_id,
+            Self::Ship(command) => command.order_id,
+            Self::Deliver(command) => command.order_id,
             Self::Expire(command) => command.order_id,
             Self::MarkStuck(command) => command.order_id,
             Self::Resume(command) => command.order_id,

@@ -1,18 +1,23 @@
-//! The rules: here what a customer asks for; in [`workflow`] what the order's own service does about it.
+//! The rules: here what a customer asks for; in [`stock`], [`fulfilment`] and [`attention`] what the order's own service does
+//! about it.
 
-mod workflow;
+mod attention;
+mod fulfilment;
+mod stock;
+
+use chrono::{DateTime, Utc};
 
 use super::{
     command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
     event::{
-        OrderCancelled, OrderEvent, OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded,
-        PaymentKept,
+        OrderCancelled, OrderEvent, OrderPaymentPending, OrderPersonal, OrderPlaced, PaymentKept,
     },
-    state::{Order, OrderStage},
+    state::{Billing, Kept, Order, OrderStage},
 };
 use crate::{
-    ids::PaymentId,
+    ids::OrderId,
     money::{Currency, Money},
+    payment::PaymentRequested,
     personal::Personal,
 };
 
@@ -28,7 +33,10 @@ pub enum OrderRejection {
     /// Another payment has paid it.
     #[error("the order is paid already")]
     OrderAlreadyPaid,
-    /// Another payment is waiting for its stock.
+    /// Its goods have left, or are about to.
+    #[error("the order's goods have left, or are about to")]
+    OrderAlreadyShipped,
+    /// Another payment is under way, or waits for its stock.
     #[error("another payment of the order is in progress")]
     PaymentInProgress,
     /// It was called off.
@@ -69,12 +77,17 @@ pub(super) fn decide(
         OrderCommand::Place(command) => place(&state.stage, command),
         OrderCommand::Pay(command) => pay(&state.stage, command),
         OrderCommand::Cancel(command) => cancel(&state.stage, command),
-        OrderCommand::RequestInventory(command) => workflow::request(&state.stage, command),
-        OrderCommand::Confirm(command) => workflow::confirm(&state.stage, command),
-        OrderCommand::Reject(command) => workflow::reject(&state.stage, command),
-        OrderCommand::Expire(command) => Ok(workflow::expire(state, command)),
-        OrderCommand::MarkStuck(command) => Ok(workflow::mark_stuck(state, command)),
-        OrderCommand::Resume(command) => workflow::resume(state, command),
+        OrderCommand::RequestInventory(command) => stock::request(&state.stage, command),
+        OrderCommand::Confirm(command) => stock::confirm(&state.stage, command),
+        OrderCommand::Reject(command) => stock::reject(&state.stage, command),
+        OrderCommand::SettlePayment(command) => fulfilment::settle(&state.stage, command),
+        OrderCommand::DecideDispatch(command) => fulfilment::dispatch(&state.stage, command),
+        OrderCommand::RefuseCapture(command) => fulfilment::refuse_capture(state, command),
+        OrderCommand::Ship(command) => fulfilment::ship(&state.stage, command),
+        OrderCommand::Deliver(command) => fulfilment::deliver(&state.stage, command),
+        OrderCommand::Expire(command) => Ok(attention::expire(state, command)),
+        OrderCommand::MarkStuck(command) => Ok(attention::mark_stuck(state, command)),
+        OrderCommand::Resume(command) => attention::resume(state, command),
     }
 }
 
@@ -84,10 +97,15 @@ fn place(stage: &OrderStage, command: &PlaceOrder) -> Result<Vec<OrderEvent>, Or
         OrderStage::Unplaced => {}
         OrderStage::Placed { .. }
         | OrderStage::Checking(_)
-        | OrderStage::AwaitingPayment { .. }
-        | OrderStage::Paid { .. }
+        | OrderStage::AwaitingPayment(_)
+        | OrderStage::PaymentPending(_)
+        | OrderStage::Paid(_)
+        | OrderStage::Dispatching { .. }
+        | OrderStage::Shipped(_)
+        | OrderStage::Delivered { .. }
+        | OrderStage::Completed(_)
         | OrderStage::Rejected
-        | OrderStage::Cancelled
+        | OrderStage::Cancelled { .. }
         | OrderStage::Expired => return Err(OrderRejection::OrderAlreadyExists),
     }
     let personal = OrderPersonal {
@@ -107,28 +125,62 @@ fn place(stage: &OrderStage, command: &PlaceOrder) -> Result<Vec<OrderEvent>, Or
 fn pay(stage: &OrderStage, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
     match stage {
         OrderStage::Unplaced => Err(OrderRejection::OrderNotFound),
-        OrderStage::Placed { total, kept } => keep(*total, *kept, command),
-        OrderStage::Checking(checking) => keep(checking.total, checking.kept, command),
-        OrderStage::AwaitingPayment { total, .. } => {
-            agree(*total, command.amount)?;
-            Ok(vec![OrderEvent::Paid(OrderPaid {
-                order_id: command.order_id,
+        OrderStage::Placed { total, kept } => keep(*total, kept.as_deref(), command),
+        OrderStage::Checking(checking) => keep(checking.total, checking.kept.as_deref(), command),
+        OrderStage::AwaitingPayment(billing) => {
+            agree(billing.total, command.amount)?;
+            let kept = Kept {
                 payment_id: command.payment_id,
-                amount: *total,
-                paid_at: command.paid_at,
-            })])
+                method: command.method.clone(),
+            };
+            Ok(ask(command.order_id, billing, &kept, command.paid_at).into())
         }
-        OrderStage::Paid { payment_id, .. } if *payment_id == command.payment_id => Ok(vec![]),
-        OrderStage::Paid { .. } => Err(OrderRejection::OrderAlreadyPaid),
+        OrderStage::PaymentPending(pending) if pending.payment_id == command.payment_id => {
+            Ok(vec![])
+        }
+        OrderStage::PaymentPending(_) => Err(OrderRejection::PaymentInProgress),
+        OrderStage::Paid(paid)
+        | OrderStage::Dispatching { paid, .. }
+        | OrderStage::Shipped(paid)
+        | OrderStage::Delivered { paid, .. }
+        | OrderStage::Completed(paid) => {
+            if paid.payment_id == command.payment_id {
+                Ok(vec![])
+            } else {
+                Err(OrderRejection::OrderAlreadyPaid)
+            }
+        }
         OrderStage::Rejected | OrderStage::Expired => Err(OrderRejection::OrderNotPayable),
-        OrderStage::Cancelled => Err(OrderRejection::OrderCancelled),
+        OrderStage::Cancelled { .. } => Err(OrderRejection::OrderCancelled),
     }
+}
+
+/// The fact, and the message that tells the payment service of it.
+fn ask(order_id: OrderId, billing: &Billing, payment: &Kept, at: DateTime<Utc>) -> [OrderEvent; 2] {
+    let attempt = billing.attempts.saturating_add(1);
+    [
+        OrderEvent::PaymentPending(OrderPaymentPending {
+            order_id,
+            payment_id: payment.payment_id,
+            attempt,
+            amount: billing.total,
+            pending_at: at,
+        }),
+        OrderEvent::PaymentRequested(PaymentRequested {
+            payment_id: payment.payment_id,
+            order_id,
+            attempt,
+            amount: billing.total,
+            method: payment.method.clone(),
+            requested_at: at,
+        }),
+    ]
 }
 
 /// Nobody pays for what may not be there: a payment that comes early waits until the stock is confirmed.
 fn keep(
     total: Money,
-    kept: Option<PaymentId>,
+    kept: Option<&Kept>,
     command: &PayOrder,
 ) -> Result<Vec<OrderEvent>, OrderRejection> {
     agree(total, command.amount)?;
@@ -136,9 +188,10 @@ fn keep(
         None => Ok(vec![OrderEvent::PaymentKept(PaymentKept {
             order_id: command.order_id,
             payment_id: command.payment_id,
+            method: command.method.clone(),
             kept_at: command.paid_at,
         })]),
-        Some(kept) if kept == command.payment_id => Ok(vec![]),
+        Some(kept) if kept.payment_id == command.payment_id => Ok(vec![]),
         Some(_) => Err(OrderRejection::PaymentInProgress),
     }
 }
@@ -160,29 +213,32 @@ fn agree(total: Money, given: Option<Money>) -> Result<(), OrderRejection> {
     }
 }
 
+/// Until its goods may leave. Where the money for them was refused they may not, although they were let go.
 fn cancel(stage: &OrderStage, command: &CancelOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
-    let cancelled = OrderEvent::Cancelled(OrderCancelled {
-        order_id: command.order_id,
-        reason: command.reason.clone(),
-        cancelled_at: command.cancelled_at,
-    });
     match stage {
         OrderStage::Unplaced => Err(OrderRejection::OrderNotFound),
-        // A payment that is kept has taken nothing yet, so nothing goes back.
+        // A payment that is kept has asked for nothing yet, so nothing is undone.
         OrderStage::Placed { .. }
         | OrderStage::Checking(_)
-        | OrderStage::AwaitingPayment { .. } => Ok(vec![cancelled]),
-        OrderStage::Paid { payment_id, amount } => {
-            let refunded = OrderEvent::Refunded(OrderRefunded {
-                order_id: command.order_id,
-                payment_id: *payment_id,
-                amount: *amount,
-                refunded_at: command.cancelled_at,
-            });
-            Ok(vec![cancelled, refunded])
+        | OrderStage::AwaitingPayment(_)
+        | OrderStage::PaymentPending(_)
+        | OrderStage::Paid(_)
+        | OrderStage::Dispatching {
+            is_refused: true, ..
+        } => Ok(vec![OrderEvent::Cancelled(OrderCancelled {
+            order_id: command.order_id,
+            payment_id: stage.payment_id(),
+            reason: command.reason.clone(),
+            cancelled_at: command.cancelled_at,
+        })]),
+        OrderStage::Dispatching {
+            is_refused: false, ..
         }
+        | OrderStage::Shipped(_)
+        | OrderStage::Delivered { .. }
+        | OrderStage::Completed(_) => Err(OrderRejection::OrderAlreadyShipped),
         OrderStage::Rejected | OrderStage::Expired => Err(OrderRejection::OrderEnded),
-        OrderStage::Cancelled => Err(OrderRejection::OrderCancelled),
+        OrderStage::Cancelled { .. } => Err(OrderRejection::OrderCancelled),
     }
 }
 

@@ -11,9 +11,11 @@ use crate::{
     Event, EventKind, ReadEvent,
     ids::{CustomerId, OrderId, PaymentId},
     money::Money,
+    payment::{GatewayCode, GatewayDetail, PaymentRequested},
     personal::{Contact, Personal, ShippingAddress},
     product::reservation::{InventoryCheck, Shortage},
-    quantity::SkuUnits,
+    quantity::{SkuUnits, Units},
+    sealed::SealedMethod,
     text::Text,
     topics,
 };
@@ -24,12 +26,28 @@ use crate::{
 pub enum OrderEvent {
     /// It was opened.
     Placed(Box<OrderPlaced>),
-    /// It was paid.
+    /// The payment service was asked for the money.
+    PaymentPending(OrderPaymentPending),
+    /// That question itself: a message to the payment service, in its topic.
+    PaymentRequested(PaymentRequested),
+    /// The money is set aside.
     Paid(OrderPaid),
+    /// The money will not be: another payment may.
+    PaymentFailed(OrderPaymentFailed),
     /// It was called off.
     Cancelled(OrderCancelled),
-    /// What was paid went back.
-    Refunded(OrderRefunded),
+    /// Its goods may leave; from here on it cannot be called off.
+    DispatchApproved(DispatchApproved),
+    /// Its goods may not leave.
+    DispatchRefused(DispatchRefused),
+    /// The money that was set aside could not be taken: the goods stay.
+    CaptureRefused(OrderCaptureRefused),
+    /// Its goods have left.
+    Shipped(OrderShipped),
+    /// Its goods have arrived.
+    Delivered(OrderDelivered),
+    /// Nothing more will happen to it.
+    Completed(OrderCompleted),
     /// The product service was asked whether everything is in stock.
     InventoryRequested(InventoryRequested),
     /// That question itself: a message to the product service, in its topic.
@@ -77,7 +95,23 @@ pub struct OrderPersonal {
     pub contact: Option<Contact>,
 }
 
-/// An order was paid in full.
+/// The payment service was asked for the money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderPaymentPending {
+    /// For which order.
+    pub order_id: OrderId,
+    /// By which payment.
+    pub payment_id: PaymentId,
+    /// The order's how many-th payment, from 1.
+    pub attempt: u32,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub pending_at: DateTime<Utc>,
+}
+
+/// An order is paid: the whole amount is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPaid {
@@ -91,12 +125,31 @@ pub struct OrderPaid {
     pub paid_at: DateTime<Utc>,
 }
 
+/// A payment came to nothing: the order waits for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderPaymentFailed {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Which payment.
+    pub payment_id: PaymentId,
+    /// Why.
+    pub code: GatewayCode,
+    /// Why, for people.
+    pub detail: GatewayDetail,
+    /// When.
+    pub failed_at: DateTime<Utc>,
+}
+
 /// An order was called off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderCancelled {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that is to be undone, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
     /// Why, in the customer's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text<500>>,
@@ -104,18 +157,78 @@ pub struct OrderCancelled {
     pub cancelled_at: DateTime<Utc>,
 }
 
-/// What was paid for an order went back.
+/// An order's goods may leave. What is to be taken for them is taken now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct OrderRefunded {
-    /// Which.
+pub struct DispatchApproved {
+    /// Which order.
     pub order_id: OrderId,
-    /// The payment that it undoes.
+    /// By which payment.
     pub payment_id: PaymentId,
     /// How much.
     pub amount: Money,
     /// When.
-    pub refunded_at: DateTime<Utc>,
+    pub approved_at: DateTime<Utc>,
+}
+
+/// An order's goods may not leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DispatchRefused {
+    /// Which order.
+    pub order_id: OrderId,
+    /// When.
+    pub refused_at: DateTime<Utc>,
+}
+
+/// The money that was set aside could not be taken: the goods stay until an operator has looked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderCaptureRefused {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Which payment.
+    pub payment_id: PaymentId,
+    /// Why.
+    pub code: GatewayCode,
+    /// When.
+    pub refused_at: DateTime<Utc>,
+}
+
+/// An order's goods have left: it is sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderShipped {
+    /// Which.
+    pub order_id: OrderId,
+    /// For how much.
+    pub amount: Money,
+    /// How many pieces.
+    pub units: Units,
+    /// When.
+    pub shipped_at: DateTime<Utc>,
+}
+
+/// An order's goods have arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderDelivered {
+    /// Which.
+    pub order_id: OrderId,
+    /// When nothing more is waited for.
+    pub completes_at: DateTime<Utc>,
+    /// When.
+    pub delivered_at: DateTime<Utc>,
+}
+
+/// Nothing more will happen to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OrderCompleted {
+    /// Which.
+    pub order_id: OrderId,
+    /// When.
+    pub completed_at: DateTime<Utc>,
 }
 
 /// The product service was asked whether everything is in stock.
@@ -138,6 +251,8 @@ pub struct PaymentKept {
     pub order_id: OrderId,
     /// The payment to be.
     pub payment_id: PaymentId,
+    /// From where, sealed.
+    pub method: SealedMethod,
     /// When it came.
     pub kept_at: DateTime<Utc>,
 }
@@ -195,18 +310,24 @@ pub enum Awaited {
 pub struct OrderStuck {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that does not go on, where it is one; perhaps not the order's last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
     /// Why, for the operator.
     pub reason: Text<500>,
     /// When that was found.
     pub stuck_at: DateTime<Utc>,
 }
 
-/// An operator had it tried again.
+/// An operator had it tried again; told once for each payment that is to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderResumed {
     /// Which.
     pub order_id: OrderId,
+    /// The payment that is to go on, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
     /// When.
     pub resumed_at: DateTime<Utc>,
 }
@@ -227,9 +348,17 @@ impl OrderEvent {
     pub fn order_id(&self) -> OrderId {
         match self {
             Self::Placed(event) => event.order_id,
+            Self::PaymentPending(event) => event.order_id,
+            Self::PaymentRequested(event) => event.order_id,
             Self::Paid(event) => event.order_id,
+            Self::PaymentFailed(event) => event.order_id,
             Self::Cancelled(event) => event.order_id,
-            Self::Refunded(event) => event.order_id,
+            Self::DispatchApproved(event) => event.order_id,
+            Self::DispatchRefused(event) => event.order_id,
+            Self::CaptureRefused(event) => event.order_id,
+            Self::Shipped(event) => event.order_id,
+            Self::Delivered(event) => event.order_id,
+            Self::Completed(event) => event.order_id,
             Self::InventoryRequested(event) => event.order_id,
             Self::InventoryCheck(event) => event.order_id,
             Self::PaymentKept(event) => event.order_id,
@@ -248,9 +377,17 @@ impl Event for OrderEvent {
     fn kind(&self) -> EventKind {
         let name = match self {
             Self::Placed(_) => "OrderPlaced",
+            Self::PaymentPending(_) => "OrderPaymentPending",
+            Self::PaymentRequested(_) => "PaymentRequested",
             Self::Paid(_) => "OrderPaid",
+            Self::PaymentFailed(_) => "OrderPaymentFailed",
             Self::Cancelled(_) => "OrderCancelled",
-            Self::Refunded(_) => "OrderRefunded",
+            Self::DispatchApproved(_) => "DispatchApproved",
+            Self::DispatchRefused(_) => "DispatchRefused",
+            Self::CaptureRefused(_) => "OrderCaptureRefused",
+            Self::Shipped(_) => "OrderShipped",
+            Self::Delivered(_) => "OrderDelivered",
+            Self::Completed(_) => "OrderCompleted",
             Self::InventoryRequested(_) => "InventoryRequested",
             Self::InventoryCheck(_) => "InventoryCheck",
             Self::PaymentKept(_) => "PaymentKept",
@@ -266,10 +403,18 @@ impl Event for OrderEvent {
     fn topic(&self) -> &'static str {
         match self {
             Self::InventoryCheck(_) => topics::INVENTORY_EVENTS,
+            Self::PaymentRequested(_) => topics::PAYMENT_EVENTS,
             Self::Placed(_)
+            | Self::PaymentPending(_)
             | Self::Paid(_)
+            | Self::PaymentFailed(_)
             | Self::Cancelled(_)
-            | Self::Refunded(_)
+            | Self::DispatchApproved(_)
+            | Self::DispatchRefused(_)
+            | Self::CaptureRefused(_)
+            | Self::Shipped(_)
+            | Self::Delivered(_)
+            | Self::Completed(_)
             | Self::InventoryRequested(_)
             | Self::PaymentKept(_)
             | Self::Confirmed(_)
@@ -301,9 +446,29 @@ impl ReadEvent for OrderEvent {
     ) -> Result<Self, D::Error> {
         match (name, version) {
             ("OrderPlaced", 1) => Box::deserialize(payload).map(Self::Placed),
+            ("OrderPaymentPending", 1) => {
+                OrderPaymentPending::deserialize(payload).map(Self::PaymentPending)
+            }
+            ("PaymentRequested", 1) => {
+                PaymentRequested::deserialize(payload).map(Self::PaymentRequested)
+            }
             ("OrderPaid", 1) => OrderPaid::deserialize(payload).map(Self::Paid),
+            ("OrderPaymentFailed", 1) => {
+                OrderPaymentFailed::deserialize(payload).map(Self::PaymentFailed)
+            }
             ("OrderCancelled", 1) => OrderCancelled::deserialize(payload).map(Self::Cancelled),
-            ("OrderRefunded", 1) => OrderRefunded::deserialize(payload).map(Self::Refunded),
+            ("DispatchApproved", 1) => {
+                DispatchApproved::deserialize(payload).map(Self::DispatchApproved)
+            }
+            ("DispatchRefused", 1) => {
+                DispatchRefused::deserialize(payload).map(Self::DispatchRefused)
+            }
+            ("OrderCaptureRefused", 1) => {
+                OrderCaptureRefused::deserialize(payload).map(Self::CaptureRefused)
+            }
+            ("OrderShipped", 1) => OrderShipped::deserialize(payload).map(Self::Shipped),
+            ("OrderDelivered", 1) => OrderDelivered::deserialize(payload).map(Self::Delivered),
+            ("OrderCompleted", 1) => OrderCompleted::deserialize(payload).map(Self::Completed),
             ("InventoryRequested", 1) => {
                 InventoryRequested::deserialize(payload).map(Self::InventoryRequested)
             }

@@ -1,4 +1,4 @@
-//! The order: placed, confirmed by the stock, paid, or ended before. It is the only arbiter of what may still happen to a
+//! The order: placed, confirmed by the stock, paid, shipped, delivered, or ended before. It is the only arbiter of what may still happen to a
 //! purchase.
 //!
 //! In reading order: [`command`], [`event`], [`state`], `decide`; [`policy`] carries what others have answered back to it.
@@ -15,18 +15,21 @@ use chrono::{DateTime, Utc};
 
 pub use self::{
     command::{
-        CancelOrder, ConfirmOrder, ExpireOrder, MarkOrderStuck, OrderCommand, PayOrder, PlaceOrder,
-        RejectOrder, RequestInventory, ResumeOrder,
+        CancelOrder, ConfirmOrder, DecideDispatch, DeliverOrder, ExpireOrder, MarkOrderStuck,
+        OrderCommand, PayOrder, PlaceOrder, RefuseCapture, RejectOrder, RequestInventory,
+        ResumeOrder, SettlePayment, Settlement, ShipOrder,
     },
     decide::OrderRejection,
     event::{
-        Awaited, InventoryRequested, OrderCancelled, OrderConfirmed, OrderEvent, OrderExpired,
-        OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded, OrderRejected, OrderResumed,
-        OrderStream, OrderStuck, PaymentKept,
+        Awaited, DispatchApproved, DispatchRefused, InventoryRequested, OrderCancelled,
+        OrderCaptureRefused, OrderCompleted, OrderConfirmed, OrderDelivered, OrderEvent,
+        OrderExpired, OrderPaid, OrderPaymentFailed, OrderPaymentPending, OrderPersonal,
+        OrderPlaced, OrderRejected, OrderResumed, OrderShipped, OrderStream, OrderStuck,
+        PaymentKept,
     },
     line::{InvalidLines, OrderLine, OrderLines, Totals},
     policy::{OrderPolicy, OrderPolicyEvent},
-    state::{Order, OrderStage, OrderStatus},
+    state::{Billing, Kept, Order, OrderStage, OrderStatus, Paid, Pending, Stuck},
 };
 use crate::{Context, topics};
 

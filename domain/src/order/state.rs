@@ -4,16 +4,23 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{InventoryRequested, OrderEvent};
-use crate::{ids::PaymentId, money::Money, quantity::SkuUnits};
+use super::event::{InventoryRequested, OrderEvent, OrderPaymentPending};
+use crate::{ids::PaymentId, money::Money, quantity::SkuUnits, sealed::SealedMethod};
 
 /// An order: how far it has come, and whether it can go on by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Order {
     /// How far it has come.
     pub stage: OrderStage,
-    /// Whether an operator has to look. That ends when it is resumed, and with nothing else.
-    pub stuck: bool,
+    /// Where an operator has to look. That ends when it is resumed, and with nothing else.
+    pub stuck: Option<Box<Stuck>>,
+}
+
+/// What an operator has to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stuck {
+    /// The payments that do not go on. One that came to nothing before may still have to be undone.
+    pub payments: Vec<PaymentId>,
 }
 
 /// The stages of an order's life.
@@ -27,28 +34,41 @@ pub enum OrderStage {
         /// What is to be paid.
         total: Money,
         /// A payment that came early.
-        kept: Option<PaymentId>,
+        kept: Option<Box<Kept>>,
     },
     /// Open; the product service is looking whether everything is in stock.
     Checking(Box<Checking>),
     /// Open; everything is set aside.
-    AwaitingPayment {
-        /// What is to be paid.
-        total: Money,
-        /// Until when.
-        payment_due_at: DateTime<Utc>,
+    AwaitingPayment(Billing),
+    /// Open; the payment service is asking for the money.
+    PaymentPending(Box<Pending>),
+    /// Paid: the money is set aside.
+    Paid(Paid),
+    /// Its goods may leave, as soon as the money was taken.
+    Dispatching {
+        /// How it is paid.
+        paid: Paid,
+        /// Whether the money could not be taken, and is not asked for again by itself.
+        is_refused: bool,
     },
-    /// Paid in full.
-    Paid {
-        /// By which payment.
-        payment_id: PaymentId,
-        /// How much.
-        amount: Money,
+    /// Its goods have left.
+    Shipped(Paid),
+    /// Its goods have arrived.
+    Delivered {
+        /// How it is paid.
+        paid: Paid,
+        /// When nothing more is waited for.
+        completes_at: DateTime<Utc>,
     },
+    /// Nothing more will happen to it.
+    Completed(Paid),
     /// Something was not in stock: it has ended.
     Rejected,
     /// Called off, for good.
-    Cancelled,
+    Cancelled {
+        /// The payment that is undone, where there was one.
+        payment_id: Option<PaymentId>,
+    },
     /// What it waited for did not come in time: it has ended.
     Expired,
 }
@@ -63,7 +83,45 @@ pub struct Checking {
     /// When an answer is waited for no longer.
     pub stock_due_at: DateTime<Utc>,
     /// A payment that came early.
-    pub kept: Option<PaymentId>,
+    pub kept: Option<Box<Kept>>,
+}
+
+/// A payment that came before the stock was confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The payment to be.
+    pub payment_id: PaymentId,
+    /// From where, sealed.
+    pub method: SealedMethod,
+}
+
+/// What an order waits to be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Billing {
+    /// How much.
+    pub total: Money,
+    /// Until when.
+    pub payment_due_at: DateTime<Utc>,
+    /// How many payments there were.
+    pub attempts: u32,
+}
+
+/// A payment that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// What the order waits for again if it fails.
+    pub billing: Billing,
+    /// Which.
+    pub payment_id: PaymentId,
+}
+
+/// How an order is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// By which payment.
+    pub payment_id: PaymentId,
+    /// How much.
+    pub amount: Money,
 }
 
 impl Order {
@@ -80,23 +138,46 @@ impl Order {
             OrderEvent::InventoryRequested(requested) => {
                 self.stage = self.stage.checking(requested);
             }
-            OrderEvent::PaymentKept(kept) => self.stage = self.stage.keeping(kept.payment_id),
+            OrderEvent::PaymentKept(event) => {
+                self.stage = self.stage.keeping(Kept {
+                    payment_id: event.payment_id,
+                    method: event.method.clone(),
+                });
+            }
             OrderEvent::Confirmed(confirmed) => {
                 self.stage = self.stage.awaiting_payment(confirmed.payment_due_at);
             }
+            OrderEvent::PaymentPending(event) => self.stage = self.stage.pending(event),
+            OrderEvent::PaymentFailed(_) => self.stage = self.stage.awaiting_again(),
             OrderEvent::Paid(paid) => {
-                self.stage = OrderStage::Paid {
+                self.stage = OrderStage::Paid(Paid {
                     payment_id: paid.payment_id,
                     amount: paid.amount,
+                });
+            }
+            OrderEvent::DispatchApproved(_) => self.stage = self.stage.dispatching(false),
+            OrderEvent::CaptureRefused(_) => self.stage = self.stage.dispatching(true),
+            OrderEvent::Shipped(_) => self.stage = self.stage.shipped(),
+            OrderEvent::Delivered(event) => {
+                self.stage = self.stage.delivered(event.completes_at);
+            }
+            OrderEvent::Completed(_) => self.stage = self.stage.completed(),
+            OrderEvent::Rejected(_) => self.stage = OrderStage::Rejected,
+            OrderEvent::Cancelled(event) => {
+                self.stage = OrderStage::Cancelled {
+                    payment_id: event.payment_id,
                 };
             }
-            OrderEvent::Rejected(_) => self.stage = OrderStage::Rejected,
-            OrderEvent::Cancelled(_) => self.stage = OrderStage::Cancelled,
             OrderEvent::Expired(_) => self.stage = OrderStage::Expired,
-            OrderEvent::Stuck(_) => self.stuck = true,
-            OrderEvent::Resumed(_) => self.stuck = false,
-            // What went back is told by the cancellation beside it, and a message changes nothing here.
-            OrderEvent::Refunded(_) | OrderEvent::InventoryCheck(_) => {}
+            OrderEvent::Stuck(event) => {
+                let stuck = self.stuck.get_or_insert_default();
+                stuck.payments.extend(event.payment_id);
+            }
+            OrderEvent::Resumed(_) => self.stuck = None,
+            // Messages change nothing here, and a refusal is of what has ended.
+            OrderEvent::InventoryCheck(_)
+            | OrderEvent::PaymentRequested(_)
+            | OrderEvent::DispatchRefused(_) => {}
         }
         self
     }
@@ -107,28 +188,39 @@ impl Order {
         match self.stage {
             OrderStage::Unplaced => None,
             OrderStage::Placed { .. } | OrderStage::Checking(_) => Some(OrderStatus::Placed),
-            OrderStage::AwaitingPayment { .. } => Some(OrderStatus::AwaitingPayment),
-            OrderStage::Paid { .. } => Some(OrderStatus::Paid),
+            OrderStage::AwaitingPayment(_) => Some(OrderStatus::AwaitingPayment),
+            OrderStage::PaymentPending(_) => Some(OrderStatus::PaymentPending),
+            OrderStage::Paid(_) => Some(OrderStatus::Paid),
+            OrderStage::Dispatching { .. } => Some(OrderStatus::Dispatching),
+            OrderStage::Shipped(_) => Some(OrderStatus::Shipped),
+            OrderStage::Delivered { .. } => Some(OrderStatus::Delivered),
+            OrderStage::Completed(_) => Some(OrderStatus::Completed),
             OrderStage::Rejected => Some(OrderStatus::Rejected),
-            OrderStage::Cancelled => Some(OrderStatus::Cancelled),
+            OrderStage::Cancelled { .. } => Some(OrderStatus::Cancelled),
             OrderStage::Expired => Some(OrderStatus::Expired),
         }
     }
 
-    /// When it expires if nothing happens before. What is stuck waits for its operator instead.
+    /// When it expires, or completes, if nothing happens before. What is stuck waits for its operator instead, and nothing
+    /// falls due while a payment is under way.
     #[must_use]
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        if self.stuck {
+        if self.stuck.is_some() {
             return None;
         }
         match &self.stage {
             OrderStage::Checking(checking) => Some(checking.stock_due_at),
-            OrderStage::AwaitingPayment { payment_due_at, .. } => Some(*payment_due_at),
+            OrderStage::AwaitingPayment(billing) => Some(billing.payment_due_at),
+            OrderStage::Delivered { completes_at, .. } => Some(*completes_at),
             OrderStage::Unplaced
             | OrderStage::Placed { .. }
-            | OrderStage::Paid { .. }
+            | OrderStage::PaymentPending(_)
+            | OrderStage::Paid(_)
+            | OrderStage::Dispatching { .. }
+            | OrderStage::Shipped(_)
+            | OrderStage::Completed(_)
             | OrderStage::Rejected
-            | OrderStage::Cancelled
+            | OrderStage::Cancelled { .. }
             | OrderStage::Expired => None,
         }
     }
@@ -140,12 +232,7 @@ impl OrderStage {
         let (total, kept) = match self {
             Self::Placed { total, kept } => (total, kept),
             Self::Checking(checking) => (checking.total, checking.kept),
-            Self::Unplaced
-            | Self::AwaitingPayment { .. }
-            | Self::Paid { .. }
-            | Self::Rejected
-            | Self::Cancelled
-            | Self::Expired => return self,
+            stage => return stage,
         };
         Self::Checking(Box::new(Checking {
             total,
@@ -155,33 +242,95 @@ impl OrderStage {
         }))
     }
 
-    fn keeping(mut self, payment_id: PaymentId) -> Self {
-        match &mut self {
-            Self::Placed { kept, .. } => *kept = Some(payment_id),
-            Self::Checking(checking) => checking.kept = Some(payment_id),
-            Self::Unplaced
-            | Self::AwaitingPayment { .. }
-            | Self::Paid { .. }
-            | Self::Rejected
-            | Self::Cancelled
-            | Self::Expired => {}
+    fn keeping(mut self, payment: Kept) -> Self {
+        if let Self::Placed { kept, .. } = &mut self {
+            *kept = Some(Box::new(payment));
+        } else if let Self::Checking(checking) = &mut self {
+            checking.kept = Some(Box::new(payment));
         }
         self
     }
 
     fn awaiting_payment(self, payment_due_at: DateTime<Utc>) -> Self {
         let total = match self {
-            Self::Placed { total, .. } | Self::AwaitingPayment { total, .. } => total,
+            Self::Placed { total, .. } => total,
             Self::Checking(checking) => checking.total,
-            Self::Unplaced
-            | Self::Paid { .. }
-            | Self::Rejected
-            | Self::Cancelled
-            | Self::Expired => return self,
+            stage => return stage,
         };
-        Self::AwaitingPayment {
+        Self::AwaitingPayment(Billing {
             total,
             payment_due_at,
+            attempts: 0,
+        })
+    }
+
+    fn pending(self, event: &OrderPaymentPending) -> Self {
+        match self {
+            Self::AwaitingPayment(billing) => Self::PaymentPending(Box::new(Pending {
+                billing: Billing {
+                    attempts: event.attempt,
+                    ..billing
+                },
+                payment_id: event.payment_id,
+            })),
+            stage => stage,
+        }
+    }
+
+    fn awaiting_again(self) -> Self {
+        match self {
+            Self::PaymentPending(pending) => Self::AwaitingPayment(pending.billing),
+            stage => stage,
+        }
+    }
+
+    fn dispatching(self, is_refused: bool) -> Self {
+        match self {
+            Self::Paid(paid) | Self::Dispatching { paid, .. } => {
+                Self::Dispatching { paid, is_refused }
+            }
+            stage => stage,
+        }
+    }
+
+    fn shipped(self) -> Self {
+        match self {
+            Self::Paid(paid) | Self::Dispatching { paid, .. } => Self::Shipped(paid),
+            stage => stage,
+        }
+    }
+
+    fn delivered(self, completes_at: DateTime<Utc>) -> Self {
+        match self {
+            Self::Shipped(paid) => Self::Delivered { paid, completes_at },
+            stage => stage,
+        }
+    }
+
+    fn completed(self) -> Self {
+        match self {
+            Self::Delivered { paid, .. } => Self::Completed(paid),
+            stage => stage,
+        }
+    }
+
+    /// The payment that is under way, or was made.
+    #[must_use]
+    pub fn payment_id(&self) -> Option<PaymentId> {
+        match self {
+            Self::PaymentPending(pending) => Some(pending.payment_id),
+            Self::Paid(paid)
+            | Self::Dispatching { paid, .. }
+            | Self::Shipped(paid)
+            | Self::Delivered { paid, .. }
+            | Self::Completed(paid) => Some(paid.payment_id),
+            Self::Cancelled { payment_id } => *payment_id,
+            Self::Unplaced
+            | Self::Placed { .. }
+            | Self::Checking(_)
+            | Self::AwaitingPayment(_)
+            | Self::Rejected
+            | Self::Expired => None,
         }
     }
 }
@@ -193,8 +342,18 @@ pub enum OrderStatus {
     Placed,
     /// Open; its stock is set aside.
     AwaitingPayment,
-    /// Paid in full.
+    /// The payment service is asking for the money.
+    PaymentPending,
+    /// The money is set aside.
     Paid,
+    /// Its goods may leave.
+    Dispatching,
+    /// Its goods have left, and the money was taken.
+    Shipped,
+    /// Its goods have arrived.
+    Delivered,
+    /// Nothing more will happen to it.
+    Completed,
     /// Something was not in stock.
     Rejected,
     /// Called off.
@@ -210,7 +369,12 @@ impl OrderStatus {
         match self {
             Self::Placed => "placed",
             Self::AwaitingPayment => "awaiting_payment",
+            Self::PaymentPending => "payment_pending",
             Self::Paid => "paid",
+            Self::Dispatching => "dispatching",
+            Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
+            Self::Completed => "completed",
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
@@ -230,6 +394,6 @@ mod tests {
 
     #[test]
     fn is_small() {
-        assert!(size_of::<Order>() <= 48, "{}", size_of::<Order>());
+        assert!(size_of::<Order>() <= 64, "{}", size_of::<Order>());
     }
 }

@@ -1,20 +1,24 @@
 //! given events, when a command comes, then these events or that rejection.
 
+mod events;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+pub(super) use self::events::*;
 use super::{
-    Awaited, CancelOrder, ConfirmOrder, ExpireOrder, InventoryRequested, MarkOrderStuck, Order,
-    OrderCancelled, OrderCommand, OrderConfirmed, OrderEvent, OrderExpired, OrderLine, OrderLines,
-    OrderPaid, OrderPersonal, OrderPlaced, OrderRefunded, OrderRejected, OrderRejection,
-    OrderResumed, OrderStuck, PayOrder, PaymentKept, PlaceOrder, RejectOrder, RequestInventory,
-    ResumeOrder, decide,
+    CancelOrder, ConfirmOrder, DecideDispatch, DeliverOrder, ExpireOrder, MarkOrderStuck, Order,
+    OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, PayOrder, PlaceOrder,
+    RefuseCapture, RejectOrder, RequestInventory, ResumeOrder, SettlePayment, Settlement,
+    ShipOrder, decide,
 };
 use crate::{
     ids::{LineId, OrderId, PaymentId},
     money::Money,
-    personal::{Contact, Personal, ShippingAddress},
-    product::reservation::{InventoryCheck, Shortage},
+    personal::{Contact, ShippingAddress},
+    product::reservation::Shortage,
+    quantity::Units,
+    sealed::SealedMethod,
 };
 
 pub(super) fn given(history: &[OrderEvent]) -> Given {
@@ -103,6 +107,10 @@ fn contact() -> Option<Contact> {
     Some(Contact { email })
 }
 
+pub(super) fn method() -> SealedMethod {
+    "sealed.4242".parse().unwrap()
+}
+
 pub(super) fn place(lines: OrderLines) -> OrderCommand {
     OrderCommand::Place(Box::new(PlaceOrder {
         order_id: order_id(),
@@ -118,6 +126,7 @@ pub(super) fn pay(payment: u128, amount: Option<Money>) -> OrderCommand {
     OrderCommand::Pay(PayOrder {
         order_id: order_id(),
         payment_id: payment_id(payment),
+        method: method(),
         amount,
         paid_at: at(1),
     })
@@ -161,7 +170,7 @@ pub(super) fn shortages() -> Vec<Shortage> {
     vec![Shortage {
         sku: missing.sku,
         requested: missing.quantity,
-        available: crate::quantity::Units::ZERO,
+        available: Units::ZERO,
     }]
 }
 
@@ -181,8 +190,13 @@ pub(super) fn expire(due_at: DateTime<Utc>) -> OrderCommand {
 }
 
 pub(super) fn mark_stuck() -> OrderCommand {
+    mark_stuck_by(None)
+}
+
+pub(super) fn mark_stuck_by(payment: Option<u128>) -> OrderCommand {
     OrderCommand::MarkStuck(MarkOrderStuck {
         order_id: order_id(),
+        payment_id: payment.map(payment_id),
         reason: "nobody answers".parse().unwrap(),
         stuck_at: at(5),
     })
@@ -196,132 +210,64 @@ pub(super) fn resume(stock_due_at: DateTime<Utc>) -> OrderCommand {
     })
 }
 
-pub(super) fn placed(lines: &OrderLines) -> OrderEvent {
-    OrderEvent::Placed(Box::new(OrderPlaced {
-        order_id: order_id(),
-        customer_id: "ada".parse().unwrap(),
-        lines: lines.as_slice().to_vec(),
-        totals: lines.totals(),
-        personal: Personal::clear(OrderPersonal {
-            shipping_address: shipping_address(),
-            contact: contact(),
-        }),
-        placed_at: at(0),
-    }))
-}
-
-pub(super) fn paid(payment: u128, amount: Money) -> OrderEvent {
-    OrderEvent::Paid(OrderPaid {
+pub(super) fn settle(payment: u128, settlement: Settlement) -> OrderCommand {
+    OrderCommand::SettlePayment(SettlePayment {
         order_id: order_id(),
         payment_id: payment_id(payment),
-        amount,
-        paid_at: at(1),
+        settlement,
+        settled_at: at(9),
     })
 }
 
-pub(super) fn cancelled() -> OrderEvent {
-    OrderEvent::Cancelled(OrderCancelled {
+pub(super) fn authorised(payment: u128) -> OrderCommand {
+    settle(payment, Settlement::Authorised)
+}
+
+pub(super) fn declined(payment: u128) -> OrderCommand {
+    let settlement = Settlement::Declined {
+        code: "card-declined".parse().unwrap(),
+        detail: "the card was declined".parse().unwrap(),
+    };
+    settle(payment, settlement)
+}
+
+pub(super) fn dispatch() -> OrderCommand {
+    OrderCommand::DecideDispatch(DecideDispatch {
         order_id: order_id(),
-        reason: Some("changed my mind".parse().unwrap()),
-        cancelled_at: at(2),
+        decided_at: at(10),
     })
 }
 
-pub(super) fn refunded(payment: u128, amount: Money) -> OrderEvent {
-    OrderEvent::Refunded(OrderRefunded {
-        order_id: order_id(),
-        payment_id: payment_id(payment),
-        amount,
-        refunded_at: at(2),
-    })
-}
-
-pub(super) fn requested(stock_due_at: DateTime<Utc>) -> OrderEvent {
-    OrderEvent::InventoryRequested(InventoryRequested {
-        order_id: order_id(),
-        lines: OrderLines::units(lines().as_slice()),
-        stock_due_at,
-    })
-}
-
-pub(super) fn check() -> OrderEvent {
-    OrderEvent::InventoryCheck(InventoryCheck {
-        order_id: order_id(),
-        lines: OrderLines::units(lines().as_slice()),
-    })
-}
-
-pub(super) fn kept(payment: u128) -> OrderEvent {
-    OrderEvent::PaymentKept(PaymentKept {
+pub(super) fn refuse_capture(payment: u128) -> OrderCommand {
+    OrderCommand::RefuseCapture(RefuseCapture {
         order_id: order_id(),
         payment_id: payment_id(payment),
-        kept_at: at(1),
+        code: "expired".parse().unwrap(),
+        detail: "the authorisation has expired".parse().unwrap(),
+        refused_at: at(11),
     })
 }
 
-pub(super) fn confirmed() -> OrderEvent {
-    OrderEvent::Confirmed(OrderConfirmed {
+pub(super) fn units() -> Units {
+    3.try_into().unwrap()
+}
+
+pub(super) fn ship() -> OrderCommand {
+    OrderCommand::Ship(ShipOrder {
         order_id: order_id(),
-        payment_due_at: payment_due_at(),
-        confirmed_at: at(3),
+        units: units(),
+        shipped_at: at(12),
     })
 }
 
-pub(super) fn rejected() -> OrderEvent {
-    OrderEvent::Rejected(OrderRejected {
+pub(super) fn completes_at() -> DateTime<Utc> {
+    at(14)
+}
+
+pub(super) fn deliver() -> OrderCommand {
+    OrderCommand::Deliver(DeliverOrder {
         order_id: order_id(),
-        shortages: shortages(),
-        rejected_at: at(3),
+        completes_at: completes_at(),
+        delivered_at: at(13),
     })
-}
-
-pub(super) fn expired(awaited: Awaited, expired_at: DateTime<Utc>) -> OrderEvent {
-    OrderEvent::Expired(OrderExpired {
-        order_id: order_id(),
-        awaited,
-        expired_at,
-    })
-}
-
-pub(super) fn stuck() -> OrderEvent {
-    OrderEvent::Stuck(OrderStuck {
-        order_id: order_id(),
-        reason: "nobody answers".parse().unwrap(),
-        stuck_at: at(5),
-    })
-}
-
-pub(super) fn resumed() -> OrderEvent {
-    OrderEvent::Resumed(OrderResumed {
-        order_id: order_id(),
-        resumed_at: at(6),
-    })
-}
-
-/// The history of an order whose stock is being looked for.
-pub(super) fn checking() -> Vec<OrderEvent> {
-    vec![placed(&lines()), requested(stock_due_at()), check()]
-}
-
-/// The history of an order whose stock is set aside.
-pub(super) fn awaiting_payment() -> Vec<OrderEvent> {
-    [checking(), vec![confirmed()]].concat()
-}
-
-/// The history of an order that is paid.
-pub(super) fn sold() -> Vec<OrderEvent> {
-    [awaiting_payment(), vec![paid(1, total())]].concat()
-}
-
-/// Histories of orders that have ended, other than by being cancelled.
-pub(super) fn ended() -> [Vec<OrderEvent>; 3] {
-    [
-        [checking(), vec![rejected()]].concat(),
-        [checking(), vec![expired(Awaited::Stock, stock_due_at())]].concat(),
-        [
-            awaiting_payment(),
-            vec![expired(Awaited::Payment, payment_due_at())],
-        ]
-        .concat(),
-    ]
 }

@@ -9,7 +9,7 @@ use super::{
     catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
     reservation::{
         InventoryCheck, InventoryConfirmed, InventoryRejected, ReservationCancelled,
-        ReservationLineRequested, ReservationLineReturned, ReservationOpened,
+        ReservationCommitted, ReservationLineRequested, ReservationLineReturned, ReservationOpened,
     },
     stock::{
         StockAllocated, StockAwaited, StockCommitted, StockDenied, StockOpened, StockReceived,
@@ -44,6 +44,8 @@ pub enum ProductEvent {
     InventoryRejected(InventoryRejected),
     ReservationCancelled(ReservationCancelled),
     ReservationLineReturned(ReservationLineReturned),
+    /// An order's goods have left.
+    ReservationCommitted(ReservationCommitted),
     /// The order service's message.
     InventoryCheck(InventoryCheck),
 }
@@ -94,6 +96,7 @@ impl Event for ProductEvent {
             Self::InventoryRejected(_) => "InventoryRejected",
             Self::ReservationCancelled(_) => "ReservationCancelled",
             Self::ReservationLineReturned(_) => "ReservationLineReturned",
+            Self::ReservationCommitted(_) => "ReservationCommitted",
             Self::InventoryCheck(_) => "InventoryCheck",
         };
         EventKind { name, version: 1 }
@@ -118,6 +121,7 @@ impl Event for ProductEvent {
             | Self::InventoryRejected(_)
             | Self::ReservationCancelled(_)
             | Self::ReservationLineReturned(_)
+            | Self::ReservationCommitted(_)
             | Self::InventoryCheck(_) => topics::INVENTORY_EVENTS,
         }
     }
@@ -141,6 +145,7 @@ impl Event for ProductEvent {
             Self::InventoryRejected(event) => ProductStream::Reservation(event.order_id),
             Self::ReservationCancelled(event) => ProductStream::Reservation(event.order_id),
             Self::ReservationLineReturned(event) => ProductStream::Reservation(event.order_id),
+            Self::ReservationCommitted(event) => ProductStream::Reservation(event.order_id),
             Self::InventoryCheck(event) => ProductStream::Order(event.order_id),
         }
     }
@@ -173,6 +178,7 @@ impl Event for ProductEvent {
             Self::InventoryRejected(event) => event.order_id,
             Self::ReservationCancelled(event) => event.order_id,
             Self::ReservationLineReturned(event) => event.order_id,
+            Self::ReservationCommitted(event) => event.order_id,
             Self::InventoryCheck(event) => event.order_id,
         };
         Some(order_id.as_uuid())
@@ -216,6 +222,9 @@ impl ReadEvent for ProductEvent {
             }
             ("ReservationLineReturned", 1) => {
                 Deserialize::deserialize(payload).map(Self::ReservationLineReturned)
+            }
+            ("ReservationCommitted", 1) => {
+                Deserialize::deserialize(payload).map(Self::ReservationCommitted)
             }
             ("InventoryCheck", 1) => Deserialize::deserialize(payload).map(Self::InventoryCheck),
             _ => Err(D::Error::custom(

@@ -14,7 +14,9 @@ mod event;
 pub use self::event::{ProductEvent, ProductStream};
 use self::{
     catalogue::{CatalogueCommand, CatalogueRejection, Product, ProductStatus},
-    reservation::{Reservation, ReservationCommand, ReservationRejection, ReservationStatus},
+    reservation::{
+        Reservation, ReservationCommand, ReservationRejection, ReservationStatus, StockAnswer,
+    },
     stock::{StockCommand, StockItem, StockRejection, StockStatus},
 };
 use crate::{Context, topics};
@@ -154,6 +156,9 @@ impl Context for Products {
             ProductEvent::ReservationCancelled(_) => {
                 ProductState::Reservation(Reservation::Cancelled)
             }
+            ProductEvent::ReservationCommitted(_) => {
+                state.with_reservation(|_| Reservation::Committed)
+            }
             // What comes back was not part of the reservation; and a message changes nothing.
             ProductEvent::ReservationLineReturned(_) | ProductEvent::InventoryCheck(_) => state,
         }
@@ -170,8 +175,27 @@ impl Context for Products {
         }
     }
 
+    /// A stock that was asked again after it forgot sets aside again, under the same ids: whoever it tells has to have it go
+    /// back again.
     fn is_decided_anew(command: &ProductCommand) -> bool {
-        matches!(command, ProductCommand::Stock(StockCommand::Release(_)))
+        match command {
+            ProductCommand::Stock(StockCommand::Release(_)) => true,
+            ProductCommand::Reservation(ReservationCommand::Answer(command)) => {
+                command.answer == StockAnswer::Reserved
+            }
+            ProductCommand::Catalogue(_)
+            | ProductCommand::Stock(
+                StockCommand::Receive(_)
+                | StockCommand::Reserve(_)
+                | StockCommand::Allocate(_)
+                | StockCommand::Commit(_),
+            )
+            | ProductCommand::Reservation(
+                ReservationCommand::Open(_)
+                | ReservationCommand::Cancel(_)
+                | ReservationCommand::Commit(_),
+            ) => false,
+        }
     }
 
     fn remembered(stream: &ProductStream) -> usize {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error};
 use super::{
     ProductCommand, Products,
     reservation::{
-        AnswerReservation, CancelReservation, InventoryCheck, InventoryConfirmed,
-        InventoryRejected, OpenReservation, ReservationCancelled, ReservationCommand,
-        ReservationLineRequested, ReservationLineReturned, StockAnswer,
+        AnswerReservation, CancelReservation, CommitReservation, InventoryCheck,
+        InventoryConfirmed, InventoryRejected, OpenReservation, ReservationCancelled,
+        ReservationCommand, ReservationCommitted, ReservationLineRequested,
+        ReservationLineReturned, StockAnswer,
     },
     stock::{ReserveStock, StockCommand, StockDenied, StockOfOrder, StockReserved},
 };
@@ -27,6 +28,8 @@ const CANCEL: &str = "cancel-reservation";
 const RESERVE: &str = "reserve-stock";
 const ALLOCATE: &str = "allocate-stock";
 const RELEASE: &str = "release-stock";
+const COMMIT: &str = "commit-stock";
+const FULFIL: &str = "commit-reservation";
 
 /// Gets each order that asks everything that it needs, or nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,14 +55,18 @@ pub enum InventoryPolicyEvent {
     /// A reservation got what it does not need.
     ReservationLineReturned(ReservationLineReturned),
     /// An order was called off, or was not paid in time.
-    OrderEnded(OrderEnded),
+    OrderEnded(OfOrder),
+    /// An order's goods have left.
+    ShipmentDispatched(OfOrder),
+    /// A reservation lets go of what has left.
+    ReservationCommitted(ReservationCommitted),
     /// Anything else.
     Other,
 }
 
-/// What is read of `OrderCancelled` and `OrderExpired`, which are the order service's.
+/// What is read of other services' events.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct OrderEnded {
+pub struct OfOrder {
     /// Which.
     pub order_id: OrderId,
 }
@@ -90,7 +97,13 @@ impl ReadEvent for InventoryPolicyEvent {
                 ReservationLineReturned::deserialize(payload).map(Self::ReservationLineReturned)
             }
             ("OrderCancelled" | "OrderExpired", 1) => {
-                OrderEnded::deserialize(payload).map(Self::OrderEnded)
+                OfOrder::deserialize(payload).map(Self::OrderEnded)
+            }
+            ("ShipmentDispatched", 1) => {
+                OfOrder::deserialize(payload).map(Self::ShipmentDispatched)
+            }
+            ("ReservationCommitted", 1) => {
+                ReservationCommitted::deserialize(payload).map(Self::ReservationCommitted)
             }
             // Passing over one of these would leave an order waiting, or goods held, for ever.
             (
@@ -103,7 +116,9 @@ impl ReadEvent for InventoryPolicyEvent {
                 | "ReservationCancelled"
                 | "ReservationLineReturned"
                 | "OrderCancelled"
-                | "OrderExpired",
+                | "OrderExpired"
+                | "ShipmentDispatched"
+                | "ReservationCommitted",
                 _,
             ) => Err(D::Error::custom("no event of this version is known")),
             _ => Ok(Self::Other),
@@ -116,7 +131,11 @@ impl Policy for InventoryPolicy {
     type Event = InventoryPolicyEvent;
 
     const NAME: &'static str = "product-inventory";
-    const TOPICS: &'static [&'static str] = &[topics::INVENTORY_EVENTS, topics::ORDER_EVENTS];
+    const TOPICS: &'static [&'static str] = &[
+        topics::INVENTORY_EVENTS,
+        topics::ORDER_EVENTS,
+        topics::SHIPPING_EVENTS,
+    ];
 
     fn react(&self, event: &InventoryPolicyEvent, cause: Cause) -> Vec<Reaction<ProductCommand>> {
         match event {
@@ -151,8 +170,18 @@ impl Policy for InventoryPolicy {
             InventoryPolicyEvent::ReservationLineReturned(returned) => {
                 vec![release(returned.order_id, &returned.sku, cause)]
             }
-            InventoryPolicyEvent::OrderEnded(OrderEnded { order_id }) => {
+            InventoryPolicyEvent::OrderEnded(OfOrder { order_id }) => {
                 vec![cancel(*order_id, cause)]
+            }
+            InventoryPolicyEvent::ShipmentDispatched(OfOrder { order_id }) => {
+                vec![fulfil(*order_id, cause)]
+            }
+            InventoryPolicyEvent::ReservationCommitted(ReservationCommitted {
+                order_id,
+                lines,
+            }) => {
+                let commit = |line: &SkuUnits| commit(*order_id, &line.sku, cause);
+                lines.iter().map(commit).collect()
             }
             InventoryPolicyEvent::Other => vec![],
         }
@@ -186,6 +215,11 @@ fn cancel(order_id: OrderId, cause: Cause) -> Reaction<ProductCommand> {
     cause.command(CANCEL, "", ProductCommand::Reservation(command))
 }
 
+fn fulfil(order_id: OrderId, cause: Cause) -> Reaction<ProductCommand> {
+    let command = ReservationCommand::Commit(CommitReservation { order_id });
+    cause.command(FULFIL, "", ProductCommand::Reservation(command))
+}
+
 fn reserve(request: &ReservationLineRequested, cause: Cause) -> Reaction<ProductCommand> {
     let command = StockCommand::Reserve(ReserveStock {
         sku: request.sku.clone(),
@@ -202,6 +236,15 @@ fn allocate(order_id: OrderId, sku: &Sku, cause: Cause) -> Reaction<ProductComma
     };
     let command = ProductCommand::Stock(StockCommand::Allocate(of_order));
     cause.command(ALLOCATE, sku.as_str(), command)
+}
+
+fn commit(order_id: OrderId, sku: &Sku, cause: Cause) -> Reaction<ProductCommand> {
+    let of_order = StockOfOrder {
+        sku: sku.clone(),
+        order_id,
+    };
+    let command = ProductCommand::Stock(StockCommand::Commit(of_order));
+    cause.command(COMMIT, sku.as_str(), command)
 }
 
 fn release(order_id: OrderId, sku: &Sku, cause: Cause) -> Reaction<ProductCommand> {

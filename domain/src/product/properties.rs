@@ -45,6 +45,7 @@ fn any_command() -> impl Strategy<Value = ProductCommand> {
         any_sku().prop_map(answer_reserved),
         (any_sku(), 0..3_i64).prop_map(|(sku, available)| answer_denied(sku, available)),
         Just(cancel()),
+        Just(fulfil()),
     ]
 }
 
@@ -74,6 +75,7 @@ fn any_event() -> impl Strategy<Value = ProductEvent> {
         any_sku().prop_map(|sku| rejected(line(sku, 2), 1, &["A"])),
         any_sku().prop_map(|sku| cancelled(&[sku])),
         any_sku().prop_map(returned),
+        any_lines().prop_map(|lines| reservation_committed(&lines)),
         any_lines().prop_map(|lines| check(&lines)),
     ];
     prop_oneof![catalogue, stock, reservation]

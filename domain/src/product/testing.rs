@@ -10,10 +10,10 @@ use super::{
         ProductRepriced, RepriceProduct,
     },
     reservation::{
-        AnswerReservation, CancelReservation, InventoryCheck, InventoryConfirmed,
-        InventoryRejected, OpenReservation, ReservationCancelled, ReservationCommand,
-        ReservationLineRequested, ReservationLineReturned, ReservationOpened, Shortage,
-        StockAnswer,
+        AnswerReservation, CancelReservation, CommitReservation, InventoryCheck,
+        InventoryConfirmed, InventoryRejected, OpenReservation, ReservationCancelled,
+        ReservationCommand, ReservationCommitted, ReservationLineRequested,
+        ReservationLineReturned, ReservationOpened, Shortage, StockAnswer,
     },
     stock::{
         Location, ReceiveStock, ReserveStock, StockAllocated, StockAwaited, StockCommand,
@@ -275,6 +275,12 @@ pub(super) fn cancel() -> ProductCommand {
     }))
 }
 
+pub(super) fn fulfil() -> ProductCommand {
+    ProductCommand::Reservation(ReservationCommand::Commit(CommitReservation {
+        order_id: order(1),
+    }))
+}
+
 pub(super) fn check(lines: &[SkuUnits]) -> ProductEvent {
     ProductEvent::InventoryCheck(InventoryCheck {
         order_id: order(1),
@@ -327,5 +333,12 @@ pub(super) fn returned(text: &str) -> ProductEvent {
     ProductEvent::ReservationLineReturned(ReservationLineReturned {
         order_id: order(1),
         sku: sku(text),
+    })
+}
+
+pub(super) fn reservation_committed(lines: &[SkuUnits]) -> ProductEvent {
+    ProductEvent::ReservationCommitted(ReservationCommitted {
+        order_id: order(1),
+        lines: lines.to_vec(),
     })
 }

@@ -28,13 +28,15 @@ pub struct Durability {
 impl Durability {
     /// A single broker survives the kill of a process, not a power cut.
     pub const DEVELOPMENT: Self = Self { replication: 1 };
+    /// From so many replicas on, a deployment is meant to lose nothing, and refuses to start where it could.
+    pub const PRODUCTION_REPLICATION: i32 = 3;
 
     fn min_in_sync(self) -> i32 {
-        if self.replication >= 3 { 2 } else { 1 }
+        if self.is_production() { 2 } else { 1 }
     }
 
     fn is_production(self) -> bool {
-        self.replication >= 3
+        self.replication >= Self::PRODUCTION_REPLICATION
     }
 }
 

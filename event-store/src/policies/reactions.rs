@@ -9,14 +9,14 @@ use std::{
 };
 
 use domain::{
-    Context, Policy,
+    Context,
     policy::{Cause, Reaction},
 };
 use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
-use super::Keyed;
+use super::{Doing, Keyed, Reactor};
 use crate::{
     command::{CommandMetadata, Refusal, Request},
     envelope::Recorded,
@@ -30,11 +30,11 @@ const KEYS_AT_ONCE: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-type CommandOf<P> = <<P as Policy>::Context as Context>::Command;
-type RejectionOf<P> = <<P as Policy>::Context as Context>::Rejection;
+type CommandOf<P> = <<P as Reactor>::Context as Context>::Command;
+type RejectionOf<P> = <<P as Reactor>::Context as Context>::Rejection;
 
 /// What a policy does in one partition.
-pub(super) struct Reacting<P: Policy> {
+pub(super) struct Reacting<P: Reactor> {
     policy: Arc<P>,
     store: EventStore<P::Context>,
     actor: Arc<str>,
@@ -44,13 +44,13 @@ pub(super) struct Reacting<P: Policy> {
 }
 
 /// An event that is reacted to.
-struct Due<P: Policy> {
+struct Due<P: Reactor> {
     recorded: Recorded<P::Event>,
     cause: Cause,
-    reactions: Vec<Reaction<CommandOf<P>>>,
+    doing: Doing<CommandOf<P>>,
 }
 
-impl<P: Policy> Reacting<P> {
+impl<P: Reactor> Reacting<P> {
     pub(super) fn new(policy: Arc<P>, store: EventStore<P::Context>, partition: i32) -> Self {
         Self {
             policy,
@@ -95,8 +95,8 @@ impl<P: Policy> Reacting<P> {
                 event_id: recorded.metadata.event_id,
                 now,
             };
-            let reactions = self.policy.react(&recorded.event, cause);
-            if reactions.is_empty() {
+            let doing = self.policy.react(&recorded, cause);
+            if doing.is_nothing() {
                 continue;
             }
             let place = *places.entry(key).or_insert(groups.len());
@@ -106,7 +106,7 @@ impl<P: Policy> Reacting<P> {
             groups[place].push(Due {
                 recorded,
                 cause,
-                reactions,
+                doing,
             });
         }
         groups
@@ -116,9 +116,9 @@ impl<P: Policy> Reacting<P> {
         let Due {
             recorded,
             cause,
-            reactions,
+            doing,
         } = due;
-        for reaction in reactions {
+        for reaction in doing.commands().await {
             let command_id = reaction.command_id;
             let Err(rejection) = self.execute(&recorded, reaction).await else {
                 continue;

@@ -13,7 +13,10 @@ use event_store::Recorded;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use crate::copy::{CopyBuffer, json};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::stream_version,
+};
 
 const COLUMNS: i16 = 7;
 
@@ -97,7 +100,7 @@ pub(super) fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, Strin
     Ok(Some(CartRow {
         customer_id: customer_id.map(|id| id.as_str().into()),
         status: CartStatus::Open.as_str().into(),
-        version: version(event)?,
+        version: stream_version(event)?,
         items: Vec::new(),
         order_id: None,
     }))
@@ -106,7 +109,7 @@ pub(super) fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, Strin
 impl CartRow {
     /// What the row holds already changes nothing.
     pub(super) fn apply(&mut self, event: &Recorded<CartView>) -> Result<(), String> {
-        let version = version(event)?;
+        let version = stream_version(event)?;
         if version <= self.version {
             return Ok(());
         }
@@ -177,9 +180,4 @@ impl Item {
             total: total.map_err(|error| format!("the item's total {error}"))?,
         })
     }
-}
-
-fn version(event: &Recorded<CartView>) -> Result<i32, String> {
-    i32::try_from(event.metadata.stream_version)
-        .map_err(|_| "its version is beyond counting".to_owned())
 }

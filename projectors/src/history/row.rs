@@ -9,13 +9,18 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::copy::{CopyBuffer, json};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::stream_version,
+};
 
 const COLUMNS: i16 = 15;
 /// The member of a payload that names the order whose journey it is a step of. What has none belongs to no order.
 const ORDER_ID: &str = "order_id";
 /// The one member that holds what is known of people. It is not copied to a second place, where it could not be erased.
 const PERSONAL: &str = "personal";
+/// From where an order is paid. It is sealed, and for nobody but whoever calls the gateway.
+const METHOD: &str = "method";
 
 /// Any event at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +41,23 @@ impl ReadEvent for HistoryEvent {
         if let Some(personal) = data.get_mut(PERSONAL) {
             *personal = Value::Null;
         }
+        drop_methods(&mut data);
         Ok(Self {
             name: name.into(),
             version,
             is_of_an_order: data.contains_key(ORDER_ID),
             data: json(&data),
         })
+    }
+}
+
+/// Wherever it stands: what the gateway is asked again is in a member of its own.
+fn drop_methods(data: &mut Map<String, Value>) {
+    data.remove(METHOD);
+    for member in data.values_mut() {
+        if let Value::Object(member) = member {
+            drop_methods(member);
+        }
     }
 }
 
@@ -93,13 +109,12 @@ impl HistoryRow {
         let Recorded {
             metadata, event, ..
         } = recorded;
-        let version = i32::try_from(metadata.stream_version);
         Ok(Self {
             event_id: metadata.event_id,
             name: event.name.clone(),
             type_version: event.version.into(),
             stream: metadata.stream.as_str().into(),
-            version: version.map_err(|_| "its version is beyond counting".to_owned())?,
+            version: stream_version(recorded)?,
             place: metadata.decision.index.into(),
             time: metadata.time,
             correlation_id: metadata.correlation_id,

@@ -1,4 +1,5 @@
--- One row for each event of an order's journey; can be rebuilt from OrderEvents, InventoryEvents and CartEvents.
+-- One row for each event of an order's journey; can be rebuilt from OrderEvents, InventoryEvents, CartEvents, PaymentEvents,
+-- ShippingEvents and NotificationEvents.
 create table history (
     topic text not null,
     partition integer not null,
@@ -15,7 +16,7 @@ create table history (
     correlation_id uuid not null,
     causation_id uuid not null,
     actor text not null,
-    -- The payload, with null for what is personal.
+    -- The payload, with null for what is personal, and without payment methods.
     data jsonb not null,
     primary key (topic, partition, position)
 );

@@ -1,60 +1,68 @@
-//! What an order's events make of its row. JSON columns have the shape that the API answers with.
+//! What an order's own events make of its row. JSON columns have the shape that the API answers with.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use domain::{
     money::{Money, MoneyError},
-    order::{OrderEvent, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, OrderStatus},
+    order::{OrderEvent, OrderLine, OrderPaymentFailed, OrderPlaced, OrderStatus},
+    payment::{GatewayCode, GatewayDetail},
 };
 use event_store::Recorded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::copy::{CopyBuffer, json};
+use super::{
+    following::{Billing, Parcels},
+    view::OrderView,
+};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::stream_version,
+};
 
-const COLUMNS: i16 = 15;
-/// The gateway and its captures come with the payment service; until then paying is one step.
-const AUTHORISED: &str = "authorised";
-const REFUNDED: &str = "refunded";
+const COLUMNS: i16 = 18;
 
 /// An order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct OrderRow {
-    /// None where the row was loaded: no later event changes it.
+    /// None where it is not placed yet, or the row was loaded: no later event changes it.
     pub(super) placed: Option<Placed>,
     pub(super) journey: Journey,
+    pub(super) billing: Billing,
+    pub(super) parcels: Parcels,
+    /// The latest time of what is in here, whichever topic that comes from.
+    pub(super) updated_at: DateTime<Utc>,
 }
 
 /// What is fixed when an order is placed.
 #[derive(Debug)]
 pub(super) struct Placed {
-    customer_id: Box<str>,
-    items: Money,
-    total: Money,
-    lines: Box<str>,
-    shipping_address: Box<str>,
-    placed_at: DateTime<Utc>,
+    pub(super) customer_id: Box<str>,
+    pub(super) items: Money,
+    pub(super) total: Money,
+    pub(super) lines: Box<str>,
+    pub(super) shipping_address: Box<str>,
+    pub(super) placed_at: DateTime<Utc>,
 }
 
-/// What later events change.
-#[derive(Debug, PartialEq)]
+/// What later events of the order change.
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Journey {
-    pub(super) status: Cow<'static, str>,
+    /// None where it is not placed yet.
+    pub(super) status: Option<Cow<'static, str>>,
     /// Whether an operator has to look.
     pub(super) stuck: bool,
     pub(super) version: i32,
-    pub(super) payment: Option<Payment>,
-    pub(super) updated_at: DateTime<Utc>,
+    pub(super) last_payment_error: Option<PaymentError>,
 }
 
-/// How an order was paid.
+/// Why the last payment came to nothing, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Payment {
-    id: Uuid,
-    status: Cow<'static, str>,
-    amount: Money,
-    refunded: Money,
+pub(super) struct PaymentError {
+    code: GatewayCode,
+    detail: GatewayDetail,
+    at: DateTime<Utc>,
 }
 
 /// A line as the API shows it.
@@ -65,81 +73,123 @@ struct Line<'a> {
     total: Money,
 }
 
-/// The row of a stream's first event.
-pub(super) fn begin(event: &Recorded<OrderEvent>) -> Result<Option<OrderRow>, String> {
-    let OrderEvent::Placed(placed) = &event.event else {
-        return Ok(None);
-    };
-    Ok(Some(OrderRow {
-        placed: Some(Placed::new(placed)?),
-        journey: Journey {
-            status: OrderStatus::Placed.as_str().into(),
-            stuck: false,
-            version: 1,
-            payment: None,
-            updated_at: placed.placed_at,
-        },
-    }))
-}
-
-/// The journey's next step.
-pub(super) fn apply(journey: &mut Journey, event: &Recorded<OrderEvent>) -> Result<(), String> {
-    let version = event.metadata.stream_version;
-    if u32::try_from(journey.version + 1) != Ok(version) {
-        return Err(format!(
-            "it is version {version}, where the row holds version {}",
-            journey.version
-        ));
-    }
-    journey.version += 1;
-    journey.follow(event)
-}
-
-impl Journey {
-    fn follow(&mut self, event: &Recorded<OrderEvent>) -> Result<(), String> {
-        match &event.event {
-            OrderEvent::Placed(_) => return Err("the order is placed already".to_owned()),
-            OrderEvent::InventoryCheck(_) => {
-                return Err("it is a message, and no event of the order".to_owned());
+impl OrderRow {
+    /// What the row holds already changes nothing.
+    pub(crate) fn apply(&mut self, event: &Recorded<OrderView>) -> Result<(), String> {
+        let offset = event.position.offset;
+        let has_changed = match &event.event {
+            OrderView::Order(order) => {
+                let follows = self.journey.advance(event)?;
+                if follows {
+                    self.follow(order)?;
+                }
+                follows
             }
-            OrderEvent::InventoryRequested(_) => self.updated_at = event.metadata.time,
-            OrderEvent::PaymentKept(kept) => self.updated_at = kept.kept_at,
-            OrderEvent::Confirmed(confirmed) => {
-                self.enter(OrderStatus::AwaitingPayment, confirmed.confirmed_at);
-            }
-            OrderEvent::Rejected(rejected) => {
-                self.enter(OrderStatus::Rejected, rejected.rejected_at);
-            }
-            OrderEvent::Expired(expired) => self.enter(OrderStatus::Expired, expired.expired_at),
-            OrderEvent::Paid(paid) => {
-                self.payment = Some(Payment::authorised(paid));
-                self.enter(OrderStatus::Paid, paid.paid_at);
-            }
-            OrderEvent::Cancelled(cancelled) => {
-                self.enter(OrderStatus::Cancelled, cancelled.cancelled_at);
-            }
-            OrderEvent::Refunded(refunded) => {
-                let payment = self.payment.as_mut();
-                payment
-                    .ok_or("there is no payment to refund")?
-                    .refund(refunded)?;
-                self.updated_at = refunded.refunded_at;
-            }
-            OrderEvent::Stuck(stuck) => {
-                self.stuck = true;
-                self.updated_at = stuck.stuck_at;
-            }
-            OrderEvent::Resumed(resumed) => {
-                self.stuck = false;
-                self.updated_at = resumed.resumed_at;
-            }
+            OrderView::Other => self.journey.advance(event)?,
+            OrderView::Payment(payment) => self.billing.apply(payment, offset)?,
+            OrderView::Shipping(shipping) => self.parcels.apply(shipping, offset),
+        };
+        if has_changed {
+            self.updated_at = self.updated_at.max(event.metadata.time);
         }
         Ok(())
     }
 
-    fn enter(&mut self, status: OrderStatus, at: DateTime<Utc>) {
-        self.status = status.as_str().into();
-        self.updated_at = at;
+    fn follow(&mut self, event: &OrderEvent) -> Result<(), String> {
+        if let OrderEvent::Placed(placed) = event {
+            if self.journey.status.is_some() {
+                return Err("the order is placed already".to_owned());
+            }
+            self.placed = Some(Placed::new(placed)?);
+        }
+        self.journey.follow(event);
+        Ok(())
+    }
+
+    /// Where the order stands; none where it is not placed.
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> Option<&str> {
+        self.journey.status.as_deref()
+    }
+
+    pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
+        let journey = &self.journey;
+        let placed = self.placed.as_ref();
+        to.row(COLUMNS);
+        to.uuid(id);
+        to.or_null(placed, |to, placed| to.text(&placed.customer_id));
+        to.or_null(journey.status.as_deref(), CopyBuffer::text);
+        to.boolean(journey.stuck);
+        to.integer(journey.version);
+        match placed {
+            Some(placed) => {
+                to.text(placed.total.currency().as_str());
+                to.bigint(placed.items.amount());
+                to.bigint(placed.total.amount());
+                to.json(&placed.lines);
+            }
+            None => (0..4).for_each(|_| to.null()),
+        }
+        let error = journey.last_payment_error.as_ref();
+        to.or_null(error, |to, error| to.json(&json(error)));
+        to.or_null(placed, |to, placed| to.json(&placed.shipping_address));
+        to.or_null(placed, |to, placed| to.timestamp(placed.placed_at));
+        self.billing.copy(to);
+        self.parcels.copy(to);
+        to.timestamp(self.updated_at);
+    }
+}
+
+impl Journey {
+    /// Takes the next version; false where the row holds it already.
+    fn advance(&mut self, event: &Recorded<OrderView>) -> Result<bool, String> {
+        let version = stream_version(event)?;
+        if version <= self.version {
+            return Ok(false);
+        }
+        if version != self.version + 1 {
+            return Err(format!(
+                "it is version {version}, where the row holds version {}",
+                self.version
+            ));
+        }
+        self.version = version;
+        Ok(true)
+    }
+
+    fn follow(&mut self, event: &OrderEvent) {
+        match event {
+            OrderEvent::Placed(_) => self.enter(OrderStatus::Placed),
+            OrderEvent::Confirmed(_) => self.enter(OrderStatus::AwaitingPayment),
+            OrderEvent::Rejected(_) => self.enter(OrderStatus::Rejected),
+            OrderEvent::Expired(_) => self.enter(OrderStatus::Expired),
+            OrderEvent::PaymentPending(_) => self.enter(OrderStatus::PaymentPending),
+            OrderEvent::PaymentFailed(failed) => {
+                self.last_payment_error = Some(PaymentError::new(failed));
+                self.enter(OrderStatus::AwaitingPayment);
+            }
+            OrderEvent::Paid(_) => {
+                self.last_payment_error = None;
+                self.enter(OrderStatus::Paid);
+            }
+            OrderEvent::Cancelled(_) => self.enter(OrderStatus::Cancelled),
+            OrderEvent::DispatchApproved(_) => self.enter(OrderStatus::Dispatching),
+            OrderEvent::Shipped(_) => self.enter(OrderStatus::Shipped),
+            OrderEvent::Delivered(_) => self.enter(OrderStatus::Delivered),
+            OrderEvent::Completed(_) => self.enter(OrderStatus::Completed),
+            OrderEvent::Stuck(_) => self.stuck = true,
+            OrderEvent::Resumed(_) => self.stuck = false,
+            OrderEvent::InventoryRequested(_)
+            | OrderEvent::PaymentKept(_)
+            | OrderEvent::DispatchRefused(_)
+            | OrderEvent::CaptureRefused(_) => {}
+            // Messages: no events of the order, and never read as such.
+            OrderEvent::InventoryCheck(_) | OrderEvent::PaymentRequested(_) => {}
+        }
+    }
+
+    fn enter(&mut self, status: OrderStatus) {
+        self.status = Some(status.as_str().into());
     }
 }
 
@@ -165,55 +215,12 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Payment {
-    fn authorised(event: &OrderPaid) -> Self {
+impl PaymentError {
+    fn new(event: &OrderPaymentFailed) -> Self {
         Self {
-            id: event.payment_id.as_uuid(),
-            status: AUTHORISED.into(),
-            amount: event.amount,
-            refunded: Money::zero(event.amount.currency()),
+            code: event.code.clone(),
+            detail: event.detail.clone(),
+            at: event.failed_at,
         }
-    }
-
-    fn refund(&mut self, event: &OrderRefunded) -> Result<(), String> {
-        if self.id != event.payment_id.as_uuid() {
-            return Err(format!(
-                "it refunds payment {}, where the order has {}",
-                event.payment_id, self.id
-            ));
-        }
-        let refunded = self.refunded.checked_add(event.amount);
-        self.refunded = refunded.map_err(|error| error.to_string())?;
-        self.status = REFUNDED.into();
-        Ok(())
-    }
-}
-
-impl OrderRow {
-    pub(super) fn copy(&self, id: Uuid, to: &mut CopyBuffer) {
-        let placed = self
-            .placed
-            .as_ref()
-            .expect("only rows that were begun are copied");
-        let journey = &self.journey;
-        to.row(COLUMNS);
-        to.uuid(id);
-        to.text(&placed.customer_id);
-        to.text(&journey.status);
-        to.boolean(journey.stuck);
-        to.integer(journey.version);
-        to.text(placed.total.currency().as_str());
-        to.bigint(placed.items.amount());
-        to.bigint(placed.total.amount());
-        to.json(&placed.lines);
-        match &journey.payment {
-            Some(payment) => to.json(&json(payment)),
-            None => to.null(),
-        }
-        to.null();
-        to.json("[]");
-        to.json(&placed.shipping_address);
-        to.timestamp(placed.placed_at);
-        to.timestamp(journey.updated_at);
     }
 }

@@ -1,18 +1,26 @@
--- One row an order; can be rebuilt from OrderEvents. Keyed while it is filled, since later chunks meet earlier rows.
+-- One row an order; can be rebuilt from OrderEvents, PaymentEvents and ShippingEvents. Keyed while it is filled, since later
+-- chunks meet earlier rows.
 create table orders (
     id uuid primary key,
-    customer_id text not null,
-    status text not null,
+    -- Of OrderEvents; null until the first of them, and the order is not shown before.
+    customer_id text,
+    status text,
     stuck boolean not null,
     version integer not null,
-    currency text not null,
-    items_amount bigint not null,
-    total_amount bigint not null,
-    lines jsonb not null,
-    payment jsonb,
+    currency text,
+    items_amount bigint,
+    total_amount bigint,
+    lines jsonb,
     last_payment_error jsonb,
+    shipping_address jsonb,
+    placed_at timestamptz,
+    -- Of PaymentEvents: the newest payment. The offset follows the last of them that is in here.
+    payment jsonb,
+    payment_attempt integer not null,
+    payment_next_offset bigint not null,
+    -- Of ShippingEvents.
     shipments jsonb not null,
-    shipping_address jsonb not null,
-    placed_at timestamptz not null,
+    shipping_next_offset bigint not null,
+    -- Of all of them: when the latest was that changed something here.
     updated_at timestamptz not null
 );

@@ -15,7 +15,7 @@ use domain::{
 use event_store::Recorded;
 use serde::{Deserialize, Deserializer};
 
-use crate::copy::CopyBuffer;
+use crate::{copy::CopyBuffer, projection::stream_version};
 
 const COLUMNS: i16 = 9;
 
@@ -137,8 +137,7 @@ impl ProductRow {
     /// What a row holds already changes nothing: events that do not count are passed over, so versions have gaps, and only
     /// ever grow.
     pub(super) fn apply(&mut self, event: &Recorded<ProductView>) -> Result<(), String> {
-        let version = i32::try_from(event.metadata.stream_version)
-            .map_err(|_| "its version is beyond counting".to_owned())?;
+        let version = stream_version(event)?;
         match &event.event {
             ProductView::Catalogue(change) if version > self.catalogue.version => {
                 self.catalogue.apply(change)?;

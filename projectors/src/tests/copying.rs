@@ -1,11 +1,11 @@
 //! Values of every type come out of Postgres as they were put in.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::World;
-use crate::copy::copy_rows;
+use crate::copy::{CopyBuffer, copy_rows};
 
 const NASTY: [&str; 8] = [
     "",
@@ -23,7 +23,7 @@ async fn copies_nasty_values() {
     let world = World::new().await;
     let mut connection = world.connect().await;
     sqlx::raw_sql(
-        "create temporary table nasty (n integer, i uuid, t text, b boolean, l bigint, j jsonb, z timestamptz, x text)",
+        "create temporary table nasty (n integer, i uuid, t text, b boolean, l bigint, j jsonb, z timestamptz, x text, d date)",
     )
     .execute(&mut connection)
     .await
@@ -34,7 +34,7 @@ async fn copies_nasty_values() {
         "copy nasty from stdin (format binary)",
         (0_i32..).zip(NASTY),
         |(number, text), buffer| {
-            buffer.row(8);
+            buffer.row(9);
             buffer.integer(number);
             buffer.uuid(Uuid::from_u128(number.unsigned_abs().into()));
             buffer.text(text);
@@ -42,7 +42,8 @@ async fn copies_nasty_values() {
             buffer.bigint(i64::MIN + i64::from(number));
             buffer.json(&json!({ "text": text }).to_string());
             buffer.timestamp(time);
-            buffer.null();
+            buffer.or_null(None, CopyBuffer::text);
+            buffer.date(time.date_naive());
         },
     );
     assert_eq!(copied.await.expect("copies"), 8);
@@ -55,6 +56,7 @@ async fn copies_nasty_values() {
         Value,
         DateTime<Utc>,
         Option<String>,
+        NaiveDate,
     );
     let rows: Vec<Row> = sqlx::query_as("select * from nasty order by n")
         .fetch_all(&mut connection)
@@ -74,7 +76,8 @@ async fn copies_nasty_values() {
                 long,
                 json,
                 time,
-                None
+                None,
+                time.date_naive(),
             )
         );
     }

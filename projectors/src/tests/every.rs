@@ -3,7 +3,10 @@
 use event_store::log::Log;
 
 use super::{World, eventually, running::Runner, shop::Shop};
-use crate::{Carts, History, Orders, Products, Projection, ProjectionName, rebuild, rebuild::Show};
+use crate::{
+    Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectionName,
+    SalesDaily, Shipments, rebuild, rebuild::Show,
+};
 
 const PARTITIONS: i32 = 2;
 
@@ -28,10 +31,15 @@ async fn a_rebuild_gives_row_for_row_the_live_table() {
     shop.stock(9).await;
     shop.shop(6).await;
     shop.trade(9).await;
+    shop.fulfil(6).await;
     catches_up::<Orders>(&world, &shop).await;
     catches_up::<Products>(&world, &shop).await;
     catches_up::<Carts>(&world, &shop).await;
+    catches_up::<Payments>(&world, &shop).await;
+    catches_up::<Shipments>(&world, &shop).await;
+    catches_up::<Notifications>(&world, &shop).await;
     catches_up::<History>(&world, &shop).await;
+    catches_up::<SalesDaily>(&world, &shop).await;
     runner.stop().await;
     for name in ProjectionName::ALL {
         let report = rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
@@ -80,6 +88,81 @@ async fn rows_say_what_has_happened() {
              where (a.type, b.type) = ('CartCheckedOut', 'OrderPlaced') and (a.time, a.place) < (b.time, b.place)
                  and b.data->'personal' = 'null' and b.data->>'customer_id' is not null",
         ),
+    ] {
+        assert_eq!(world.number(sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn rows_say_what_has_become_of_orders() {
+    let (world, shop) = (World::new().await, Shop::open(PARTITIONS));
+    shop.fulfil(6).await;
+    for name in ProjectionName::ALL {
+        rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+            .await
+            .expect("rebuilds");
+    }
+    for (expected, sql) in [
+        (
+            2,
+            "select count(*) from orders_2.orders where (status, stuck, payment->>'status') = ('delivered', false, 'captured')
+                 and payment->'refunded' = '{\"amount\": 0, \"currency\": \"EUR\"}' and last_payment_error is null
+                 and jsonb_array_length(shipments) = 1
+                 and shipments->0 @> '{\"status\": \"delivered\", \"carrier\": \"Zoë & Co\", \"tracking_number\": \"Zoë & Co-42\"}'",
+        ),
+        (
+            2,
+            "select count(*) from orders_2.orders where (status, payment_attempt, payment->>'status') = ('cancelled', 2, 'refunded')
+                 and payment->'refunded' = payment->'amount' and last_payment_error is null
+                 and shipments->0 @> '{\"status\": \"cancelled\", \"carrier\": null}'",
+        ),
+        (
+            2,
+            "select count(*) from orders_2.orders where status = 'cancelled' and payment is null and shipments = '[]'
+                 and last_payment_error->>'code' = 'card-declined'",
+        ),
+        (
+            2,
+            "select count(*) from payments_2.payments
+             where (status, attempt, amount, captured, refunded, version) = ('captured', 1, 5997, 5997, 0, 4) and error is null",
+        ),
+        (
+            2,
+            "select count(*) from payments_2.payments where (status, attempt, captured, refunded) = ('voided', 1, 0, 0)
+                 and error->>'code' = 'gateway-unavailable'",
+        ),
+        (
+            2,
+            "select count(*) from payments_2.payments where (status, attempt, captured, refunded) = ('refunded', 2, 5997, 5997)",
+        ),
+        (2, "select count(*) from payments_2.payments where order_id is null and version = 1"),
+        (
+            2,
+            "select count(*) from shipments_2.shipments where status = 'delivered' and lines->0->>'location' = 'main'
+                 and order_id = id and carrier = 'Zoë & Co'",
+        ),
+        (2, "select count(*) from shipments_2.shipments where status is null and order_id is null"),
+        (
+            6,
+            "select count(*) from notifications_2.notifications
+             where (channel, template, status, tries) = ('email', 'order_confirmation', 'sent', 1) and reason is null",
+        ),
+        (
+            6,
+            "select count(*) from notifications_2.notifications where (status, tries) = ('sent', 2) and reason is null",
+        ),
+        (
+            6,
+            "select count(*) from notifications_2.notifications
+             where (template, status, tries, reason) = ('shipped', 'abandoned', 2, 'no such mailbox')",
+        ),
+        (6, "select count(*) from notifications_2.notifications where (status, tries) = ('requested', 0)"),
+        (2, "select sum(orders)::bigint from sales_daily_2.sales_daily"),
+        (2 * 5997, "select sum(revenue)::bigint from sales_daily_2.sales_daily"),
+        (2 * 3, "select sum(units)::bigint from sales_daily_2.sales_daily"),
+        // Orders, payments, shipments, notifications.
+        (6 * 4, "select count(distinct (order_id, topic)) from history_2.history where topic <> 'InventoryEvents'"),
+        (0, "select count(*) from history_2.history where data::text like '%tok_visa%' or data::text like '%zoe@%'"),
     ] {
         assert_eq!(world.number(sql).await, expected, "{sql}");
     }

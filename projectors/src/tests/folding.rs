@@ -1,5 +1,6 @@
 //! However a stream is cut into chunks, the rows are the same.
 
+use domain::{order::OrderCommand, topics::ORDER_EVENTS};
 use event_store::Recorded;
 use proptest::{
     collection::vec,
@@ -7,22 +8,30 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use sqlx::{AssertSqlSafe, Connection};
+use uuid::Uuid;
 
-use super::{World, shop::events};
+use super::{
+    World,
+    fulfilment::{self, Way},
+    journeys::{decided, recorded, viewed},
+};
 use crate::{
     Orders, Projection, ProjectorError,
     chunk::Chunk,
+    orders::view::OrderView,
     registry::{Origin, ensure_live},
 };
 
 /// Each is a database schema, filled and read.
 const CASES: u32 = 24;
+/// What is asked of an order until it is delivered.
+const MOST_STEPS: usize = 10;
 
 #[test]
 fn chunks_of_any_size_give_the_same_rows() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let world = runtime.block_on(World::new());
-    let orders = vec(1_usize..=5, 1..12);
+    let orders = vec(1_usize..=MOST_STEPS, 1..12);
     let cuts = vec(1_usize..=8, 1..20);
     let mut runner = TestRunner::new(Config {
         failure_persistence: None,
@@ -44,12 +53,25 @@ async fn an_event_that_does_not_follow_is_named() {
     let world = World::new().await;
     let mut connection = world.connect().await;
     let events = events(&[3, 1]);
+    let unknown = |version| {
+        recorded(
+            OrderView::Other,
+            ORDER_EVENTS,
+            &events[0].metadata.stream,
+            version,
+            9,
+        )
+    };
     let mut tx = connection.begin().await.expect("begins");
     ensure_live::<Orders>(&mut tx, &origin())
         .await
         .expect("creates");
-    // Without a row, and with a version left out.
-    for (first, then) in [(&events[..0], &events[2..]), (&events[..2], &events[3..])] {
+    // Without a row, and with a version left out; an event that is unknown leaves none out.
+    for (first, then) in [
+        (&events[..0], &events[2..]),
+        (&events[..2], &events[3..]),
+        (&events[..2], &[unknown(3)]),
+    ] {
         let mut chunk = Chunk::<Orders>::default();
         chunk.absorb(&mut tx, first).await.expect("follows");
         let error = chunk
@@ -60,6 +82,29 @@ async fn an_event_that_does_not_follow_is_named() {
             matches!(&error, ProjectorError::Unappliable { position, .. } if *position == then[0].position)
         );
     }
+    let mut chunk = Chunk::<Orders>::default();
+    let mut later = events[3].clone();
+    later.metadata.stream_version += 1;
+    for event in [events[0].clone(), events[2].clone(), unknown(3), later] {
+        chunk.absorb(&mut tx, &[event]).await.expect("follows");
+    }
+}
+
+/// The streams of some orders, each of so many commands, as one partition would hold them: in turns.
+fn events(steps: &[usize]) -> Vec<Recorded<OrderView>> {
+    let orders = steps
+        .iter()
+        .map(|_| fulfilment::order(Uuid::now_v7(), Way::Delivered));
+    let orders: Vec<Vec<OrderCommand>> = orders.collect();
+    let turn = |turn: usize| {
+        let going = std::iter::zip(&orders, steps).filter(move |(_, steps)| turn < **steps);
+        going.map(move |(commands, _)| commands[turn].clone())
+    };
+    let commands: Vec<_> = (0..MOST_STEPS).flat_map(turn).collect();
+    decided::<domain::order::Orders>(&commands)
+        .iter()
+        .map(viewed)
+        .collect()
 }
 
 fn origin() -> Origin {

@@ -45,7 +45,7 @@ impl Read for ById {
     const PROJECTION: &'static str = PROJECTION;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
-        select_orders!("where id = $1", self.0)
+        select_orders!("and id = $1", self.0)
             .fetch_optional(connection)
             .await
     }

@@ -54,7 +54,7 @@ pub(crate) struct HistoryItem {
     causation_id: Uuid,
     /// Who asked.
     actor: String,
-    /// The payload, with null for what is personal.
+    /// The payload, with null for what is personal, and without payment methods.
     #[schema(value_type = Object)]
     data: Unparsed,
     #[serde(skip)]

@@ -186,7 +186,7 @@ impl Read for Page {
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_orders!(
             r#"
-            where ($1::text is null or customer_id = $1)
+              and ($1::text is null or customer_id = $1)
               and ($2::text is null or status = $2)
               and ($3::timestamptz is null or placed_at >= $3)
               and ($4::timestamptz is null or placed_at < $4)

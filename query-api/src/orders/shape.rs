@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::json::{Money, Totals, Unparsed};
+use crate::{
+    json::{Money, Totals, Unparsed},
+    payments::PaymentStatus,
+    shipments::ShipmentStatus,
+};
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,18 +37,19 @@ pub(crate) struct Order {
     #[schema(value_type = Address)]
     pub(super) shipping_address: Unparsed,
     pub(super) placed_at: DateTime<Utc>,
+    /// When it, its payment or a shipment of it last changed.
     pub(super) updated_at: DateTime<Utc>,
 }
 
 /// Selects [`Order`]s; takes the rest of the statement and its arguments. The one place that names the columns: a
-/// checked query has to be literal.
+/// checked query has to be literal. One whose payment or shipment alone is known yet is none.
 macro_rules! select_orders {
     ($rest:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             $crate::orders::shape::Order,
             r#"
-            select id, customer_id, status, stuck, version,
-                   lines as "lines: _",
+            select id, customer_id as "customer_id!", status as "status!", stuck, version,
+                   lines as "lines!: _",
                    json_build_object(
                        'items', json_build_object('amount', items_amount, 'currency', currency),
                        'total', json_build_object('amount', total_amount, 'currency', currency)
@@ -52,9 +57,10 @@ macro_rules! select_orders {
                    payment as "payment: _",
                    last_payment_error as "last_payment_error: _",
                    shipments as "shipments: _",
-                   shipping_address as "shipping_address: _",
-                   placed_at, updated_at
+                   shipping_address as "shipping_address!: _",
+                   placed_at as "placed_at!", updated_at
             from orders
+            where placed_at is not null
             "# + $rest,
             $($argument),+
         )
@@ -89,13 +95,14 @@ pub(crate) struct Line {
     total: Money,
 }
 
-/// How it was, or is to be, paid.
+/// How it was, or is to be, paid: the newest payment.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes JSON in a column")]
 pub(crate) struct Payment {
     id: Uuid,
-    status: String,
+    status: PaymentStatus,
     amount: Money,
+    /// What of it went back; nothing, until it does.
     refunded: Money,
 }
 
@@ -113,7 +120,7 @@ pub(crate) struct PaymentError {
 #[expect(dead_code, reason = "describes JSON in a column")]
 pub(crate) struct Shipment {
     id: Uuid,
-    status: String,
+    status: ShipmentStatus,
     carrier: Option<String>,
     tracking_number: Option<String>,
 }

@@ -56,6 +56,35 @@ async fn columns_of_json_pass_through() {
 }
 
 #[tokio::test]
+async fn what_is_not_placed_yet_is_not_shown() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-02T03:04:05Z");
+    let payment = json!({ "id": Uuid::nil(), "status": "pending", "amount": money(3998), "refunded": money(0) });
+    world
+        .execute(&format!(
+            "insert into orders_1.orders (id, stuck, version, payment, payment_attempt, payment_next_offset, shipments,
+                 shipping_next_offset, updated_at)
+             values ('{}', false, 0, '{payment}', 1, 1, '[]', 0, '2026-01-02T03:04:05Z')",
+            order.id
+        ))
+        .await;
+    let uri = format!("/v1/orders/{}", order.id);
+    world.get(&uri).await.problem(404, "order-not-found");
+    for query in ["", "?limit=1", "?placed_from=2000-01-01T00:00:00Z"] {
+        let page = world.get(&format!("/v1/orders{query}")).await.json();
+        assert_eq!(page, json!({ "items": [], "next_cursor": null }));
+    }
+    world
+        .execute(&format!(
+            "delete from orders_1.orders where id = '{}'",
+            order.id
+        ))
+        .await;
+    world.insert(&order).await;
+    world.get(&uri).await.json();
+}
+
+#[tokio::test]
 async fn what_cannot_be_found_is_a_problem() {
     let world = World::new().await;
     let id = Uuid::now_v7();
@@ -99,11 +128,17 @@ async fn says_that_no_projector_has_run_yet() {
     let world = World::empty().await;
     let order = format!("/v1/orders/{}", Uuid::nil());
     let history = format!("{order}/history");
-    let cart = format!("/v1/carts/{}", Uuid::nil());
+    let of_id = ["carts", "payments", "shipments"];
+    let [cart, payment, shipment] = of_id.map(|name| format!("/v1/{name}/{}", Uuid::nil()));
+    let notifications = format!("/v1/notifications?order_id={}", Uuid::nil());
     for uri in [
         &*order,
         &history,
         &cart,
+        &payment,
+        &shipment,
+        &notifications,
+        "/v1/sales/daily",
         "/v1/orders",
         "/v1/products",
         "/v1/products/tea",
@@ -137,6 +172,10 @@ async fn describes_itself() {
         "/v1/products",
         "/v1/products/{sku}",
         "/v1/carts/{id}",
+        "/v1/payments/{id}",
+        "/v1/shipments/{id}",
+        "/v1/notifications",
+        "/v1/sales/daily",
         "/v1/projections",
     ] {
         let operation = &description["paths"][path]["get"];

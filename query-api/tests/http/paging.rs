@@ -85,6 +85,30 @@ async fn filters_by_customer_status_and_time() {
 }
 
 #[tokio::test]
+async fn filters_by_any_status() {
+    let world = World::new().await;
+    for status in [
+        "placed",
+        "awaiting_payment",
+        "payment_pending",
+        "paid",
+        "dispatching",
+        "shipped",
+        "delivered",
+        "completed",
+        "rejected",
+        "cancelled",
+        "expired",
+    ] {
+        let mut order = Order::placed_at("2026-01-01T00:00:00Z");
+        order.status = status;
+        world.insert(&order).await;
+        let page = world.get(&format!("/v1/orders?status={status}")).await;
+        assert_eq!(page.ids(), [order.id], "{status}");
+    }
+}
+
+#[tokio::test]
 async fn pages_have_no_gaps_and_no_repeats() {
     let world = World::new().await;
     let orders = orders(&world, 60).await;

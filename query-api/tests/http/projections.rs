@@ -12,8 +12,9 @@ async fn lists_the_live_version_and_those_on_their_way() {
     }
     world
         .execute(
-            "update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300 where version = 1 and partition = 1;
-             update offset_zero.checkpoints set end_offset = 10 where version = 4;
+            "update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300
+                 where version = 1 and topic = 'OrderEvents' and partition = 1;
+             update offset_zero.checkpoints set end_offset = 10 where version = 4 and topic = 'OrderEvents';
              update offset_zero.projection_versions set events_per_second = 12.5 where version = 4;
              insert into offset_zero.projections (name) values ('products')",
         )

@@ -38,7 +38,7 @@ pub(crate) struct Projection {
 
 pub(crate) const ORDERS: Projection = Projection {
     name: "orders",
-    topics: &["OrderEvents"],
+    topics: &["OrderEvents", "PaymentEvents", "ShippingEvents"],
     tables: include_str!("../../../projectors/src/orders/tables.sql"),
     indexes: include_str!("../../../projectors/src/orders/indexes.sql"),
 };
@@ -57,9 +57,44 @@ pub(crate) const CARTS: Projection = Projection {
     indexes: include_str!("../../../projectors/src/carts/indexes.sql"),
 };
 
+pub(crate) const PAYMENTS: Projection = Projection {
+    name: "payments",
+    topics: &["PaymentEvents"],
+    tables: include_str!("../../../projectors/src/payments/tables.sql"),
+    indexes: include_str!("../../../projectors/src/payments/indexes.sql"),
+};
+
+pub(crate) const SHIPMENTS: Projection = Projection {
+    name: "shipments",
+    topics: &["ShippingEvents"],
+    tables: include_str!("../../../projectors/src/shipments/tables.sql"),
+    indexes: include_str!("../../../projectors/src/shipments/indexes.sql"),
+};
+
+pub(crate) const NOTIFICATIONS: Projection = Projection {
+    name: "notifications",
+    topics: &["NotificationEvents"],
+    tables: include_str!("../../../projectors/src/notifications/tables.sql"),
+    indexes: include_str!("../../../projectors/src/notifications/indexes.sql"),
+};
+
+pub(crate) const SALES_DAILY: Projection = Projection {
+    name: "sales_daily",
+    topics: &["OrderEvents"],
+    tables: include_str!("../../../projectors/src/sales_daily/tables.sql"),
+    indexes: include_str!("../../../projectors/src/sales_daily/indexes.sql"),
+};
+
 pub(crate) const HISTORY: Projection = Projection {
     name: "history",
-    topics: &["OrderEvents", "InventoryEvents", "CartEvents"],
+    topics: &[
+        "OrderEvents",
+        "InventoryEvents",
+        "CartEvents",
+        "PaymentEvents",
+        "ShippingEvents",
+        "NotificationEvents",
+    ],
     tables: include_str!("../../../projectors/src/history/tables.sql"),
     indexes: include_str!("../../../projectors/src/history/indexes.sql"),
 };
@@ -313,7 +348,7 @@ impl Order {
         let (lines, address) = (lines(), address());
         format!(
             "insert into orders values ('{id}', '{customer_id}', '{status}', false, {version}, 'EUR', 3998, 3998,
-                '{lines}', null, null, '[]', '{address}', '{placed_at}', '2026-01-02T03:04:05Z')"
+                '{lines}', null, '{address}', '{placed_at}', null, 0, 0, '[]', 0, '2026-01-02T03:04:05Z')"
         )
     }
 }

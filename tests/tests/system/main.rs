@@ -1,12 +1,15 @@
 //! The system as its users meet it: real processes over real Kafka and Postgres.
 
 mod checkout;
+mod delivery;
+mod effects;
 mod journey;
 mod kills;
 mod outages;
 mod owners;
 mod races;
 mod rebuild;
+mod resilience;
 mod stock;
 
 use std::{

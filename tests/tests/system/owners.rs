@@ -103,7 +103,7 @@ async fn a_paused_owner_answers_nothing_from_stale_state() {
         let payment = events.find(|event| {
             matches!(
                 event.event,
-                OrderEvent::Paid(_) | OrderEvent::PaymentKept(_)
+                OrderEvent::PaymentPending(_) | OrderEvent::PaymentKept(_)
             )
         });
         assert!(

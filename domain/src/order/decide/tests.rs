@@ -12,10 +12,14 @@ fn an_order_is_placed_once() {
         vec![placed(&lines())],
         checking(),
         awaiting_payment(),
+        paying(),
         sold(),
-        vec![placed(&lines()), cancelled()],
+        dispatching(),
+        refused(),
     ]
     .iter()
+    .chain(&gone())
+    .chain(&called_off())
     .chain(&ended())
     {
         given(history)
@@ -25,12 +29,25 @@ fn an_order_is_placed_once() {
 }
 
 #[test]
-fn an_order_whose_stock_is_set_aside_is_paid_in_full() {
+fn an_order_whose_stock_is_set_aside_asks_for_its_money() {
     for amount in [None, Some(total())] {
         given(&awaiting_payment())
             .when(&pay(1, amount))
-            .then(&[paid(1, total())]);
+            .then(&asked(1, 1, 1));
     }
+}
+
+#[test]
+fn after_a_payment_that_failed_another_one_may_be_made() {
+    let history = [paying(), vec![failed(1)]].concat();
+    given(&history).when(&pay(2, None)).then(&asked(2, 2, 1));
+}
+
+#[test]
+fn one_payment_is_under_way() {
+    let order = given(&paying());
+    order.when(&pay(1, None)).then(&[]);
+    order.when(&pay(2, None)).then_rejected(PaymentInProgress);
 }
 
 #[test]
@@ -87,9 +104,11 @@ fn what_the_customer_expects_to_pay_must_be_the_total() {
 
 #[test]
 fn a_paid_order_takes_no_second_payment() {
-    let order = given(&sold());
-    order.when(&pay(2, None)).then_rejected(OrderAlreadyPaid);
-    order.when(&pay(1, None)).then(&[]);
+    for history in [sold(), dispatching(), refused()].iter().chain(&gone()) {
+        let order = given(history);
+        order.when(&pay(2, None)).then_rejected(OrderAlreadyPaid);
+        order.when(&pay(1, None)).then(&[]);
+    }
 }
 
 #[test]
@@ -109,24 +128,41 @@ fn an_order_that_is_not_paid_is_cancelled() {
         // Nothing was taken, so nothing goes back.
         [checking(), vec![kept(1)]].concat(),
         awaiting_payment(),
+        [paying(), vec![failed(1)]].concat(),
     ] {
         given(&history).when(&cancel()).then(&[cancelled()]);
     }
 }
 
 #[test]
-fn a_paid_order_is_cancelled_and_refunded_in_one_decision() {
-    given(&sold())
+fn an_order_is_cancelled_with_its_payment_until_its_goods_may_leave() {
+    for history in [paying(), sold()] {
+        given(&history)
+            .when(&cancel())
+            .then(&[cancelled_with(Some(1))]);
+    }
+}
+
+#[test]
+fn an_order_whose_money_could_not_be_taken_is_cancelled() {
+    given(&refused())
         .when(&cancel())
-        .then(&[cancelled(), refunded(1, total())]);
+        .then(&[cancelled_with(Some(1))]);
+}
+
+#[test]
+fn an_order_whose_goods_may_leave_is_not_cancelled() {
+    let tried_again = [refused(), vec![resumed_with(Some(1)), approved(6)]].concat();
+    for history in [dispatching(), tried_again].iter().chain(&gone()) {
+        given(history)
+            .when(&cancel())
+            .then_rejected(OrderAlreadyShipped);
+    }
 }
 
 #[test]
 fn a_cancelled_order_stays_so() {
-    for history in [
-        vec![placed(&lines()), cancelled()],
-        [sold(), vec![cancelled(), refunded(1, total())]].concat(),
-    ] {
+    for history in called_off() {
         let order = given(&history);
         order.when(&pay(1, None)).then_rejected(OrderCancelled);
         order.when(&cancel()).then_rejected(OrderCancelled);

@@ -3,78 +3,59 @@ use serde_json::{Value, json};
 use super::*;
 use crate::order::testing::*;
 
-/// One of each version ever released, as it lies in the log. Files are added, never edited.
-const GOLDEN: [(&str, u16, &str); 11] = [
-    (
-        "OrderPlaced",
-        1,
-        include_str!("../../../../docs/events/golden/OrderPlaced.1.json"),
-    ),
-    (
-        "OrderPaid",
-        1,
-        include_str!("../../../../docs/events/golden/OrderPaid.1.json"),
-    ),
-    (
-        "OrderCancelled",
-        1,
-        include_str!("../../../../docs/events/golden/OrderCancelled.1.json"),
-    ),
-    (
-        "OrderRefunded",
-        1,
-        include_str!("../../../../docs/events/golden/OrderRefunded.1.json"),
-    ),
-    (
-        "InventoryRequested",
-        1,
-        include_str!("../../../../docs/events/golden/InventoryRequested.1.json"),
-    ),
-    (
-        "PaymentKept",
-        1,
-        include_str!("../../../../docs/events/golden/PaymentKept.1.json"),
-    ),
-    (
-        "OrderConfirmed",
-        1,
-        include_str!("../../../../docs/events/golden/OrderConfirmed.1.json"),
-    ),
-    (
-        "OrderRejected",
-        1,
-        include_str!("../../../../docs/events/golden/OrderRejected.1.json"),
-    ),
-    (
-        "OrderExpired",
-        1,
-        include_str!("../../../../docs/events/golden/OrderExpired.1.json"),
-    ),
-    (
-        "OrderStuck",
-        1,
-        include_str!("../../../../docs/events/golden/OrderStuck.1.json"),
-    ),
-    (
-        "OrderResumed",
-        1,
-        include_str!("../../../../docs/events/golden/OrderResumed.1.json"),
-    ),
+/// The golden file of an event's first version, as it lies in the log. Files are added, never edited.
+macro_rules! golden {
+    ($name:literal) => {
+        (
+            $name,
+            1,
+            include_str!(concat!("../../../../docs/events/golden/", $name, ".1.json")),
+        )
+    };
+}
+
+/// One of each version ever released.
+const GOLDEN: [(&str, u16, &str); 18] = [
+    golden!("OrderPlaced"),
+    golden!("OrderPaymentPending"),
+    golden!("OrderPaid"),
+    golden!("OrderPaymentFailed"),
+    golden!("OrderCancelled"),
+    golden!("DispatchApproved"),
+    golden!("DispatchRefused"),
+    golden!("OrderCaptureRefused"),
+    golden!("OrderShipped"),
+    golden!("OrderDelivered"),
+    golden!("OrderCompleted"),
+    golden!("InventoryRequested"),
+    golden!("PaymentKept"),
+    golden!("OrderConfirmed"),
+    golden!("OrderRejected"),
+    golden!("OrderExpired"),
+    golden!("OrderStuck"),
+    golden!("OrderResumed"),
 ];
 
-fn events() -> [OrderEvent; 11] {
+fn events() -> [OrderEvent; 18] {
     [
         placed(&lines()),
+        pending(1, 1, 1),
         paid(1, total()),
-        cancelled(),
-        refunded(1, total()),
+        failed(1),
+        cancelled_with(Some(1)),
+        approved(10),
+        dispatch_refused(),
+        capture_refused(),
+        shipped(),
+        delivered(),
+        completed(),
         requested(stock_due_at()),
         kept(1),
         confirmed(),
         rejected(),
         expired(Awaited::Payment, payment_due_at()),
-        stuck(),
-        resumed(),
+        stuck_by(Some(1)),
+        resumed_with(Some(1)),
     ]
 }
 
@@ -112,7 +93,11 @@ fn optional_members_may_be_missing() {
     let OrderEvent::Cancelled(event) = read("OrderCancelled", 1, &payload).unwrap() else {
         panic!("another event was read");
     };
-    assert_eq!(event.reason, None);
+    assert_eq!((event.reason, event.payment_id), (None, None));
+    let payload = json!({"order_id": order_id(), "resumed_at": at(6)});
+    assert_eq!(read("OrderResumed", 1, &payload).unwrap(), resumed());
+    let payload = json!({"order_id": order_id(), "reason": "nobody answers", "stuck_at": at(5)});
+    assert_eq!(read("OrderStuck", 1, &payload).unwrap(), stuck());
 }
 
 #[test]
@@ -155,12 +140,17 @@ fn what_is_awaited_is_spelled_in_lower_case() {
 }
 
 #[test]
-fn the_question_is_a_message_in_the_topic_of_those_who_answer() {
-    assert_eq!(check().topic(), topics::INVENTORY_EVENTS);
-    assert_eq!(check().stream(), OrderStream(order_id()));
-    let EventKind { name, version } = check().kind();
-    let payload = serde_json::to_value(check()).unwrap();
-    assert_eq!(read(name, version, &payload).unwrap(), check());
+fn questions_are_messages_in_the_topics_of_those_who_answer() {
+    for (question, topic) in [
+        (check(), topics::INVENTORY_EVENTS),
+        (payment_requested(1, 1, 1), topics::PAYMENT_EVENTS),
+    ] {
+        assert_eq!(question.topic(), topic);
+        assert_eq!(question.stream(), OrderStream(order_id()));
+        let EventKind { name, version } = question.kind();
+        let payload = serde_json::to_value(&question).unwrap();
+        assert_eq!(read(name, version, &payload).unwrap(), question);
+    }
     for event in events() {
         assert_eq!(event.topic(), topics::ORDER_EVENTS);
         assert_eq!(event.journey(), Some(order_id().as_uuid()));

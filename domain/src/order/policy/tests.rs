@@ -3,7 +3,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::{ids::policy_command_id, order::testing::*};
+use crate::{
+    ids::policy_command_id,
+    order::{
+        OrderEvent, OrderLine,
+        testing::{self, *},
+    },
+};
 
 const EVENT_ID: Uuid = Uuid::from_u128(0xe1);
 
@@ -18,48 +24,144 @@ fn read(name: &str, version: u16, payload: &Value) -> Result<OrderPolicyEvent, s
     OrderPolicyEvent::deserialize(name, version, payload)
 }
 
+fn event(name: &str, payload: Value) -> OrderPolicyEvent {
+    let mut payload = payload;
+    payload["order_id"] = json!(order_id());
+    read(name, 1, &payload).unwrap()
+}
+
 fn placed_event() -> OrderPolicyEvent {
     let payload = serde_json::to_value(placed(&lines())).unwrap();
-    read("OrderPlaced", 1, &payload).unwrap()
+    event("OrderPlaced", payload)
 }
 
-fn confirmed_event() -> OrderPolicyEvent {
-    let lines = OrderLines::units(lines().as_slice());
-    let payload = json!({"order_id": order_id(), "lines": lines});
-    read("InventoryConfirmed", 1, &payload).unwrap()
+fn dispatched_event() -> OrderPolicyEvent {
+    let OrderEvent::Placed(placed) = placed(&lines()) else {
+        panic!("another event was made");
+    };
+    let line = |line: &OrderLine| json!({"line_id": line.line_id, "sku": line.sku, "quantity": line.quantity, "location": "main"});
+    let lines: Vec<_> = placed.lines.iter().map(line).collect();
+    event(
+        "ShipmentDispatched",
+        json!({"shipment_id": order_id(), "lines": lines, "dispatched_at": at(12)}),
+    )
 }
 
-fn rejected_event() -> OrderPolicyEvent {
-    let payload = json!({"order_id": order_id(), "shortages": shortages(), "released": ["TEA"]});
-    read("InventoryRejected", 1, &payload).unwrap()
+fn stuck_event() -> OrderPolicyEvent {
+    let payload = json!({
+        "payment_id": payment_id(1),
+        "operation": "void",
+        "by": "refusal",
+        "detail": "not today",
+        "stuck_at": at(5),
+    });
+    event("PaymentStuck", payload)
 }
 
-/// Answers come at 3 hours, and the deadlines of `testing` follow from these.
+/// Every event that the workflow cares about, when it comes, and the label and the command that follow.
+fn steps() -> Vec<(OrderPolicyEvent, i64, &'static str, OrderCommand)> {
+    let units = OrderLines::units(lines().as_slice());
+    let payment = json!({"payment_id": payment_id(1), "attempt": 1, "amount": total(),
+        "gateway_ref": "auth-1", "authorised_at": at(9)});
+    let declined_payment = json!({"payment_id": payment_id(1), "attempt": 1, "code": "card-declined",
+        "detail": "the card was declined", "declined_at": at(9)});
+    let refused_payment = json!({"payment_id": payment_id(1), "code": "expired",
+        "detail": "the authorisation has expired", "refused_at": at(11)});
+    let rejection = json!({"shortages": shortages(), "released": ["TEA"]});
+    let shipment = json!({"shipment_id": order_id(), "requested_at": at(10)});
+    let arrival = json!({"shipment_id": order_id(), "delivered_at": at(13)});
+    let stuck = OrderCommand::MarkStuck(MarkOrderStuck {
+        order_id: order_id(),
+        payment_id: Some(payment_id(1)),
+        reason: "void: not today".parse().unwrap(),
+        stuck_at: at(5),
+    });
+    vec![
+        (placed_event(), 0, REQUEST_INVENTORY, request()),
+        (
+            event("InventoryConfirmed", json!({"lines": units})),
+            3,
+            CONFIRM,
+            confirm(),
+        ),
+        (
+            event("InventoryRejected", rejection),
+            3,
+            REJECT,
+            testing::reject(),
+        ),
+        (
+            event("PaymentAuthorised", payment),
+            9,
+            SETTLE,
+            testing::authorised(1),
+        ),
+        (
+            event("PaymentDeclined", declined_payment),
+            9,
+            SETTLE,
+            testing::declined(1),
+        ),
+        (
+            event("PaymentCaptureRefused", refused_payment),
+            11,
+            REFUSE_CAPTURE,
+            testing::refuse_capture(1),
+        ),
+        (stuck_event(), 5, MARK_STUCK, stuck),
+        (
+            event("DispatchRequested", shipment),
+            10,
+            DECIDE_DISPATCH,
+            dispatch(),
+        ),
+        (dispatched_event(), 12, SHIP, testing::ship()),
+        (event("ShipmentDelivered", arrival), 13, DELIVER, deliver()),
+    ]
+}
+
+/// Answers come at 3 hours and deliveries at 13, and the deadlines of `testing` follow from these.
 fn policy() -> OrderPolicy {
     OrderPolicy {
         stock_within: TimeDelta::hours(4),
         payment_within: TimeDelta::hours(5),
+        completed_after: TimeDelta::hours(1),
     }
 }
 
 #[test]
 fn each_event_gives_its_command() {
-    for (event, now, label, command) in [
-        (placed_event(), at(0), "request-inventory", request()),
-        (confirmed_event(), at(3), "confirm", confirm()),
-        (rejected_event(), at(3), "reject", reject()),
-    ] {
+    for (event, hours, label, command) in steps() {
         let expected = Reaction {
             command_id: policy_command_id(EVENT_ID, label, ""),
             command,
         };
-        assert_eq!(policy().react(&event, cause(now)), [expected]);
+        assert_eq!(policy().react(&event, cause(at(hours))), [expected]);
     }
+}
+
+/// Whoever changes one of these does again what is in the log.
+#[test]
+fn labels_are_the_same_for_ever() {
+    let labels: Vec<_> = steps().into_iter().map(|(_, _, label, _)| label).collect();
+    let expected = [
+        "request-inventory",
+        "confirm",
+        "reject",
+        "settle-payment",
+        "settle-payment",
+        "refuse-capture",
+        "mark-stuck",
+        "decide-dispatch",
+        "ship",
+        "deliver",
+    ];
+    assert_eq!(labels, expected);
 }
 
 #[test]
 fn a_second_delivery_gives_the_same_command_ids() {
-    for event in [placed_event(), confirmed_event(), rejected_event()] {
+    for (event, _, _, _) in steps() {
         let first = policy().react(&event, cause(at(3)));
         let second = policy().react(&event, cause(at(7)));
         assert_eq!(first[0].command_id, second[0].command_id);
@@ -67,10 +169,11 @@ fn a_second_delivery_gives_the_same_command_ids() {
 }
 
 #[test]
-fn unless_told_otherwise_stock_has_a_minute_and_payment_half_an_hour() {
+fn unless_told_otherwise_stock_has_a_minute_payment_half_an_hour_and_complaint_ten_seconds() {
     let policy = OrderPolicy::default();
     assert_eq!(policy.stock_within, TimeDelta::seconds(60));
     assert_eq!(policy.payment_within, TimeDelta::minutes(30));
+    assert_eq!(policy.completed_after, TimeDelta::seconds(10));
 }
 
 #[test]
@@ -84,7 +187,7 @@ fn what_it_does_not_care_about_is_passed_over() {
 
 #[test]
 fn what_it_cares_about_is_never_passed_over() {
-    for name in ["OrderPlaced", "InventoryConfirmed", "InventoryRejected"] {
+    for name in NEEDED {
         let newer = json!({"order_id": order_id()});
         assert!(read(name, 2, &newer).is_err(), "{name}");
         assert!(read(name, 1, &newer).is_err(), "{name}");
@@ -94,7 +197,7 @@ fn what_it_cares_about_is_never_passed_over() {
 #[test]
 fn a_rejection_is_shown_to_an_operator() {
     let rejection = OrderRejection::OrderNotFound;
-    for event in [placed_event(), confirmed_event(), rejected_event()] {
+    for (event, _, _, _) in steps() {
         let reaction = policy().rejected(&event, cause(at(5)), &rejection).unwrap();
         let id = policy_command_id(EVENT_ID, "mark-stuck", "");
         assert_eq!(reaction.command_id, id);
@@ -102,6 +205,7 @@ fn a_rejection_is_shown_to_an_operator() {
             panic!("another command was given");
         };
         assert_eq!((command.order_id, command.stuck_at), (order_id(), at(5)));
+        assert_eq!(command.payment_id, None);
         assert!(command.reason.as_str().contains("no such order"));
     }
     let other = policy().rejected(&OrderPolicyEvent::Other, cause(at(5)), &rejection);

@@ -15,7 +15,7 @@ macro_rules! golden {
 }
 
 /// One of each version ever released.
-const GOLDEN: [(&str, u16, &str); 18] = [
+const GOLDEN: [(&str, u16, &str); 19] = [
     golden!("ProductCreated"),
     golden!("ProductRepriced"),
     golden!("ProductDiscontinued"),
@@ -33,6 +33,7 @@ const GOLDEN: [(&str, u16, &str); 18] = [
     golden!("InventoryRejected"),
     golden!("ReservationCancelled"),
     golden!("ReservationLineReturned"),
+    golden!("ReservationCommitted"),
     golden!("InventoryCheck"),
 ];
 
@@ -40,7 +41,7 @@ fn lines() -> [SkuUnits; 2] {
     [line("MUG-BLUE", 1), line("TEA-EARL-GREY", 2)]
 }
 
-fn events() -> [ProductEvent; 18] {
+fn events() -> [ProductEvent; 19] {
     let tea = || line("TEA-EARL-GREY", 2);
     [
         created(euros(1_999)),
@@ -60,6 +61,7 @@ fn events() -> [ProductEvent; 18] {
         rejected(tea(), 1, &["MUG-BLUE"]),
         cancelled(&["MUG-BLUE", "TEA-EARL-GREY"]),
         returned("TEA-EARL-GREY"),
+        reservation_committed(&lines()),
         check(&lines()),
     ]
 }

@@ -102,7 +102,11 @@ fn every_line_has_a_command_of_its_own() {
         now: testing::at(0),
     };
     let lines = [testing::line("A", 1), testing::line("B", 1)];
-    for event in [testing::confirmed(&lines), testing::cancelled(&["A", "B"])] {
+    for event in [
+        testing::confirmed(&lines),
+        testing::cancelled(&["A", "B"]),
+        testing::reservation_committed(&lines),
+    ] {
         let reactions = InventoryPolicy.react(&view(&event), cause);
         let [first, second] = &reactions[..] else {
             panic!("{} commands were given", reactions.len());
@@ -137,6 +141,19 @@ fn an_order_that_has_ended_needs_nothing_any_more() {
 }
 
 #[test]
+fn what_an_order_holds_leaves_with_its_shipment() {
+    let payload = json!({"order_id": testing::order(1), "carrier": "DHL"});
+    leads_to(
+        &read("ShipmentDispatched", 1, &payload).unwrap(),
+        &[("commit-reservation", "", testing::fulfil())],
+    );
+    leads_to(
+        &view(&testing::reservation_committed(&[of_tea(2)])),
+        &[("commit-stock", "TEA-EARL-GREY", testing::commit(1))],
+    );
+}
+
+#[test]
 fn what_nobody_cares_about_leads_to_nothing() {
     for event in [testing::awaited(1, 2), testing::received(2)] {
         leads_to(&view(&event), &[]);
@@ -158,6 +175,8 @@ fn a_newer_version_of_what_matters_is_not_passed_over() {
         "ReservationLineReturned",
         "OrderCancelled",
         "OrderExpired",
+        "ShipmentDispatched",
+        "ReservationCommitted",
     ] {
         assert!(read(name, 2, &json!({"order_id": testing::order(1)})).is_err());
     }

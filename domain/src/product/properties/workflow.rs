@@ -1,26 +1,21 @@
 //! The whole workflow in memory: orders ask and are called off, the policy carries everything to and fro, in any order that
 //! the log allows, and more than once.
 
+mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use serde_json::json;
-use uuid::Uuid;
 
-use super::{check_answer, check_stock};
+use self::world::World;
 use crate::{
-    Context, Event, EventKind, Policy, ReadEvent,
-    ids::{OrderId, event_id},
-    policy::Cause,
+    Event,
+    ids::OrderId,
     product::{
-        ProductCommand, ProductEvent, ProductState, ProductStream, Products,
-        policy::{InventoryPolicy, InventoryPolicyEvent},
-        reservation::{InventoryCheck, Reservation},
-        stock::{Hold, ReceiveStock, StockCommand, StockOpened},
-        testing::{at, line, order, sku, units},
+        reservation::Reservation,
+        testing::{line, order, units},
     },
     quantity::SkuUnits,
-    topics,
 };
 
 const SKUS: [&str; 3] = ["A", "B", "C"];
@@ -43,8 +38,18 @@ struct Case {
 struct Wish {
     /// How many of each SKU; not all are none.
     quantities: [i64; 3],
-    /// Whether it is called off, at any time.
-    cancelled: bool,
+    fate: Fate,
+}
+
+/// What the order service decides on; it decides on one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing.
+    Open,
+    /// It is called off, at any time.
+    Cancelled,
+    /// It is sent, once it has everything; and once more, since it did not arrive.
+    Shipped,
 }
 
 impl Wish {
@@ -58,14 +63,16 @@ impl Wish {
 fn any_case() -> impl Strategy<Value = Case> {
     let stock = || prop_oneof![1 => Just(None), 9 => (0..10_i64).prop_map(Some)];
     let quantity = || prop_oneof![1 => Just(0), 2 => 1..5_i64];
-    let wish = ([quantity(), quantity(), quantity()], any::<bool>())
+    let fate = prop_oneof![
+        1 => Just(Fate::Open),
+        2 => Just(Fate::Cancelled),
+        2 => Just(Fate::Shipped)
+    ];
+    let wish = ([quantity(), quantity(), quantity()], fate)
         .prop_filter("an order has a line", |(quantities, _)| {
             quantities != &[0; 3]
         })
-        .prop_map(|(quantities, cancelled)| Wish {
-            quantities,
-            cancelled,
-        });
+        .prop_map(|(quantities, fate)| Wish { quantities, fate });
     let set_back = prop_oneof![3 => Just(0), 1 => 1..4_usize];
     let parts = (
         [stock(), stock(), stock()],
@@ -81,215 +88,21 @@ fn any_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// What an event store keeps, and what the policy has read of it.
-#[derive(Default)]
-struct World {
-    streams: BTreeMap<String, Stream>,
-    /// By topic and key: only the order within is promised.
-    queues: BTreeMap<(&'static str, String), Queue>,
-    /// Goods that are yet to come in.
-    goods: Vec<ProductCommand>,
-    log: Vec<ProductEvent>,
-}
-
-#[derive(Default)]
-struct Stream {
-    state: ProductState,
-    commands: BTreeSet<Uuid>,
-}
-
-#[derive(Default)]
-struct Queue {
-    events: Vec<(Uuid, InventoryPolicyEvent)>,
-    next: usize,
-}
-
-/// What can happen next.
-enum Turn {
-    Deliver((&'static str, String)),
-    Receive,
-}
-
-impl World {
-    fn new(case: &Case) -> Self {
-        let mut world = Self::default();
-        for (index, stock) in case.stocks.into_iter().enumerate() {
-            if let Some(quantity) = stock {
-                let sku = sku(SKUS[index]);
-                world.append(&ProductEvent::StockOpened(StockOpened { sku }), Uuid::nil());
-                if quantity > 0 {
-                    world.execute(&receive(index, quantity), Uuid::from_u128(1));
-                }
-            }
-        }
-        for (number, wish) in (1..).zip(&case.orders) {
-            world.ask(order(number), wish);
-        }
-        let received = case
-            .goods
-            .iter()
-            .filter(|(index, _)| case.stocks[*index].is_some());
-        world.goods = received
-            .map(|(index, quantity)| receive(*index, *quantity))
-            .collect();
-        world
-    }
-
-    /// The order service's events. Their topics are read independently, so that either may come first.
-    fn ask(&mut self, order_id: OrderId, wish: &Wish) {
-        let lines = wish.lines();
-        let check = ProductEvent::InventoryCheck(InventoryCheck { order_id, lines });
-        self.publish(&check, event_id(order_id.as_uuid(), 1));
-        if wish.cancelled {
-            let payload = json!({"order_id": order_id});
-            let event = InventoryPolicyEvent::deserialize("OrderCancelled", 1, &payload).unwrap();
-            let queue = (topics::ORDER_EVENTS, order_id.to_string());
-            let id = event_id(order_id.as_uuid(), 2);
-            self.queues
-                .entry(queue)
-                .or_default()
-                .events
-                .push((id, event));
-        }
-    }
-
-    /// Takes turns as they are given, then in any order, until nothing is left to do.
-    fn run(&mut self, turns: &[(usize, usize)]) {
-        let mut turns = turns.iter().copied();
-        for number in 0..MAX_DELIVERIES {
-            let mut possible: Vec<_> = self.unread().map(Turn::Deliver).collect();
-            if !self.goods.is_empty() {
-                possible.push(Turn::Receive);
-            }
-            if possible.is_empty() {
-                return;
-            }
-            let (choice, set_back) = turns.next().unwrap_or_default();
-            match possible.swap_remove(choice % possible.len()) {
-                Turn::Deliver(queue) => self.deliver(&queue, set_back),
-                Turn::Receive => {
-                    let command = self.goods.pop().expect("goods are yet to come in");
-                    self.execute(&command, event_id(Uuid::nil(), number.try_into().unwrap()));
-                }
-            }
-        }
-        panic!("the workflow does not end");
-    }
-
-    fn unread(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let unread = self
-            .queues
-            .iter()
-            .filter(|(_, queue)| queue.next < queue.events.len());
-        unread.map(|(queue, _)| queue.clone())
-    }
-
-    /// Reacts to the next event of a queue; then it is as if a reader had crashed before it noted its last positions.
-    fn deliver(&mut self, queue: &(&'static str, String), set_back: usize) {
-        let queue = self.queues.get_mut(queue).expect("the queue is known");
-        let (event_id, event) = queue.events[queue.next].clone();
-        queue.next = (queue.next + 1).saturating_sub(set_back);
-        let cause = Cause {
-            event_id,
-            now: at(0),
-        };
-        for reaction in InventoryPolicy.react(&event, cause) {
-            self.execute(&reaction.command, reaction.command_id);
-        }
-    }
-
-    fn execute(&mut self, command: &ProductCommand, command_id: Uuid) {
-        let target = Products::target(command).to_string();
-        let stream = self.streams.entry(target.clone()).or_default();
-        if stream.commands.contains(&command_id) {
-            return;
-        }
-        let events = Products::decide(&stream.state, command).expect("a policy is not rejected");
-        for (index, event) in (1..).zip(&events) {
-            if let Some(stock) = self.streams[&target].state.stock() {
-                check_answer(stock, event);
-            }
-            self.append(event, command_id);
-            self.publish(event, event_id(command_id, index));
-        }
-        if let Some(stock) = self.streams[&target].state.stock() {
-            check_stock(stock);
-        }
-    }
-
-    fn append(&mut self, event: &ProductEvent, command_id: Uuid) {
-        let stream = self.streams.entry(event.stream().to_string()).or_default();
-        stream.state = Products::evolve(std::mem::take(&mut stream.state), event);
-        stream.commands.insert(command_id);
-        self.log.push(event.clone());
-    }
-
-    fn publish(&mut self, event: &ProductEvent, id: Uuid) {
-        let EventKind { name, version } = event.kind();
-        let payload = serde_json::to_value(event).unwrap();
-        let view = InventoryPolicyEvent::deserialize(name, version, &payload).unwrap();
-        let queue = (event.topic(), ProductEvent::key(&event.stream()));
-        self.queues
-            .entry(queue)
-            .or_default()
-            .events
-            .push((id, view));
-    }
-
-    fn state(&self, stream: &ProductStream) -> &ProductState {
-        &self.streams[&stream.to_string()].state
-    }
-
-    /// How often an order's check was answered.
-    fn answers(&self, order_id: OrderId) -> usize {
-        let of_order = self.log.iter().filter(|event| match event {
-            ProductEvent::InventoryConfirmed(event) => event.order_id == order_id,
-            ProductEvent::InventoryRejected(event) => event.order_id == order_id,
-            _ => false,
-        });
-        of_order.count()
-    }
-
-    fn reservation(&self, order_id: OrderId) -> &Reservation {
-        let state = self.state(&ProductStream::Reservation(order_id));
-        state.reservation().expect("every order has a reservation")
-    }
-
-    /// What the orders hold of a SKU that have everything.
-    fn due(&self, case: &Case, index: usize) -> BTreeMap<OrderId, Hold> {
-        let orders = (1..).map(order).zip(&case.orders);
-        let confirmed = orders.filter(|(order_id, wish)| {
-            let confirmed = matches!(self.reservation(*order_id), Reservation::Confirmed { .. });
-            confirmed && wish.quantities[index] > 0
-        });
-        let hold = |(order_id, wish): (OrderId, &Wish)| {
-            let quantity = units(wish.quantities[index]);
-            let allocated = true;
-            (
-                order_id,
-                Hold {
-                    quantity,
-                    allocated,
-                },
-            )
-        };
-        confirmed.map(hold).collect()
-    }
-}
-
-fn receive(index: usize, quantity: i64) -> ProductCommand {
-    ProductCommand::Stock(StockCommand::Receive(ReceiveStock {
-        sku: sku(SKUS[index]),
-        quantity: units(quantity),
-        received_at: at(0),
-    }))
-}
-
 fn is_enough_for_all(case: &Case) -> bool {
     (0..SKUS.len()).all(|index| {
         let wanted: i64 = case.orders.iter().map(|wish| wish.quantities[index]).sum();
         wanted <= case.stocks[index].unwrap_or_default()
     })
+}
+
+/// An order that was sent has had what it asked for leave, once, whatever it was asked of a stock again; nobody else has.
+fn check_what_has_left(world: &World, order_id: OrderId, wish: &Wish) {
+    let sent = *world.reservation(order_id) == Reservation::Committed;
+    for (text, quantity) in SKUS.into_iter().zip(wish.quantities) {
+        let left = world.left(order_id, text);
+        let expected = (sent && quantity > 0).then(|| units(quantity));
+        assert_eq!(left, Vec::from_iter(expected), "{text} of {order_id}");
+    }
 }
 
 proptest! {
@@ -302,20 +115,23 @@ proptest! {
         for (order_id, wish) in (1..).map(order).zip(&case.orders) {
             let reservation = world.reservation(order_id);
             let answers = world.answers(order_id);
-            if wish.cancelled {
-                prop_assert_eq!(reservation, &Reservation::Cancelled);
-                prop_assert!(answers <= 1);
-            } else {
-                prop_assert_eq!(answers, 1);
+            match wish.fate {
+                Fate::Cancelled => {
+                    prop_assert_eq!(reservation, &Reservation::Cancelled);
+                    prop_assert!(answers <= 1);
+                }
+                Fate::Open => prop_assert_eq!(answers, 1),
+                Fate::Shipped => {
+                    prop_assert_eq!(answers, 1);
+                    let ended = matches!(reservation, Reservation::Committed | Reservation::Rejected);
+                    prop_assert!(ended);
+                }
             }
+            check_what_has_left(&world, order_id, wish);
         }
         for (index, text) in SKUS.into_iter().enumerate() {
-            let stream = ProductStream::Stock(sku(text));
-            let Some(stock) = world.streams.get(&stream.to_string()) else {
-                continue;
-            };
             let due = world.due(&case, index);
-            match stock.state.stock() {
+            match world.stock(text) {
                 Some(stock) => {
                     prop_assert_eq!(stock.holds().collect::<BTreeMap<_, _>>(), due);
                     prop_assert_eq!(stock.waiting().len(), 0);
@@ -335,8 +151,13 @@ proptest! {
         let mut world = World::new(&plenty);
         world.run(&plenty.turns);
         for (order_id, wish) in (1..).map(order).zip(&plenty.orders) {
-            let confirmed = matches!(world.reservation(order_id), Reservation::Confirmed { .. });
-            prop_assert_eq!(confirmed, !wish.cancelled);
+            let fate = match world.reservation(order_id) {
+                Reservation::Confirmed { .. } => Fate::Open,
+                Reservation::Cancelled => Fate::Cancelled,
+                Reservation::Committed => Fate::Shipped,
+                other => panic!("it had to be confirmed, and is {other:?}"),
+            };
+            prop_assert_eq!(fate, wish.fate);
         }
     }
 }
@@ -357,6 +178,8 @@ fn cases_are_not_trivial() {
         "StockDenied",
         "InventoryRejected",
         "InventoryConfirmed",
+        "ReservationCommitted",
+        "ReservationLineReturned",
     ] {
         assert!(names.contains(name), "{name} never happened");
     }

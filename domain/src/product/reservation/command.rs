@@ -14,6 +14,8 @@ pub enum ReservationCommand {
     Answer(AnswerReservation),
     /// The order needs it no longer.
     Cancel(CancelReservation),
+    /// The goods have left.
+    Commit(CommitReservation),
 }
 
 impl ReservationCommand {
@@ -24,6 +26,7 @@ impl ReservationCommand {
             Self::Open(command) => command.order_id,
             Self::Answer(command) => command.order_id,
             Self::Cancel(command) => command.order_id,
+            Self::Commit(command) => command.order_id,
         }
     }
 }
@@ -63,6 +66,13 @@ pub enum StockAnswer {
 /// Gives back what is held, and what is yet to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelReservation {
+    /// Whose.
+    pub order_id: OrderId,
+}
+
+/// Lets go of what is held, since it has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitReservation {
     /// Whose.
     pub order_id: OrderId,
 }

@@ -1,17 +1,18 @@
 //! The rules.
 //!
-//! Whatever a stock sets aside for the order ends up in `InventoryConfirmed`, or is given back by one of `InventoryRejected`,
+//! Whatever a stock sets aside for the order ends up in `InventoryConfirmed` (and leaves with `ReservationCommitted`), or is given back by one of `InventoryRejected`,
 //! `ReservationCancelled` and `ReservationLineReturned`, in whatever order answers and cancellations come in.
 
 use std::collections::BTreeMap;
 
 use super::{
     command::{
-        AnswerReservation, CancelReservation, OpenReservation, ReservationCommand, StockAnswer,
+        AnswerReservation, CancelReservation, CommitReservation, OpenReservation,
+        ReservationCommand, StockAnswer,
     },
     event::{
-        InventoryConfirmed, InventoryRejected, ReservationCancelled, ReservationLineRequested,
-        ReservationLineReturned, ReservationOpened, Shortage,
+        InventoryConfirmed, InventoryRejected, ReservationCancelled, ReservationCommitted,
+        ReservationLineRequested, ReservationLineReturned, ReservationOpened, Shortage,
     },
     state::Reservation,
 };
@@ -33,6 +34,7 @@ pub(in crate::product) fn decide(
         ReservationCommand::Open(command) => open(state, command),
         ReservationCommand::Answer(command) => answer(state, command),
         ReservationCommand::Cancel(command) => cancel(state, command),
+        ReservationCommand::Commit(command) => commit(state, command),
     })
 }
 
@@ -49,7 +51,7 @@ fn open(state: Option<&Reservation>, command: &OpenReservation) -> Vec<ProductEv
         Some(Reservation::Collecting { .. }) => vec![],
         Some(Reservation::Confirmed { lines }) => vec![confirmed(order_id, lines)],
         // A check that is delivered again after the answer must not take stock for an order that has ended.
-        Some(Reservation::Rejected | Reservation::Cancelled) => vec![],
+        Some(Reservation::Rejected | Reservation::Cancelled | Reservation::Committed) => vec![],
     }
 }
 
@@ -76,7 +78,9 @@ fn answer(state: Option<&Reservation>, command: &AnswerReservation) -> Vec<Produ
     let place = match state {
         Some(Reservation::Collecting { lines, held }) => place(lines, *held, sku),
         Some(Reservation::Confirmed { lines }) => place(lines, lines.len(), sku),
-        Some(Reservation::Rejected | Reservation::Cancelled) | None => Place::Elsewhere,
+        Some(Reservation::Rejected | Reservation::Cancelled | Reservation::Committed) | None => {
+            Place::Elsewhere
+        }
     };
     match (place, answer) {
         (Place::Awaited { lines, index }, StockAnswer::Reserved) => {
@@ -121,12 +125,31 @@ fn cancel(state: Option<&Reservation>, command: &CancelReservation) -> Vec<Produ
         // The awaited line as well: its stock is asked before it is told to release, for both are told by this stream.
         Some(Reservation::Collecting { lines, held }) => skus(lines, held + 1),
         Some(Reservation::Confirmed { lines }) => skus(lines, lines.len()),
-        Some(Reservation::Cancelled) => return vec![],
+        Some(Reservation::Cancelled | Reservation::Committed) => return vec![],
     };
     vec![ProductEvent::ReservationCancelled(ReservationCancelled {
         order_id: command.order_id,
         released,
     })]
+}
+
+fn commit(state: Option<&Reservation>, command: &CommitReservation) -> Vec<ProductEvent> {
+    match state {
+        Some(Reservation::Confirmed { lines }) => {
+            vec![ProductEvent::ReservationCommitted(ReservationCommitted {
+                order_id: command.order_id,
+                lines: lines.to_vec(),
+            })]
+        }
+        // Nothing leaves that was not held, and nothing twice.
+        Some(
+            Reservation::Collecting { .. }
+            | Reservation::Rejected
+            | Reservation::Cancelled
+            | Reservation::Committed,
+        )
+        | None => vec![],
+    }
 }
 
 fn skus(lines: &[SkuUnits], first: usize) -> Vec<Sku> {

@@ -83,6 +83,16 @@ pub struct ReservationCancelled {
     pub released: Vec<Sku>,
 }
 
+/// The order's goods have left: it holds nothing any more, for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReservationCommitted {
+    /// Whose.
+    pub order_id: OrderId,
+    /// What was held until now, and has left.
+    pub lines: Vec<SkuUnits>,
+}
+
 /// A stock has set something aside that is not needed any more; it is given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

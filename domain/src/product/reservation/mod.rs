@@ -8,12 +8,14 @@ pub mod state;
 pub(super) use self::decide::decide;
 pub use self::{
     command::{
-        AnswerReservation, CancelReservation, OpenReservation, ReservationCommand, StockAnswer,
+        AnswerReservation, CancelReservation, CommitReservation, OpenReservation,
+        ReservationCommand, StockAnswer,
     },
     decide::ReservationRejection,
     event::{
         InventoryCheck, InventoryConfirmed, InventoryRejected, ReservationCancelled,
-        ReservationLineRequested, ReservationLineReturned, ReservationOpened, Shortage,
+        ReservationCommitted, ReservationLineRequested, ReservationLineReturned, ReservationOpened,
+        Shortage,
     },
     state::{Reservation, ReservationStatus},
 };

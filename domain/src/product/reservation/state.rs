@@ -24,6 +24,8 @@ pub enum Reservation {
     Rejected,
     /// The order needs nothing any more, for good.
     Cancelled,
+    /// What it held has left.
+    Committed,
 }
 
 impl Reservation {
@@ -44,7 +46,7 @@ impl Reservation {
                     lines,
                 }
             }
-            Self::Confirmed { .. } | Self::Rejected | Self::Cancelled => self,
+            Self::Confirmed { .. } | Self::Rejected | Self::Cancelled | Self::Committed => self,
         }
     }
 
@@ -62,6 +64,7 @@ impl Reservation {
             Self::Confirmed { .. } => ReservationStatus::Confirmed,
             Self::Rejected => ReservationStatus::Rejected,
             Self::Cancelled => ReservationStatus::Cancelled,
+            Self::Committed => ReservationStatus::Committed,
         }
     }
 }
@@ -77,6 +80,8 @@ pub enum ReservationStatus {
     Rejected,
     /// It is needed no longer.
     Cancelled,
+    /// What it held has left.
+    Committed,
 }
 
 impl ReservationStatus {
@@ -88,6 +93,7 @@ impl ReservationStatus {
             Self::Confirmed => "confirmed",
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
+            Self::Committed => "committed",
         }
     }
 }

@@ -163,6 +163,46 @@ fn a_cancelled_reservation_stays_so() {
     reservation.when(&open(&lines())).then(&[]);
 }
 
+fn sent() -> Vec<ProductEvent> {
+    [holding_all(), vec![reservation_committed(&lines())]].concat()
+}
+
+#[test]
+fn what_is_held_leaves_at_once() {
+    given(&holding_all())
+        .when(&fulfil())
+        .then(&[reservation_committed(&lines())]);
+}
+
+#[test]
+fn nothing_leaves_that_is_not_held_and_nothing_twice() {
+    for history in [
+        vec![],
+        collecting(2),
+        after(1, rejected(line("B", 1), 0, &["A"])),
+        after(2, cancelled(&["A", "B", "C"])),
+        sent(),
+    ] {
+        given(&history).when(&fulfil()).then(&[]);
+    }
+}
+
+#[test]
+fn what_has_left_is_not_collected_nor_given_back() {
+    let reservation = given(&sent());
+    reservation.when(&open(&lines())).then(&[]);
+    reservation.when(&cancel()).then(&[]);
+    reservation.when(&answer_denied("A", 0)).then(&[]);
+}
+
+/// A stock that was asked twice must not keep it.
+#[test]
+fn what_is_set_aside_after_the_goods_have_left_goes_back() {
+    given(&sent())
+        .when(&answer_reserved("A"))
+        .then(&[returned("A")]);
+}
+
 #[test]
 fn every_stage_has_a_status() {
     let told = |history: &[ProductEvent]| Products::status(&replay(history)).as_str();
@@ -171,6 +211,7 @@ fn every_stage_has_a_status() {
         (holding_all(), "confirmed"),
         (after(0, rejected(line("A", 2), 0, &[])), "rejected"),
         (after(0, cancelled(&["A"])), "cancelled"),
+        (sent(), "committed"),
     ] {
         assert_eq!(told(&history), Some(status));
     }

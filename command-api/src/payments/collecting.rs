@@ -1,0 +1,136 @@
+//! Asks the gateway because something has happened, and records what it hears.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use domain::{
+    Event,
+    payment::{
+        GatewayDetail, GatewayOutcome, GatewayRequest, PaymentCommand, PaymentEvent, PaymentStream,
+        Payments, RecordOutcome, asks,
+    },
+    policy::{Cause, Reaction},
+    topics,
+};
+use event_store::{Doing, Reactor, Recorded};
+use uuid::Uuid;
+
+use super::{
+    gateway::{Gateway, GatewayAction, GatewayOrder},
+    sealing::PaymentKey,
+};
+
+/// Label of the command. Never renamed: what is in the log was named by it.
+const RECORD: &str = "record-outcome";
+/// For so long gateways remember a request by its name; one that is older is asked about first.
+const NAMES_LIVE: TimeDelta = TimeDelta::hours(20);
+/// Events' times are exact to this many digits, in Kafka as in Postgres.
+const SUBSECOND_DIGITS: u16 = 6;
+
+/// The payment service's effect. A request that is sent again has the same name, so that the gateway carries it out once.
+pub struct Collecting {
+    /// Who is asked.
+    pub gateway: Arc<dyn Gateway>,
+    /// What payment methods were sealed with.
+    pub key: PaymentKey,
+}
+
+impl Reactor for Collecting {
+    type Context = Payments;
+    type Event = PaymentEvent;
+
+    const NAME: &'static str = "payment-gateway";
+    const TOPICS: &'static [&'static str] = &[topics::PAYMENT_EVENTS];
+
+    fn react(&self, recorded: &Recorded<PaymentEvent>, cause: Cause) -> Doing<PaymentCommand> {
+        let Some((request_id, request)) = asks(&recorded.event) else {
+            return Doing::nothing();
+        };
+        let asking = Asking {
+            gateway: Arc::clone(&self.gateway),
+            key: self.key.clone(),
+            stream: recorded.event.stream(),
+            request_id,
+            is_asked_about_first: matches!(recorded.event, PaymentEvent::Reconciling(_))
+                || cause.now - recorded.metadata.time > NAMES_LIVE,
+        };
+        Doing::Effect(Box::pin(
+            async move { vec![asking.ask(request, cause).await] },
+        ))
+    }
+}
+
+/// One request on its way.
+struct Asking {
+    gateway: Arc<dyn Gateway>,
+    key: PaymentKey,
+    stream: PaymentStream,
+    request_id: Uuid,
+    is_asked_about_first: bool,
+}
+
+impl Asking {
+    async fn ask(self, request: GatewayRequest, cause: Cause) -> Reaction<PaymentCommand> {
+        let operation = request.operation();
+        let outcome = self.outcome(request).await;
+        let learnt_at: DateTime<Utc> = Utc::now().trunc_subsecs(SUBSECOND_DIGITS);
+        let command = PaymentCommand::Record(RecordOutcome {
+            payment_id: self.stream.payment_id,
+            order_id: self.stream.order_id,
+            request_id: self.request_id,
+            operation,
+            outcome,
+            learnt_at,
+        });
+        cause.command(RECORD, "", command)
+    }
+
+    async fn outcome(&self, request: GatewayRequest) -> GatewayOutcome {
+        let operation = request.operation();
+        if self.is_asked_about_first
+            && let Some(known) = self.gateway.ask(self.request_id, operation).await
+        {
+            return known;
+        }
+        match self.opened(request) {
+            Ok(order) => self.gateway.send(self.request_id, &order).await,
+            // Asking again would not help, and nothing was set aside.
+            Err(detail) => GatewayOutcome::Refused {
+                code: "payment-method-unreadable".parse().expect("a short code"),
+                detail,
+            },
+        }
+    }
+
+    fn opened(&self, request: GatewayRequest) -> Result<GatewayOrder, GatewayDetail> {
+        let action = match request {
+            GatewayRequest::Authorise { amount, method } => {
+                let opened = self.key.open(&method, self.stream.payment_id);
+                let method = opened.map_err(|error| {
+                    tracing::error!(payment = %self.stream, %error, "cannot ask for a payment");
+                    error.to_string().parse().expect("a short text")
+                })?;
+                GatewayAction::Authorise { amount, method }
+            }
+            GatewayRequest::Capture {
+                amount,
+                gateway_ref,
+            } => GatewayAction::Capture {
+                amount,
+                gateway_ref,
+            },
+            GatewayRequest::Void { authorisation } => GatewayAction::Void { authorisation },
+            GatewayRequest::Refund {
+                amount,
+                gateway_ref,
+            } => GatewayAction::Refund {
+                amount,
+                gateway_ref,
+            },
+        };
+        Ok(GatewayOrder {
+            stream: self.stream,
+            action,
+        })
+    }
+}

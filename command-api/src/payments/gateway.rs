@@ -1,0 +1,338 @@
+//! What a payment gateway can do, and one that is reached over HTTP.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    ids::OrderId,
+    money::{Currency, Money},
+    payment::{GatewayCode, GatewayDetail, GatewayOutcome, GatewayRef, Operation, PaymentStream},
+};
+use reqwest::{Client, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A whole exchange: what follows in the partition waits for it, and what takes longer is looked into later.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a request is sent at once that was surely not carried out.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(50);
+/// Far more than any answer has.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// A payment gateway. Every request has a name, and is carried out once however often it is sent.
+#[async_trait]
+pub trait Gateway: Send + Sync + 'static {
+    /// Sends a request; [`GatewayOutcome::Unknown`] where no definite answer was heard.
+    async fn send(&self, request_id: Uuid, order: &GatewayOrder) -> GatewayOutcome;
+
+    /// What became of a request; none where the gateway does not know it.
+    async fn ask(&self, request_id: Uuid, operation: Operation) -> Option<GatewayOutcome>;
+}
+
+/// A request as the gateway gets it, its payment method opened.
+#[derive(Clone)]
+pub struct GatewayOrder {
+    /// Whose payment it is.
+    pub stream: PaymentStream,
+    /// What is to be done.
+    pub action: GatewayAction,
+}
+
+/// What is to be done.
+#[derive(Clone)]
+pub enum GatewayAction {
+    /// Set money aside.
+    Authorise {
+        /// How much.
+        amount: Money,
+        /// From where; a secret.
+        method: String,
+    },
+    /// Take what was set aside.
+    Capture {
+        /// How much.
+        amount: Money,
+        /// The authorisation.
+        gateway_ref: GatewayRef,
+    },
+    /// Let go of what was set aside, or may yet be.
+    Void {
+        /// The request that asked for the authorisation.
+        authorisation: Uuid,
+    },
+    /// Give back what was taken.
+    Refund {
+        /// How much.
+        amount: Money,
+        /// The authorisation.
+        gateway_ref: GatewayRef,
+    },
+}
+
+impl GatewayAction {
+    /// Which of them it is.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        match self {
+            Self::Authorise { .. } => Operation::Authorise,
+            Self::Capture { .. } => Operation::Capture,
+            Self::Void { .. } => Operation::Void,
+            Self::Refund { .. } => Operation::Refund,
+        }
+    }
+}
+
+/// A gateway that is reached over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpGateway {
+    client: Client,
+    base: Url,
+}
+
+/// Not the address of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be an address such as http://127.0.0.1:8083")]
+pub struct InvalidGatewayUrl;
+
+impl HttpGateway {
+    /// The gateway at an address; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When it is no http or https address.
+    pub fn new(url: &str) -> Result<Self, InvalidGatewayUrl> {
+        let base = Url::parse(url).map_err(|_| InvalidGatewayUrl)?;
+        if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
+            return Err(InvalidGatewayUrl);
+        }
+        let client = Client::builder().timeout(TIMEOUT).build();
+        Ok(Self {
+            client: client.map_err(|_| InvalidGatewayUrl)?,
+            base,
+        })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+
+    async fn post(&self, request_id: Uuid, order: &GatewayOrder) -> Heard {
+        let (path, body) = request(request_id, order);
+        let request = self
+            .client
+            .post(self.url(path))
+            .header("idempotency-key", request_id.to_string())
+            .json(&body);
+        match request.send().await {
+            Ok(response) => heard(response, order.action.operation()).await,
+            Err(error) if error.is_connect() => Heard::NotCarriedOut(error.to_string()),
+            Err(error) => Heard::Nothing(error.to_string()),
+        }
+    }
+}
+
+#[async_trait]
+impl Gateway for HttpGateway {
+    async fn send(&self, request_id: Uuid, order: &GatewayOrder) -> GatewayOutcome {
+        let operation = order.action.operation().as_str();
+        for tried in 1..=TRIES {
+            match self.post(request_id, order).await {
+                Heard::Outcome(outcome) => return outcome,
+                Heard::NotCarriedOut(reason) if tried < TRIES => {
+                    tracing::debug!(operation, %request_id, reason, "the gateway is asked again");
+                    tokio::time::sleep(PAUSE * tried).await;
+                }
+                Heard::NotCarriedOut(reason) | Heard::Nothing(reason) => {
+                    tracing::warn!(operation, %request_id, reason, "the gateway gave no answer");
+                    break;
+                }
+            }
+        }
+        GatewayOutcome::Unknown
+    }
+
+    async fn ask(&self, request_id: Uuid, operation: Operation) -> Option<GatewayOutcome> {
+        let url = self.url(&format!("/v1/requests/{request_id}"));
+        match self.client.get(url).send().await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => None,
+            Ok(response) => Some(match heard(response, operation).await {
+                Heard::Outcome(outcome) => outcome,
+                Heard::NotCarriedOut(_) | Heard::Nothing(_) => GatewayOutcome::Unknown,
+            }),
+            Err(error) => {
+                tracing::warn!(%request_id, %error, "the gateway cannot be asked");
+                Some(GatewayOutcome::Unknown)
+            }
+        }
+    }
+}
+
+/// What came back.
+enum Heard {
+    /// A definite answer.
+    Outcome(GatewayOutcome),
+    /// No answer, and surely nothing done: sending it again at once is worth it.
+    NotCarriedOut(String),
+    /// It may have been carried out or not.
+    Nothing(String),
+}
+
+fn request(request_id: Uuid, order: &GatewayOrder) -> (&'static str, Value) {
+    let PaymentStream {
+        payment_id,
+        order_id,
+    } = order.stream;
+    let (path, more) = match &order.action {
+        GatewayAction::Authorise { amount, method } => (
+            "/v1/authorisations",
+            json!({"amount": amount, "payment_method": method}),
+        ),
+        GatewayAction::Capture {
+            amount,
+            gateway_ref,
+        } => (
+            "/v1/captures",
+            json!({"amount": amount, "reference": gateway_ref}),
+        ),
+        GatewayAction::Void { authorisation } => {
+            ("/v1/voids", json!({"authorisation": authorisation}))
+        }
+        GatewayAction::Refund {
+            amount,
+            gateway_ref,
+        } => (
+            "/v1/refunds",
+            json!({"amount": amount, "reference": gateway_ref}),
+        ),
+    };
+    let mut body =
+        json!({"request_id": request_id, "payment_id": payment_id, "order_id": order_id});
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
+    (path, body)
+}
+
+async fn heard(response: reqwest::Response, operation: Operation) -> Heard {
+    let status = response.status();
+    let body = match body(response).await {
+        Ok(body) => body,
+        Err(reason) => return Heard::Nothing(reason),
+    };
+    if status.is_success() {
+        return match outcome(&body, operation) {
+            Some(outcome) => Heard::Outcome(outcome),
+            None => Heard::Nothing("an answer that cannot be read".to_owned()),
+        };
+    }
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return Heard::NotCarriedOut(format!("answered {status}"));
+    }
+    // The gateway does not take the request as it is, and will not the next time.
+    let problem: GatewayProblem = serde_json::from_slice(&body).unwrap_or_default();
+    Heard::Outcome(GatewayOutcome::Refused {
+        code: GatewayCode::cut(&problem.code).unwrap_or_else(|| text("gateway-rejected")),
+        detail: GatewayDetail::cut(&problem.detail)
+            .unwrap_or_else(|| text("the gateway did not take the request")),
+    })
+}
+
+async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err("an answer that is too long".to_owned());
+        }
+    }
+    Ok(body)
+}
+
+/// An error as gateways tell it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GatewayProblem {
+    code: String,
+    detail: String,
+}
+
+/// An outcome as the gateway tells it, in answers and in webhooks.
+#[derive(Debug, Deserialize)]
+pub(super) struct ToldOutcome {
+    pub(super) status: String,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    amount: Option<ToldMoney>,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    detail: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ToldMoney {
+    amount: i64,
+    currency: String,
+}
+
+fn outcome(body: &[u8], operation: Operation) -> Option<GatewayOutcome> {
+    let told: ToldOutcome = serde_json::from_slice(body).ok()?;
+    told.outcome(operation)
+}
+
+impl ToldOutcome {
+    /// What it says, where that can be an answer to the question.
+    pub(super) fn outcome(&self, operation: Operation) -> Option<GatewayOutcome> {
+        match (operation, self.status.as_str()) {
+            (Operation::Authorise, "authorised") => Some(GatewayOutcome::Authorised {
+                amount: self.amount()?,
+                gateway_ref: GatewayRef::cut(self.reference.as_deref()?)?,
+            }),
+            (Operation::Capture, "captured") => Some(GatewayOutcome::Captured {
+                amount: self.amount()?,
+            }),
+            (Operation::Void, "voided") => Some(GatewayOutcome::Voided),
+            (Operation::Refund, "refunded") => Some(GatewayOutcome::Refunded {
+                amount: self.amount()?,
+            }),
+            (_, "declined" | "refused") => Some(GatewayOutcome::Refused {
+                code: GatewayCode::cut(self.code.as_deref()?)?,
+                detail: self
+                    .detail
+                    .as_deref()
+                    .and_then(GatewayDetail::cut)
+                    .unwrap_or_else(|| text("the gateway gave no reason")),
+            }),
+            _ => None,
+        }
+    }
+
+    fn amount(&self) -> Option<Money> {
+        let told = self.amount.as_ref()?;
+        let currency: Currency = told.currency.parse().ok()?;
+        Money::new(told.amount, currency).ok()
+    }
+}
+
+fn text<const MAX: usize>(text: &str) -> domain::text::Text<MAX> {
+    text.parse().expect("it is short and printable")
+}
+
+/// Whose payment a webhook is about.
+#[derive(Debug, Deserialize)]
+pub(super) struct ToldRequest {
+    pub(super) request_id: Uuid,
+    pub(super) payment_id: Uuid,
+    pub(super) order_id: Uuid,
+    pub(super) operation: Operation,
+}
+
+impl ToldRequest {
+    pub(super) fn order_id(&self) -> OrderId {
+        self.order_id.into()
+    }
+}

@@ -1,0 +1,56 @@
+//! `POST /v1/shipments/{id}/deliver`.
+
+use axum::extract::State;
+use domain::shipping::{DeliverShipment, Shipments, ShippingCommand};
+use runtime::{
+    extract::{ApiPath, OptionalJson},
+    problem::Problem,
+};
+use uuid::Uuid;
+
+use super::execute;
+use crate::{
+    OpeningStore,
+    answer::{Answered, CommandAnswer},
+    execute::{ANONYMOUS, NoMembers, Received},
+    intake::{CommandHeaders, Intake},
+};
+
+/// Tells that a shipment has arrived.
+#[utoipa::path(
+    post,
+    path = "/v1/shipments/{id}/deliver",
+    tag = "shipments",
+    params(("id" = Uuid, Path), CommandHeaders),
+    responses(
+        (status = 200, body = CommandAnswer, headers(
+            ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
+            ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
+        )),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`shipment-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`shipment-not-dispatched`, `shipment-already-delivered`, `shipment-cancelled`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn deliver_shipment(
+    State(store): State<OpeningStore<Shipments>>,
+    ApiPath(id): ApiPath<Uuid>,
+    intake: Intake,
+    OptionalJson(body): OptionalJson<NoMembers>,
+) -> Result<Answered, Problem> {
+    let path = format!("/v1/shipments/{id}/deliver");
+    let command = ShippingCommand::Deliver(DeliverShipment {
+        shipment_id: id.into(),
+        delivered_at: intake.received_at,
+    });
+    let received = Received {
+        command_id: intake.command_id(&path, &path),
+        correlation_id: id,
+        actor: ANONYMOUS.into(),
+        body: &body,
+        intake,
+    };
+    execute(&store, command, received).await
+}

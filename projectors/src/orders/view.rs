@@ -1,0 +1,87 @@
+//! What orders are made of, in the topics of three services.
+
+use domain::{
+    Event, ReadEvent, order::OrderEvent, payment::PaymentEvent, shipping::ShippingEvent,
+    topics::ORDER_EVENTS,
+};
+use event_store::Recorded;
+use serde::Deserializer;
+use uuid::Uuid;
+
+/// How an order's stream is called, before its id.
+const STREAM: &str = "order-";
+
+/// Something that an order's row is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderView {
+    /// An event of the order itself.
+    Order(OrderEvent),
+    /// What has become of a payment.
+    Payment(PaymentEvent),
+    /// What has become of a shipment.
+    Shipping(ShippingEvent),
+    /// Something else, which shows in nothing but the order's version.
+    Other,
+}
+
+impl ReadEvent for OrderView {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        match (name, version) {
+            (
+                "OrderPlaced"
+                | "InventoryRequested"
+                | "PaymentKept"
+                | "OrderConfirmed"
+                | "OrderRejected"
+                | "OrderExpired"
+                | "OrderPaymentPending"
+                | "OrderPaymentFailed"
+                | "OrderPaid"
+                | "OrderCancelled"
+                | "DispatchApproved"
+                | "DispatchRefused"
+                | "OrderCaptureRefused"
+                | "OrderShipped"
+                | "OrderDelivered"
+                | "OrderCompleted"
+                | "OrderStuck"
+                | "OrderResumed",
+                1,
+            ) => OrderEvent::deserialize(name, version, payload).map(Self::Order),
+            (
+                "PaymentStarted"
+                | "PaymentAuthorised"
+                | "PaymentDeclined"
+                | "PaymentCaptured"
+                | "PaymentVoidRequested"
+                | "PaymentVoided"
+                | "PaymentRefunded",
+                1,
+            ) => PaymentEvent::deserialize(name, version, payload).map(Self::Payment),
+            (
+                "ShipmentCreated" | "DispatchRequested" | "ShipmentDispatched"
+                | "ShipmentDelivered" | "ShipmentFailed" | "ShipmentCancelled",
+                1,
+            ) => ShippingEvent::deserialize(name, version, payload).map(Self::Shipping),
+            _ => Ok(Self::Other),
+        }
+    }
+}
+
+/// The order whose row the event changes. An unknown event of an order is one of its versions, too.
+pub(super) fn order_id(event: &Recorded<OrderView>) -> Option<Uuid> {
+    match &event.event {
+        OrderView::Order(order) => Some(order.order_id().as_uuid()),
+        OrderView::Payment(payment) => Some(payment.stream().order_id.as_uuid()),
+        OrderView::Shipping(shipping) => Some(shipping.shipment_id().order_id().as_uuid()),
+        OrderView::Other if &*event.position.topic == ORDER_EVENTS => {
+            let id = event.metadata.stream.strip_prefix(STREAM)?;
+            id.parse().ok()
+        }
+        OrderView::Other => None,
+    }
+}

@@ -1,0 +1,1 @@
+-- None: payments are read by id, which the table is keyed by.

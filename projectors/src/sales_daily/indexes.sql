@@ -1,0 +1,1 @@
+-- None: days are read in the order of the key.

@@ -1,0 +1,1 @@
+-- None: shipments are read by id, which the table is keyed by.
