@@ -19,8 +19,9 @@ const COLUMNS: i16 = 15;
 const ORDER_ID: &str = "order_id";
 /// The one member that holds what is known of people. It is not copied to a second place, where it could not be erased.
 const PERSONAL: &str = "personal";
-/// From where an order is paid. It is sealed, and for nobody but whoever calls the gateway.
-const METHOD: &str = "method";
+/// From where an order is paid, sealed, and whom its webhooks tell, whose address may hold a token: for nobody but those who
+/// call them.
+const SECRETS: [&str; 2] = ["method", "target"];
 
 /// Any event at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +42,7 @@ impl ReadEvent for HistoryEvent {
         if let Some(personal) = data.get_mut(PERSONAL) {
             *personal = Value::Null;
         }
-        drop_methods(&mut data);
+        drop_secrets(&mut data);
         Ok(Self {
             name: name.into(),
             version,
@@ -52,11 +53,13 @@ impl ReadEvent for HistoryEvent {
 }
 
 /// Wherever it stands: what the gateway is asked again is in a member of its own.
-fn drop_methods(data: &mut Map<String, Value>) {
-    data.remove(METHOD);
+fn drop_secrets(data: &mut Map<String, Value>) {
+    for secret in SECRETS {
+        data.remove(secret);
+    }
     for member in data.values_mut() {
         if let Value::Object(member) = member {
-            drop_methods(member);
+            drop_secrets(member);
         }
     }
 }

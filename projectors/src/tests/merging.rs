@@ -271,13 +271,13 @@ async fn history_keeps_what_is_of_an_order_and_not_personal() {
         history(
             PAYMENT_EVENTS,
             "PaymentReconciling",
-            &json!({"order_id": order_id, "method": "sealed", "request": {"operation": "authorise", "method": "sealed"}}),
+            &json!({"order_id": order_id, "method": "sealed", "target": "http://a.example/sealed", "request": {"operation": "authorise", "method": "sealed"}}),
             0,
         ),
     ];
     let whole = fold::<History>(&world, &events, &[events.len()]).await;
     assert_eq!(whole.len(), 3, "{whole:?}");
-    for hidden in ["Ada", "sealed", "method"] {
+    for hidden in ["Ada", "sealed", "method", "target"] {
         assert!(whole.iter().all(|row| !row.contains(hidden)), "{whole:?}");
     }
     assert!(
