@@ -1,16 +1,13 @@
 //! From cart to stock, through services that know each other by topics only.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use dev::deployment::Server;
 use domain::order::OrderEvent;
 use serde_json::{Value, json};
-use system_tests::{Client, Journal, Stock, World, client::payment, shop};
+use system_tests::{Client, Stock, World, client::payment, shop};
 
-use crate::{PATIENCE, blocking, services, wait_for, wait_for_status, world};
+use crate::{blocking, services, wait_for, wait_for_event, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_becomes_an_order_that_is_confirmed_and_paid() {
@@ -184,20 +181,6 @@ async fn hurried(world: &Arc<World>, deadline: &'static [&'static str]) -> Serve
         server
     })
     .await
-}
-
-/// Polls the log until the order has such an event.
-async fn wait_for_event(world: &World, order_id: &str, wanted: impl Fn(&OrderEvent) -> bool) {
-    let begun = Instant::now();
-    loop {
-        let journal = Journal::read(&world.log()).await;
-        let events = journal.events_of(order_id);
-        if events.iter().any(|recorded| wanted(&recorded.event)) {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{order_id}: {events:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 async fn wait_for_order(queries: &Client, path: &str, status: &str) -> Value {

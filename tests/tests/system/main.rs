@@ -18,8 +18,9 @@ use std::{
 };
 
 use dev::deployment::Server;
+use domain::order::OrderEvent;
 use serde_json::Value;
-use system_tests::{Client, World};
+use system_tests::{Client, Journal, World};
 
 /// A broker that is started again needs some seconds, and so does an owner that takes over anew.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -65,5 +66,19 @@ async fn wait_for(queries: &Client, path: &str, wanted: impl Fn(&Value) -> bool)
         }
         assert!(begun.elapsed() < PATIENCE, "{path}: last {last:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Polls the log until the order has such an event.
+async fn wait_for_event(world: &World, order_id: &str, wanted: impl Fn(&OrderEvent) -> bool) {
+    let begun = Instant::now();
+    loop {
+        let journal = Journal::read(&world.log()).await;
+        let events = journal.events_of(order_id);
+        if events.iter().any(|recorded| wanted(&recorded.event)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{order_id}: {events:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -6,14 +6,14 @@ use domain::order::OrderEvent;
 use reqwest::Method;
 use serde_json::json;
 use system_tests::{
-    Client, Journal, Stock,
+    Client, Journal, Money, Stock,
     client::{order, payment},
     shop,
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 use uuid::Uuid;
 
-use crate::{blocking, world};
+use crate::{blocking, wait_for_event, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_100_concurrent_pays_one_succeeds() {
@@ -45,6 +45,9 @@ async fn of_100_concurrent_pays_one_succeeds() {
     }
     assert_eq!(counts, HashMap::from([(200, 1), (409, 99)]));
     Stock::at_rest(&world.log()).await;
+    // A payment that was kept is asked for when the stock is there: not before that is there anything to wait for.
+    wait_for_event(&world, &id, |event| matches!(event, OrderEvent::Paid(_))).await;
+    Money::at_rest(&world.log(), &world.wiring.gateway_url).await;
     let journal = Journal::read(&world.log()).await;
     let paid = journal.events_of(&id);
     let paid = paid

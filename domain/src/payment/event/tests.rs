@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::payment::{asks, testing::*};
+
+use crate::payment::{Operation, asks, testing::*};
 
 /// The golden file of an event's first version, as it lies in the log. Files are added, never edited.
 macro_rules! golden {
