@@ -100,7 +100,7 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     let record_bytes = orders::record_bytes();
     let brokers = running.wiring.brokers.clone();
     let raw_produced = tokio::task::spawn_blocking(move || {
-        raw::create_topic(&brokers, RAW_TOPIC)?;
+        raw::create_topic(&brokers, RAW_TOPIC, 1)?;
         raw::produce(&brokers, RAW_TOPIC, RAW_MESSAGES, record_bytes)
     })
     .await??;

@@ -33,12 +33,12 @@ impl ProducerContext for CountNothing {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// A topic of one partition for the raw producer.
-pub fn create_topic(brokers: &str, topic: &str) -> Result<()> {
+/// A topic of so many partitions.
+pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()?;
-    let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let created = futures::executor::block_on(admin.create_topics([&topic], &AdminOptions::new()))?;
     for result in created {
         result.map_err(|(name, code)| anyhow::anyhow!("creating {name}: {code}"))?;
