@@ -1,4 +1,4 @@
-//! The stack and the three services, started and stopped in order.
+//! The stack and all processes on it, started and stopped in order.
 
 use std::{
     path::{Path, PathBuf},
