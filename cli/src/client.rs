@@ -1,8 +1,16 @@
 //! Talking to the two APIs as any client would.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context, Result, bail};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
+
+/// One for all requests: each new one would read the system's certificates, which takes longer than any answer here.
+fn http() -> &'static reqwest::Client {
+    static SHARED: OnceLock<reqwest::Client> = OnceLock::new();
+    SHARED.get_or_init(reqwest::Client::new)
+}
 
 /// An answer of either API.
 pub struct Answer {
@@ -41,7 +49,7 @@ impl Answer {
 
 /// Posts JSON; a key makes it safe to send again.
 pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answer> {
-    let request = reqwest::Client::new()
+    let request = http()
         .post(url)
         .header("idempotency-key", idempotency_key)
         .json(body);
@@ -56,7 +64,7 @@ pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answ
 
 /// Puts JSON; waits until the service's own replica has come as far as `position`.
 pub async fn put_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
-    let request = reqwest::Client::new()
+    let request = http()
         .put(url)
         .header("x-min-position", position)
         .json(body);
@@ -68,7 +76,7 @@ pub async fn put_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
 
 /// Reads; waits until the read model has come as far as `position`.
 pub async fn get_at(url: &str, position: &str) -> Result<Answer> {
-    let mut request = reqwest::Client::new().get(url).header("prefer", "wait=30");
+    let mut request = http().get(url).header("prefer", "wait=30");
     if !position.is_empty() {
         request = request.header("x-min-position", position);
     }
