@@ -82,33 +82,10 @@ impl Context for Payments {
 #[must_use]
 pub fn asks(event: &PaymentEvent) -> Option<(Uuid, GatewayRequest)> {
     match event {
-        PaymentEvent::Started(event) => Some((
-            event.request_id,
-            GatewayRequest::Authorise {
-                amount: event.amount,
-                method: event.method.clone(),
-            },
-        )),
-        PaymentEvent::CaptureRequested(event) => Some((
-            event.request_id,
-            GatewayRequest::Capture {
-                amount: event.amount,
-                gateway_ref: event.gateway_ref.clone(),
-            },
-        )),
-        PaymentEvent::VoidRequested(event) => Some((
-            event.request_id,
-            GatewayRequest::Void {
-                authorisation: event.authorisation,
-            },
-        )),
-        PaymentEvent::RefundRequested(event) => Some((
-            event.request_id,
-            GatewayRequest::Refund {
-                amount: event.amount,
-                gateway_ref: event.gateway_ref.clone(),
-            },
-        )),
+        PaymentEvent::Started(event) => Some((event.request_id, event.request())),
+        PaymentEvent::CaptureRequested(event) => Some((event.request_id, event.request())),
+        PaymentEvent::VoidRequested(event) => Some((event.request_id, event.request())),
+        PaymentEvent::RefundRequested(event) => Some((event.request_id, event.request())),
         PaymentEvent::Reconciling(event) => Some((event.request_id, event.request.clone())),
         PaymentEvent::Requested(_)
         | PaymentEvent::Authorised(_)

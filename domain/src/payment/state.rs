@@ -155,17 +155,13 @@ impl Payment {
 
 impl BegunPayment {
     fn new(started: &PaymentStarted) -> Self {
-        let request = GatewayRequest::Authorise {
-            amount: started.amount,
-            method: started.method.clone(),
-        };
         Self {
             attempt: started.attempt,
             amount: started.amount,
             authorisation: started.request_id,
             give_up_at: started.give_up_at,
             is_cancelled: false,
-            stage: PaymentStage::Authorising(Asked::new(started.request_id, request)),
+            stage: PaymentStage::Authorising(Asked::new(started.request_id, started.request())),
         }
     }
 
@@ -177,11 +173,8 @@ impl BegunPayment {
             }
             PaymentEvent::Declined(_) => self.stage = PaymentStage::Declined,
             PaymentEvent::CaptureRequested(event) => {
-                let request = GatewayRequest::Capture {
-                    amount: event.amount,
-                    gateway_ref: event.gateway_ref.clone(),
-                };
-                self.stage = PaymentStage::Capturing(Asked::new(event.request_id, request));
+                let asked = Asked::new(event.request_id, event.request());
+                self.stage = PaymentStage::Capturing(asked);
             }
             PaymentEvent::Captured(_) => {
                 if let Some(gateway_ref) = self.stage.gateway_ref() {
@@ -198,18 +191,13 @@ impl BegunPayment {
             }
             PaymentEvent::Cancelled(_) => self.is_cancelled = true,
             PaymentEvent::VoidRequested(event) => {
-                let request = GatewayRequest::Void {
-                    authorisation: event.authorisation,
-                };
-                self.stage = PaymentStage::Voiding(Asked::new(event.request_id, request));
+                let asked = Asked::new(event.request_id, event.request());
+                self.stage = PaymentStage::Voiding(asked);
             }
             PaymentEvent::Voided(_) => self.stage = PaymentStage::Voided,
             PaymentEvent::RefundRequested(event) => {
-                let request = GatewayRequest::Refund {
-                    amount: event.amount,
-                    gateway_ref: event.gateway_ref.clone(),
-                };
-                self.stage = PaymentStage::Refunding(Asked::new(event.request_id, request));
+                let asked = Asked::new(event.request_id, event.request());
+                self.stage = PaymentStage::Refunding(asked);
             }
             PaymentEvent::Refunded(_) => self.stage = PaymentStage::Refunded,
             PaymentEvent::Unresolved(event) => {

@@ -273,3 +273,46 @@ pub enum StuckBy {
     /// It was done, but not as asked: under another name it would be done once more.
     OtherAmount,
 }
+
+impl PaymentStarted {
+    /// What the gateway is asked by it.
+    #[must_use]
+    pub fn request(&self) -> GatewayRequest {
+        GatewayRequest::Authorise {
+            amount: self.amount,
+            method: self.method.clone(),
+        }
+    }
+}
+
+impl PaymentCaptureRequested {
+    /// What the gateway is asked by it.
+    #[must_use]
+    pub fn request(&self) -> GatewayRequest {
+        GatewayRequest::Capture {
+            amount: self.amount,
+            gateway_ref: self.gateway_ref.clone(),
+        }
+    }
+}
+
+impl PaymentVoidRequested {
+    /// What the gateway is asked by it.
+    #[must_use]
+    pub fn request(&self) -> GatewayRequest {
+        GatewayRequest::Void {
+            authorisation: self.authorisation,
+        }
+    }
+}
+
+impl PaymentRefundRequested {
+    /// What the gateway is asked by it.
+    #[must_use]
+    pub fn request(&self) -> GatewayRequest {
+        GatewayRequest::Refund {
+            amount: self.amount,
+            gateway_ref: self.gateway_ref.clone(),
+        }
+    }
+}
