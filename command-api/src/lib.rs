@@ -38,8 +38,8 @@ pub use notifications::{
 };
 pub use opening::OpeningStore;
 pub use payments::{
-    Collecting, Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl,
-    InvalidPaymentKey, PaymentKey, development_secret,
+    Collecting, Gateway, GatewayOrder, HttpGateway, InvalidGatewayUrl, InvalidPaymentKey,
+    OpenedMethod, PaymentKey, development_secret,
 };
 pub use routes::{Services, router};
 pub use server::{Server, StartError};

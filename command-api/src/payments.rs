@@ -14,7 +14,7 @@ use runtime::signature::Secret;
 pub(crate) use self::webhook::{__path_receive_payment_event, receive_payment_event};
 pub use self::{
     collecting::Collecting,
-    gateway::{Gateway, GatewayAction, GatewayOrder, HttpGateway, InvalidGatewayUrl},
+    gateway::{Gateway, GatewayOrder, HttpGateway, InvalidGatewayUrl, OpenedMethod},
     sealing::{InvalidPaymentKey, PaymentKey},
 };
 use crate::OpeningStore;

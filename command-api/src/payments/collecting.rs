@@ -10,13 +10,14 @@ use domain::{
         Payments, RecordOutcome, asks,
     },
     policy::{Cause, Reaction},
+    sealed::SealedMethod,
     topics,
 };
 use event_store::{Doing, Reactor, Recorded};
 use uuid::Uuid;
 
 use super::{
-    gateway::{Gateway, GatewayAction, GatewayOrder},
+    gateway::{Gateway, GatewayOrder, OpenedMethod},
     sealing::PaymentKey,
 };
 
@@ -103,34 +104,16 @@ impl Asking {
     }
 
     fn opened(&self, request: GatewayRequest) -> Result<GatewayOrder, GatewayDetail> {
-        let action = match request {
-            GatewayRequest::Authorise { amount, method } => {
-                let opened = self.key.open(&method, self.stream.payment_id);
-                let method = opened.map_err(|error| {
-                    tracing::error!(payment = %self.stream, %error, "cannot ask for a payment");
-                    error.to_string().parse().expect("a short text")
-                })?;
-                GatewayAction::Authorise { amount, method }
-            }
-            GatewayRequest::Capture {
-                amount,
-                gateway_ref,
-            } => GatewayAction::Capture {
-                amount,
-                gateway_ref,
-            },
-            GatewayRequest::Void { authorisation } => GatewayAction::Void { authorisation },
-            GatewayRequest::Refund {
-                amount,
-                gateway_ref,
-            } => GatewayAction::Refund {
-                amount,
-                gateway_ref,
-            },
+        let open = |method: SealedMethod| {
+            let opened = self.key.open(&method, self.stream.payment_id);
+            opened.map(OpenedMethod).map_err(|error| {
+                tracing::error!(payment = %self.stream, %error, "cannot ask for a payment");
+                error.to_string().parse().expect("a short text")
+            })
         };
         Ok(GatewayOrder {
             stream: self.stream,
-            action,
+            request: request.opened(open)?,
         })
     }
 }

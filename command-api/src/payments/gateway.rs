@@ -1,12 +1,15 @@
 //! What a payment gateway can do, and one that is reached over HTTP.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ids::OrderId,
+    ids::{OrderId, PaymentId},
     money::{Currency, Money},
-    payment::{GatewayCode, GatewayDetail, GatewayOutcome, GatewayRef, Operation, PaymentStream},
+    payment::{
+        GatewayCode, GatewayDetail, GatewayOutcome, GatewayRef, GatewayRequest, Operation,
+        PaymentStream,
+    },
 };
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
@@ -31,56 +34,30 @@ pub trait Gateway: Send + Sync + 'static {
     async fn ask(&self, request_id: Uuid, operation: Operation) -> Option<GatewayOutcome>;
 }
 
-/// A request as the gateway gets it, its payment method opened.
-#[derive(Clone)]
+/// A request as the gateway gets it.
+#[derive(Debug, Clone)]
 pub struct GatewayOrder {
     /// Whose payment it is.
     pub stream: PaymentStream,
     /// What is to be done.
-    pub action: GatewayAction,
+    pub request: GatewayRequest<OpenedMethod>,
 }
 
-/// What is to be done.
+/// A payment method that was opened. It is a secret, so it is never shown.
 #[derive(Clone)]
-pub enum GatewayAction {
-    /// Set money aside.
-    Authorise {
-        /// How much.
-        amount: Money,
-        /// From where; a secret.
-        method: String,
-    },
-    /// Take what was set aside.
-    Capture {
-        /// How much.
-        amount: Money,
-        /// The authorisation.
-        gateway_ref: GatewayRef,
-    },
-    /// Let go of what was set aside, or may yet be.
-    Void {
-        /// The request that asked for the authorisation.
-        authorisation: Uuid,
-    },
-    /// Give back what was taken.
-    Refund {
-        /// How much.
-        amount: Money,
-        /// The authorisation.
-        gateway_ref: GatewayRef,
-    },
+pub struct OpenedMethod(pub(super) String);
+
+impl OpenedMethod {
+    /// The gateway's token.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl GatewayAction {
-    /// Which of them it is.
-    #[must_use]
-    pub const fn operation(&self) -> Operation {
-        match self {
-            Self::Authorise { .. } => Operation::Authorise,
-            Self::Capture { .. } => Operation::Capture,
-            Self::Void { .. } => Operation::Void,
-            Self::Refund { .. } => Operation::Refund,
-        }
+impl fmt::Debug for OpenedMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenedMethod(…)")
     }
 }
 
@@ -127,7 +104,7 @@ impl HttpGateway {
             .header("idempotency-key", request_id.to_string())
             .json(&body);
         match request.send().await {
-            Ok(response) => heard(response, order.action.operation()).await,
+            Ok(response) => heard(response, order.request.operation()).await,
             Err(error) if error.is_connect() => Heard::NotCarriedOut(error.to_string()),
             Err(error) => Heard::Nothing(error.to_string()),
         }
@@ -137,7 +114,7 @@ impl HttpGateway {
 #[async_trait]
 impl Gateway for HttpGateway {
     async fn send(&self, request_id: Uuid, order: &GatewayOrder) -> GatewayOutcome {
-        let operation = order.action.operation().as_str();
+        let operation = order.request.operation().as_str();
         for tried in 1..=TRIES {
             match self.post(request_id, order).await {
                 Heard::Outcome(outcome) => return outcome,
@@ -185,22 +162,22 @@ fn request(request_id: Uuid, order: &GatewayOrder) -> (&'static str, Value) {
         payment_id,
         order_id,
     } = order.stream;
-    let (path, more) = match &order.action {
-        GatewayAction::Authorise { amount, method } => (
+    let (path, more) = match &order.request {
+        GatewayRequest::Authorise { amount, method } => (
             "/v1/authorisations",
-            json!({"amount": amount, "payment_method": method}),
+            json!({"amount": amount, "payment_method": method.as_str()}),
         ),
-        GatewayAction::Capture {
+        GatewayRequest::Capture {
             amount,
             gateway_ref,
         } => (
             "/v1/captures",
             json!({"amount": amount, "reference": gateway_ref}),
         ),
-        GatewayAction::Void { authorisation } => {
+        GatewayRequest::Void { authorisation } => {
             ("/v1/voids", json!({"authorisation": authorisation}))
         }
-        GatewayAction::Refund {
+        GatewayRequest::Refund {
             amount,
             gateway_ref,
         } => (
@@ -322,17 +299,13 @@ fn text<const MAX: usize>(text: &str) -> domain::text::Text<MAX> {
     text.parse().expect("it is short and printable")
 }
 
-/// Whose payment a webhook is about.
+/// A request and its outcome, as webhooks tell them.
 #[derive(Debug, Deserialize)]
 pub(super) struct ToldRequest {
     pub(super) request_id: Uuid,
-    pub(super) payment_id: Uuid,
-    pub(super) order_id: Uuid,
+    pub(super) payment_id: PaymentId,
+    pub(super) order_id: OrderId,
     pub(super) operation: Operation,
-}
-
-impl ToldRequest {
-    pub(super) fn order_id(&self) -> OrderId {
-        self.order_id.into()
-    }
+    #[serde(flatten)]
+    pub(super) told: ToldOutcome,
 }

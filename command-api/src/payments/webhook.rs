@@ -10,10 +10,7 @@ use runtime::{extract::ApiBytes, problem::Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{
-    PaymentService,
-    gateway::{ToldOutcome, ToldRequest},
-};
+use super::{PaymentService, gateway::ToldRequest};
 use crate::{
     answer::{Answered, CommandAnswer},
     execute::{self, Received},
@@ -63,9 +60,8 @@ pub(crate) async fn receive_payment_event(
     let webhook_id = verified.map_err(|error| problems::invalid_signature(&error))?;
     let told: PaymentWebhook = read(&body)?;
     let request: ToldRequest = read(told.data.get().as_bytes())?;
-    let outcome: ToldOutcome = read(told.data.get().as_bytes())?;
-    let outcome = outcome.outcome(request.operation).ok_or_else(|| {
-        problems::malformed_webhook(&format!("no outcome is `{}`", outcome.status))
+    let outcome = request.told.outcome(request.operation).ok_or_else(|| {
+        problems::malformed_webhook(&format!("no outcome is `{}`", request.told.status))
     })?;
     let identity = RequestIdentity {
         principal: GATEWAY,
@@ -74,8 +70,8 @@ pub(crate) async fn receive_payment_event(
         key: webhook_id.as_str(),
     };
     let command = PaymentCommand::Record(RecordOutcome {
-        payment_id: request.payment_id.into(),
-        order_id: request.order_id(),
+        payment_id: request.payment_id,
+        order_id: request.order_id,
         request_id: request.request_id,
         operation: request.operation,
         outcome,
@@ -83,7 +79,7 @@ pub(crate) async fn receive_payment_event(
     });
     let received = Received {
         command_id: identity.command_id(),
-        correlation_id: request.order_id,
+        correlation_id: request.order_id.as_uuid(),
         actor: GATEWAY.into(),
         body: &Told(&told.data),
         intake,

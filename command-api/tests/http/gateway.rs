@@ -6,8 +6,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use command_api::{Gateway, GatewayAction, GatewayOrder};
-use domain::payment::{GatewayOutcome, Operation};
+use command_api::{Gateway, GatewayOrder, OpenedMethod};
+use domain::payment::{GatewayOutcome, GatewayRequest, Operation};
 use uuid::Uuid;
 
 /// Does what it is asked, once for each name, and declines one token.
@@ -17,21 +17,21 @@ pub(crate) struct MemoryGateway {
 }
 
 impl MemoryGateway {
-    fn carry_out(action: &GatewayAction) -> GatewayOutcome {
-        match action {
-            GatewayAction::Authorise { method, .. } if method == "tok_declined" => {
+    fn carry_out(request: &GatewayRequest<OpenedMethod>) -> GatewayOutcome {
+        match request {
+            GatewayRequest::Authorise { method, .. } if method.as_str() == "tok_declined" => {
                 GatewayOutcome::Refused {
                     code: "card-declined".parse().expect("short"),
                     detail: "no".parse().expect("short"),
                 }
             }
-            GatewayAction::Authorise { amount, .. } => GatewayOutcome::Authorised {
+            GatewayRequest::Authorise { amount, .. } => GatewayOutcome::Authorised {
                 amount: *amount,
                 gateway_ref: "auth".parse().expect("short"),
             },
-            GatewayAction::Capture { amount, .. } => GatewayOutcome::Captured { amount: *amount },
-            GatewayAction::Void { .. } => GatewayOutcome::Voided,
-            GatewayAction::Refund { amount, .. } => GatewayOutcome::Refunded { amount: *amount },
+            GatewayRequest::Capture { amount, .. } => GatewayOutcome::Captured { amount: *amount },
+            GatewayRequest::Void { .. } => GatewayOutcome::Voided,
+            GatewayRequest::Refund { amount, .. } => GatewayOutcome::Refunded { amount: *amount },
         }
     }
 }
@@ -42,7 +42,7 @@ impl Gateway for MemoryGateway {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = done
             .entry(request_id)
-            .or_insert_with(|| Self::carry_out(&order.action));
+            .or_insert_with(|| Self::carry_out(&order.request));
         outcome.clone()
     }
 

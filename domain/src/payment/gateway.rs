@@ -12,17 +12,19 @@ pub type GatewayCode = Text<100>;
 /// Why, for people.
 pub type GatewayDetail = Text<500>;
 
+// The payment method is sealed until the gateway is called.
 /// What the gateway is asked to do. Everything that it takes to ask again is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "GatewayRequest"))]
 #[serde(tag = "operation", rename_all = "snake_case")]
-pub enum GatewayRequest {
+pub enum GatewayRequest<M = SealedMethod> {
     /// Set the money aside.
     Authorise {
         /// How much.
         amount: Money,
         /// From where.
-        method: SealedMethod,
+        method: M,
     },
     /// Take what was set aside.
     Capture {
@@ -45,7 +47,38 @@ pub enum GatewayRequest {
     },
 }
 
-impl GatewayRequest {
+impl<M> GatewayRequest<M> {
+    /// The same, its payment method opened.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn opened<N, E>(
+        self,
+        open: impl FnOnce(M) -> Result<N, E>,
+    ) -> Result<GatewayRequest<N>, E> {
+        Ok(match self {
+            Self::Authorise { amount, method } => GatewayRequest::Authorise {
+                amount,
+                method: open(method)?,
+            },
+            Self::Capture {
+                amount,
+                gateway_ref,
+            } => GatewayRequest::Capture {
+                amount,
+                gateway_ref,
+            },
+            Self::Void { authorisation } => GatewayRequest::Void { authorisation },
+            Self::Refund {
+                amount,
+                gateway_ref,
+            } => GatewayRequest::Refund {
+                amount,
+                gateway_ref,
+            },
+        })
+    }
+
     /// Which of them it is.
     #[must_use]
     pub const fn operation(&self) -> Operation {
