@@ -11,6 +11,7 @@ use dev::{
     services::Service,
     stack::{Stack, StackOptions},
 };
+use runtime::signature::DEVELOPMENT_SECRET;
 
 use crate::args::Target;
 
@@ -25,9 +26,6 @@ pub struct Ports {
     pub projectors: u16,
     pub gateway: u16,
 }
-
-/// What the simulated gateway signs its webhooks with: the command API's own default.
-const WEBHOOK_SECRET: &str = "offset-zero development secret";
 
 /// Kafka, Postgres, the services on them, and what stands in for the world outside.
 pub struct Running {
@@ -141,7 +139,7 @@ fn start_gateway(
 ) -> Result<Server> {
     let webhook = format!("{command_url}/v1/payments/webhook");
     let flags = GatewayFlags {
-        webhook: Some((&webhook, WEBHOOK_SECRET)),
+        webhook: Some((&webhook, DEVELOPMENT_SECRET)),
         books: Some(books),
     };
     Ok(wiring.gateway(ports.map(|ports| ports.gateway), &flags)?)

@@ -6,14 +6,14 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, Method, request::Parts},
 };
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use domain::ids::{CartId, CommandId, OrderId, RequestIdentity};
 use event_store::{CommandMetadata, Position};
 use runtime::{min_position::MinPosition, problem::Problem};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::problems;
+use crate::{clock, problems};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -21,8 +21,6 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const MAX_KEY_LENGTH: usize = 255;
 /// `00-<trace id>-<span id>-<flags>`, as W3C Trace Context fixes it for version 00.
 const TRACEPARENT_LENGTH: usize = 55;
-/// Events' times are exact to this many digits, in Kafka as in Postgres.
-const SUBSECOND_DIGITS: u16 = 6;
 
 /// The headers of every command, for the API's description.
 #[derive(IntoParams)]
@@ -70,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Intake {
             method: parts.method.clone(),
             key: key(&parts.headers)?,
             traceparent: traceparent(&parts.headers),
-            received_at: Utc::now().trunc_subsecs(SUBSECOND_DIGITS),
+            received_at: clock::now(),
         })
     }
 }

@@ -15,6 +15,7 @@ mod answer;
 mod args;
 mod carts;
 mod catalogue;
+mod clock;
 mod delivery;
 mod execute;
 mod intake;

@@ -9,7 +9,7 @@ mod sealing;
 mod webhook;
 
 use domain::payment::Payments;
-use runtime::signature::Secret;
+use runtime::signature::{DEVELOPMENT_SECRET, Secret};
 
 pub(crate) use self::webhook::{__path_receive_payment_event, receive_payment_event};
 pub use self::{
@@ -29,7 +29,5 @@ pub(crate) struct PaymentService {
 /// What anybody can read in the source, for development.
 #[must_use]
 pub fn development_secret() -> Secret {
-    "offset-zero development secret"
-        .parse()
-        .expect("it is long enough")
+    DEVELOPMENT_SECRET.parse().expect("it is long enough")
 }

@@ -20,6 +20,9 @@ pub const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-times
 /// The signatures of this delivery.
 pub const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+/// What anybody can read in the source: for development, where senders and receivers are ours.
+pub const DEVELOPMENT_SECRET: &str = "offset-zero development secret";
+
 /// How far the sender's clock and ours may be apart, and how long an intercepted delivery can be sent again.
 pub const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
@@ -113,6 +116,21 @@ impl Secret {
         let code = self.authentication(id, &timestamp.timestamp().to_string(), body);
         let encoded = STANDARD.encode(code.finalize().into_bytes());
         format!("{VERSION},{encoded}")
+    }
+
+    /// The three headers of a delivery that is sent at `timestamp`.
+    #[must_use]
+    pub fn headers(
+        &self,
+        id: &str,
+        timestamp: DateTime<Utc>,
+        body: &[u8],
+    ) -> [(HeaderName, String); 3] {
+        [
+            (WEBHOOK_ID, id.to_owned()),
+            (WEBHOOK_TIMESTAMP, timestamp.timestamp().to_string()),
+            (WEBHOOK_SIGNATURE, self.sign(id, timestamp, body)),
+        ]
     }
 
     /// Checks a request's headers against its body, which has to be as it came, byte by byte.

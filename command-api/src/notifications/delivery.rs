@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{NotificationId, OrderId},
     notification::{
@@ -15,6 +15,7 @@ use domain::{
 use event_store::{Doing, Reactor, Recorded};
 
 use super::{mail::Mailer, webhook::WebhookSender};
+use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-delivery";
@@ -23,8 +24,6 @@ pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// What has waited for so long is not sent any more. Far longer than all tries take, and shorter than brokers remember how
 /// far a reader has come: should that be lost, the log is read from its start, and nobody may be told everything anew.
 const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Events' times are exact to this many digits, in Kafka as in Postgres.
-const SUBSECOND_DIGITS: u16 = 6;
 
 /// The notification service's effect.
 #[derive(Debug, Clone)]
@@ -99,7 +98,7 @@ impl Outlets {
             let notification = outgoing.notification_id;
             tracing::warn!(%notification, order = %outgoing.order_id, %reason, "a notification was not sent");
         }
-        let at = Utc::now().trunc_subsecs(SUBSECOND_DIGITS);
+        let at = clock::now();
         outgoing.record(outcome, at, cause)
     }
 

@@ -6,7 +6,7 @@ use domain::{
     notification::{DeliveryOutcome, Template, WebhookUrl},
 };
 use reqwest::{Client, header::CONTENT_TYPE, redirect::Policy};
-use runtime::signature::{Secret, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
+use runtime::signature::Secret;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -49,15 +49,14 @@ impl WebhookSender {
     pub(super) async fn send(&self, outgoing: &Outgoing, target: &WebhookUrl) -> DeliveryOutcome {
         let id = outgoing.notification_id.to_string();
         let body = body(outgoing);
-        let sent_at: DateTime<Utc> = Utc::now();
-        let request = self
+        let mut request = self
             .client
             .post(target.as_str())
-            .header(CONTENT_TYPE, "application/json")
-            .header(WEBHOOK_ID, &id)
-            .header(WEBHOOK_TIMESTAMP, sent_at.timestamp())
-            .header(WEBHOOK_SIGNATURE, self.secret.sign(&id, sent_at, &body))
-            .body(body);
+            .header(CONTENT_TYPE, "application/json");
+        for (name, value) in self.secret.headers(&id, Utc::now(), &body) {
+            request = request.header(name, value);
+        }
+        let request = request.body(body);
         match request.send().await {
             Ok(answer) if answer.status().is_success() => DeliveryOutcome::Sent,
             Ok(answer) => failed(&format!("answered {}", answer.status().as_u16())),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::TimeDelta;
 use domain::{
     Event,
     payment::{
@@ -20,13 +20,12 @@ use super::{
     gateway::{Gateway, GatewayOrder, OpenedMethod},
     sealing::PaymentKey,
 };
+use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-outcome";
 /// For so long gateways remember a request by its name; one that is older is asked about first.
 const NAMES_LIVE: TimeDelta = TimeDelta::hours(20);
-/// Events' times are exact to this many digits, in Kafka as in Postgres.
-const SUBSECOND_DIGITS: u16 = 6;
 
 /// The payment service's effect. A request that is sent again has the same name, so that the gateway carries it out once.
 pub struct Collecting {
@@ -74,7 +73,7 @@ impl Asking {
     async fn ask(self, request: GatewayRequest, cause: Cause) -> Reaction<PaymentCommand> {
         let operation = request.operation();
         let outcome = self.outcome(request).await;
-        let learnt_at: DateTime<Utc> = Utc::now().trunc_subsecs(SUBSECOND_DIGITS);
+        let learnt_at = clock::now();
         let command = PaymentCommand::Record(RecordOutcome {
             payment_id: self.stream.payment_id,
             order_id: self.stream.order_id,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::Utc;
 use reqwest::header::CONTENT_TYPE;
-use runtime::signature::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
@@ -125,16 +124,16 @@ impl Webhooks {
         let connection = self.connections.acquire().await;
         let _connection = connection.map_err(|error| error.to_string())?;
         // Each try has a time of its own: a late one would look like an old one sent again.
-        let now = Utc::now();
-        let signature = self.target.secret.sign(&event.id, now, &event.body);
-        let request = self
+        let secret = &self.target.secret;
+        let headers = secret.headers(&event.id, Utc::now(), &event.body);
+        let mut request = self
             .client
             .post(&self.target.url)
-            .header(CONTENT_TYPE, "application/json")
-            .header(WEBHOOK_ID, &event.id)
-            .header(WEBHOOK_TIMESTAMP, now.timestamp())
-            .header(WEBHOOK_SIGNATURE, signature)
-            .body(event.body.clone());
+            .header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(event.body.clone());
         let response = request.send().await.map_err(|error| error.to_string())?;
         match response.status() {
             status if status.is_success() => Ok(()),

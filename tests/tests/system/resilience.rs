@@ -10,6 +10,7 @@ use std::{
 
 use dev::deployment::{GatewayFlags, Server};
 use reqwest::Method;
+use runtime::signature::DEVELOPMENT_SECRET;
 use serde_json::{Value, json};
 use system_tests::{Answer, Client, Money, Stock, World, client::order, shop};
 use tokio::task::JoinSet;
@@ -145,9 +146,8 @@ async fn nothing_is_paid_twice_or_lost_when_the_payment_service_is_killed() {
     let port = dev::ports::free().expect("a free port");
     let (back, gateway) = blocking(move || {
         let webhook = format!("http://127.0.0.1:{port}/v1/payments/webhook");
-        let secret = "offset-zero development secret";
         let flags = GatewayFlags {
-            webhook: Some((&webhook, secret)),
+            webhook: Some((&webhook, DEVELOPMENT_SECRET)),
             books: None,
         };
         let gateway = world.wiring.gateway(None, &flags).expect("it starts");
