@@ -3,9 +3,14 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{Context, event::ReadEvent, ids::policy_command_id};
+use crate::{
+    Context,
+    event::ReadEvent,
+    ids::{OrderId, policy_command_id},
+};
 
 /// Events to commands, purely: the same event always gives the same commands, whose ids follow from it. So an event that is
 /// delivered twice has its effect once.
@@ -37,6 +42,13 @@ pub trait Policy: Send + Sync + 'static {
     ) -> Option<Reaction<<Self::Context as Context>::Command>> {
         None
     }
+}
+
+/// What a view reads of an event that is of an order, where nothing else of it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct OfOrder {
+    /// Which.
+    pub order_id: OrderId,
 }
 
 /// What is known of an event beside its payload.

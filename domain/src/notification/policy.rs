@@ -15,7 +15,7 @@ use crate::{
     ReadEvent,
     ids::{CustomerId, OrderId},
     personal::Personal,
-    policy::{Cause, Reaction},
+    policy::{Cause, OfOrder, Reaction},
     topics,
 };
 
@@ -36,7 +36,7 @@ pub enum NotificationPolicyEvent {
     /// An order was opened.
     OrderPlaced(Box<PlacedOrder>),
     /// Something else has happened to it.
-    Told(Template, ToldOrder),
+    Told(Template, OfOrder),
     /// Nobody is told.
     Other,
 }
@@ -50,13 +50,6 @@ pub struct PlacedOrder {
     pub customer_id: CustomerId,
     /// How they are reached.
     pub personal: Personal<CustomerContact>,
-}
-
-/// An order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct ToldOrder {
-    /// Which.
-    pub order_id: OrderId,
 }
 
 impl ReadEvent for NotificationPolicyEvent {

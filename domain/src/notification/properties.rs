@@ -7,11 +7,9 @@ use uuid::Uuid;
 
 use super::{
     Channel, Correspondence, DeliveryOutcome, Message, NotificationCommand, NotificationEvent,
-    NotificationPolicy, NotificationPolicyEvent, Template, decide,
-    policy::{PlacedOrder, ToldOrder},
-    testing::*,
+    NotificationPolicy, NotificationPolicyEvent, Template, decide, policy::PlacedOrder, testing::*,
 };
-use crate::policy::Cause;
+use crate::policy::{Cause, OfOrder};
 
 fn any_template() -> impl Strategy<Value = Template> {
     prop::sample::select(Template::ALL.to_vec())
@@ -84,7 +82,7 @@ fn payment_topic() -> Vec<Fact> {
 
 fn told_of(template: Template) -> NotificationPolicyEvent {
     let order_id = order_id();
-    NotificationPolicyEvent::Told(template, ToldOrder { order_id })
+    NotificationPolicyEvent::Told(template, OfOrder { order_id })
 }
 
 /// Two topics, each in its order, and some of what was read once more at any later place.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Policy, ReadEvent,
     ids::{OrderId, Sku},
-    policy::{Cause, Reaction},
+    policy::{Cause, OfOrder, Reaction},
     quantity::SkuUnits,
     topics,
 };
@@ -62,13 +62,6 @@ pub enum InventoryPolicyEvent {
     ReservationCommitted(ReservationCommitted),
     /// Anything else.
     Other,
-}
-
-/// What is read of other services' events.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct OfOrder {
-    /// Which.
-    pub order_id: OrderId,
 }
 
 impl ReadEvent for InventoryPolicyEvent {

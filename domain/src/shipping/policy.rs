@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Policy, ReadEvent,
-    ids::{OrderId, ShipmentId},
+    ids::ShipmentId,
     order::OrderPlaced,
-    policy::{Cause, Reaction},
+    policy::{Cause, OfOrder, Reaction},
     product::stock::Location,
     topics,
 };
@@ -39,13 +39,6 @@ pub enum ShippingPolicyEvent {
     PaymentCaptured(OfOrder),
     /// Anything else.
     Other,
-}
-
-/// An order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct OfOrder {
-    /// Which.
-    pub order_id: OrderId,
 }
 
 impl ReadEvent for ShippingPolicyEvent {
