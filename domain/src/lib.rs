@@ -26,4 +26,6 @@ pub use event::{Event, EventKind, ReadEvent};
 pub use policy::Policy;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod journey;

@@ -2,29 +2,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cart::testing::*;
+use crate::golden::{self, golden};
 
 /// One of each version ever released, as it lies in the log. Files are added, never edited.
 const GOLDEN: [(&str, u16, &str); 4] = [
-    (
-        "CartOpened",
-        1,
-        include_str!("../../../../docs/events/golden/CartOpened.1.json"),
-    ),
-    (
-        "CartItemSet",
-        1,
-        include_str!("../../../../docs/events/golden/CartItemSet.1.json"),
-    ),
-    (
-        "CartItemRemoved",
-        1,
-        include_str!("../../../../docs/events/golden/CartItemRemoved.1.json"),
-    ),
-    (
-        "CartCheckedOut",
-        1,
-        include_str!("../../../../docs/events/golden/CartCheckedOut.1.json"),
-    ),
+    golden!("CartOpened"),
+    golden!("CartItemSet"),
+    golden!("CartItemRemoved"),
+    golden!("CartCheckedOut"),
 ];
 
 fn events() -> [CartEvent; 4] {
@@ -42,12 +27,7 @@ fn read(name: &str, version: u16, payload: &Value) -> Result<CartEvent, serde_js
 
 #[test]
 fn golden_files_are_read_and_written() {
-    for ((name, version, text), event) in GOLDEN.into_iter().zip(events()) {
-        let golden: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(read(name, version, &golden).unwrap(), event, "{name}");
-        assert_eq!(serde_json::to_value(&event).unwrap(), golden, "{name}");
-        assert_eq!(event.kind(), EventKind { name, version });
-    }
+    golden::are_read_and_written(GOLDEN, events());
 }
 
 #[test]

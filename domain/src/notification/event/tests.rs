@@ -1,45 +1,18 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::golden::{self, golden};
 use crate::notification::{Template, testing::*};
 
 /// One of each version ever released, as it lies in the log. Files are added, never edited.
 const GOLDEN: [(&str, u16, &str); 7] = [
-    (
-        "ContactKept",
-        1,
-        include_str!("../../../../docs/events/golden/ContactKept.1.json"),
-    ),
-    (
-        "NotificationDeferred",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationDeferred.1.json"),
-    ),
-    (
-        "NotificationRequested",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationRequested.1.json"),
-    ),
-    (
-        "NotificationSent",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationSent.1.json"),
-    ),
-    (
-        "NotificationFailed",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationFailed.1.json"),
-    ),
-    (
-        "NotificationDue",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationDue.1.json"),
-    ),
-    (
-        "NotificationAbandoned",
-        1,
-        include_str!("../../../../docs/events/golden/NotificationAbandoned.1.json"),
-    ),
+    golden!("ContactKept"),
+    golden!("NotificationDeferred"),
+    golden!("NotificationRequested"),
+    golden!("NotificationSent"),
+    golden!("NotificationFailed"),
+    golden!("NotificationDue"),
+    golden!("NotificationAbandoned"),
 ];
 
 fn events() -> [NotificationEvent; 7] {
@@ -60,12 +33,7 @@ fn read(name: &str, version: u16, payload: &Value) -> Result<NotificationEvent, 
 
 #[test]
 fn golden_files_are_read_and_written() {
-    for ((name, version, text), event) in GOLDEN.into_iter().zip(events()) {
-        let golden: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(read(name, version, &golden).unwrap(), event, "{name}");
-        assert_eq!(serde_json::to_value(&event).unwrap(), golden, "{name}");
-        assert_eq!(event.kind(), EventKind { name, version });
-    }
+    golden::are_read_and_written(GOLDEN, events());
 }
 
 #[test]

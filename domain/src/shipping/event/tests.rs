@@ -1,18 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::golden::{self, golden};
 use crate::shipping::testing::*;
-
-/// The golden file of an event's first version, as it lies in the log. Files are added, never edited.
-macro_rules! golden {
-    ($name:literal) => {
-        (
-            $name,
-            1,
-            include_str!(concat!("../../../../docs/events/golden/", $name, ".1.json")),
-        )
-    };
-}
 
 /// One of each version ever released.
 const GOLDEN: [(&str, u16, &str); 7] = [
@@ -43,12 +33,7 @@ fn read(name: &str, version: u16, payload: &Value) -> Result<ShippingEvent, serd
 
 #[test]
 fn golden_files_are_read_and_written() {
-    for ((name, version, text), event) in GOLDEN.into_iter().zip(events()) {
-        let golden: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(read(name, version, &golden).unwrap(), event, "{name}");
-        assert_eq!(serde_json::to_value(&event).unwrap(), golden, "{name}");
-        assert_eq!(event.kind(), EventKind { name, version });
-    }
+    golden::are_read_and_written(GOLDEN, events());
 }
 
 #[test]
