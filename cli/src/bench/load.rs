@@ -29,8 +29,8 @@ pub struct Measured {
     pub answered: u64,
     /// From the first request to the last answer.
     pub elapsed: Duration,
-    /// Latencies, in microseconds.
-    pub latencies: Histogram<u64>,
+    /// From each request to its answer.
+    pub latencies: Latencies,
 }
 
 impl Measured {
@@ -43,13 +43,33 @@ impl Measured {
     pub fn add(&mut self, other: &Self) -> Result<()> {
         self.answered += other.answered;
         self.elapsed += other.elapsed;
-        self.latencies.add(&other.latencies)?;
-        Ok(())
+        self.latencies.add(&other.latencies)
+    }
+}
+
+/// How long things took, in microseconds up to a minute.
+pub struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    pub fn new() -> Result<Self> {
+        Ok(Self(Histogram::new_with_bounds(1, 60_000_000, 3)?))
     }
 
-    /// The latency that so much of the requests kept below, in milliseconds.
+    pub fn record(&mut self, elapsed: Duration) -> Result<()> {
+        Ok(self.0.record(u64::try_from(elapsed.as_micros())?)?)
+    }
+
+    fn add(&mut self, other: &Self) -> Result<()> {
+        Ok(self.0.add(&other.0)?)
+    }
+
+    fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// What so much of them kept below, in milliseconds.
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
-        self.latencies.value_at_quantile(quantile) as f64 / 1_000.0
+        self.0.value_at_quantile(quantile) as f64 / 1_000.0
     }
 }
 
@@ -131,13 +151,13 @@ where
         let connection = Connection::open(address).await?;
         tasks.spawn(Arc::clone(&run).shoot(connection));
     }
-    let mut latencies = new_histogram()?;
+    let mut latencies = Latencies::new()?;
     while let Some(finished) = tasks.join_next().await {
-        latencies.add(finished??)?;
+        latencies.add(&finished??)?;
     }
     Ok(Measured {
         connections,
-        answered: latencies.len(),
+        answered: latencies.count(),
         elapsed: run.begun.elapsed(),
         latencies,
     })
@@ -156,8 +176,8 @@ where
     N: Fn(u64) -> Shot,
     S: Fn(u64, Bytes),
 {
-    async fn shoot(self: Arc<Self>, mut connection: Connection) -> Result<Histogram<u64>> {
-        let mut latencies = new_histogram()?;
+    async fn shoot(self: Arc<Self>, mut connection: Connection) -> Result<Latencies> {
+        let mut latencies = Latencies::new()?;
         while let Some(number) = self.claim() {
             let shot = (self.next)(number);
             let begun = Instant::now();
@@ -169,7 +189,7 @@ where
                     String::from_utf8_lossy(&body)
                 );
             }
-            latencies.record(u64::try_from(begun.elapsed().as_micros())?)?;
+            latencies.record(begun.elapsed())?;
             (self.seen)(number, body);
         }
         Ok(latencies)
@@ -183,8 +203,4 @@ where
         };
         more.then_some(number)
     }
-}
-
-fn new_histogram() -> Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
 }

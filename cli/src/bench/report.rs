@@ -36,8 +36,8 @@ impl From<&Measured> for Figures {
     fn from(measured: &Measured) -> Self {
         Self {
             rate: measured.rate(),
-            p50_ms: measured.quantile_ms(0.5),
-            p99_ms: measured.quantile_ms(0.99),
+            p50_ms: measured.latencies.quantile_ms(0.5),
+            p99_ms: measured.latencies.quantile_ms(0.99),
         }
     }
 }

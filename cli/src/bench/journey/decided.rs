@@ -64,17 +64,17 @@ impl Decided {
             .len()
     }
 
-    /// Waits until it is so, and answers what is known then.
-    pub async fn wait(
+    /// Waits for what is looked for in them.
+    pub async fn wait<T>(
         &self,
-        wanted: impl Fn(&HashMap<String, Instant>) -> bool,
-    ) -> Result<HashMap<String, Instant>> {
+        wanted: impl Fn(&HashMap<String, Instant>) -> Option<T>,
+    ) -> Result<T> {
         let begun = Instant::now();
         loop {
             {
                 let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-                if wanted(&orders) {
-                    return Ok(orders.clone());
+                if let Some(found) = wanted(&orders) {
+                    return Ok(found);
                 }
                 ensure!(
                     begun.elapsed() < PATIENCE,

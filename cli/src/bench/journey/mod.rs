@@ -6,8 +6,7 @@ mod steady;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use hdrhistogram::Histogram;
+use anyhow::Result;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -15,7 +14,7 @@ use serde_json::json;
 use self::decided::Decided;
 pub use self::{outage::Outage, steady::Step};
 use super::{
-    load::{self, Shot, Until},
+    load::{self, Latencies, Shot, Until},
     orders, raw,
 };
 use crate::{
@@ -65,11 +64,11 @@ pub async fn measure(running: &Running) -> Result<Journeys> {
     let api = running.command_api.url.clone();
     let position = fill_shop(&api).await?;
     let decided = Decided::follow(running)?;
-    let mut latencies = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
+    let mut latencies = Latencies::new()?;
     for number in 0..WARM_UP + SINGLE {
         let elapsed = one(&api, number, &position, &decided).await?;
         if number >= WARM_UP {
-            latencies.record(u64::try_from(elapsed.as_micros())?)?;
+            latencies.record(elapsed)?;
         }
     }
     let before = decided.count();
@@ -82,16 +81,17 @@ pub async fn measure(running: &Running) -> Result<Journeys> {
     let begun = Instant::now();
     load::run(address, CONNECTIONS, Until::Sent(MANY), next, |_, _| ()).await?;
     let all = usize::try_from(MANY)?;
-    decided.wait(|orders| orders.len() >= before + all).await?;
+    decided
+        .wait(|orders| (orders.len() >= before + all).then_some(()))
+        .await?;
     let rate = MANY as f64 / begun.elapsed().as_secs_f64();
     let steady = steady::measure(address, rate, &decided).await?;
     let outage = outage::measure(running, &position, &decided).await?;
-    let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
     Ok(Journeys {
         single: SINGLE,
-        p50_ms: ms(0.5),
-        p90_ms: ms(0.9),
-        p99_ms: ms(0.99),
+        p50_ms: latencies.quantile_ms(0.5),
+        p90_ms: latencies.quantile_ms(0.9),
+        p99_ms: latencies.quantile_ms(0.99),
         connections: CONNECTIONS,
         many: MANY,
         rate,
@@ -106,10 +106,9 @@ async fn one(api: &str, number: u64, position: &str, decided: &Decided) -> Resul
     let begun = Instant::now();
     let order_id = check_out(&cart).await?;
     let at = decided
-        .wait(|orders| orders.contains_key(&order_id))
-        .await?
-        .remove(&order_id);
-    Ok(at.context("it was just there")?.duration_since(begun))
+        .wait(|orders| orders.get(&order_id).copied())
+        .await?;
+    Ok(at.duration_since(begun))
 }
 
 /// The address of a new cart with one thing in it.

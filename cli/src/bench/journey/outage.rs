@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use dev::deployment::Server;
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::{check_out, decided::Decided, filled_cart};
-use crate::running::Running;
+use crate::{bench::load::Latencies, running::Running};
 
 const CHECKOUTS: u64 = 1_000;
 
@@ -37,14 +36,18 @@ pub async fn measure(running: &Running, position: &str, decided: &Decided) -> Re
     let before = decided.count();
     let usual = check_out_many(&others.url, "usual", position).await?;
     let all = before + usize::try_from(CHECKOUTS)?;
-    decided.wait(|orders| orders.len() >= all).await?;
+    decided
+        .wait(|orders| (orders.len() >= all).then_some(()))
+        .await?;
 
     product.service.kill()?;
     let without = check_out_many(&others.url, "without", position).await?;
     let begun = Instant::now();
     let product = start(running, &["product"])?;
     let all = all + usize::try_from(CHECKOUTS)?;
-    decided.wait(|orders| orders.len() >= all).await?;
+    decided
+        .wait(|orders| (orders.len() >= all).then_some(()))
+        .await?;
     let made_good = begun.elapsed();
     for server in [product, others] {
         server.service.stop()?;
@@ -65,16 +68,15 @@ fn start(running: &Running, services: &[&str]) -> Result<Server> {
 
 /// One after the other; each of a cart of its own, and only the checkout counts.
 async fn check_out_many(api: &str, name: &str, position: &str) -> Result<Latency> {
-    let mut latencies = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
+    let mut latencies = Latencies::new()?;
     for number in 0..CHECKOUTS {
         let cart = filled_cart(api, &format!("{name}-{number}"), position).await?;
         let begun = Instant::now();
         check_out(&cart).await?;
-        latencies.record(u64::try_from(begun.elapsed().as_micros())?)?;
+        latencies.record(begun.elapsed())?;
     }
-    let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
     Ok(Latency {
-        p50_ms: ms(0.5),
-        p99_ms: ms(0.99),
+        p50_ms: latencies.quantile_ms(0.5),
+        p99_ms: latencies.quantile_ms(0.99),
     })
 }

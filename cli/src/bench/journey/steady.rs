@@ -97,7 +97,9 @@ async fn at(address: SocketAddr, rate: f64, decided: &Decided) -> Result<Step> {
         ended??;
     }
     let all = before + placed.load(Ordering::Relaxed);
-    decided.wait(|orders| orders.len() >= all).await?;
+    decided
+        .wait(|orders| (orders.len() >= all).then_some(()))
+        .await?;
     Ok(Step {
         rate,
         backlog_half,
