@@ -71,7 +71,13 @@ impl World {
     /// A command API that is ready, with these services; none means all.
     #[must_use]
     pub fn services(&self, services: &[&str], port: Option<u16>) -> Server {
-        let server = self.wiring.command_api_of(services, port, &[]);
+        self.services_with(services, port, &[])
+    }
+
+    /// As [`services`](Self::services), with further flags.
+    #[must_use]
+    pub fn services_with(&self, services: &[&str], port: Option<u16>, flags: &[&str]) -> Server {
+        let server = self.wiring.command_api_of(services, port, flags);
         ready(server.expect("the command API starts"))
     }
 

@@ -174,13 +174,7 @@ async fn a_service_that_is_deployed_last_builds_its_state_from_history() {
 /// The order service, with deadlines of its own.
 async fn hurried(world: &Arc<World>, deadline: &'static [&'static str]) -> Server {
     let world = Arc::clone(world);
-    blocking(move || {
-        let server = world.wiring.command_api_of(&["order"], None, deadline);
-        let server = server.expect("the order service starts");
-        server.wait_ready().expect("it gets ready");
-        server
-    })
-    .await
+    blocking(move || world.services_with(&["order"], None, deadline)).await
 }
 
 async fn wait_for_order(queries: &Client, path: &str, status: &str) -> Value {

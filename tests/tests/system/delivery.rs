@@ -24,14 +24,8 @@ impl Shop {
         let world = Arc::new(world().await);
         let server = {
             let world = Arc::clone(&world);
-            blocking(move || {
-                let flags = ["--completed-after", "1"];
-                let server = world.wiring.command_api_of(&[], None, &flags);
-                let server = server.expect("the command API starts");
-                server.wait_ready().expect("it gets ready");
-                server
-            })
-            .await
+            let flags = ["--completed-after", "1"];
+            blocking(move || world.services_with(&[], None, &flags)).await
         };
         let (projectors, query_api) = {
             let world = Arc::clone(&world);

@@ -89,11 +89,7 @@ impl Outside {
                 "--notify-webhook",
                 &url,
             ];
-            let services = ["payment", "notification"];
-            let server = world.wiring.command_api_of(&services, Some(port), &flags);
-            let server = server.expect("the services start");
-            server.wait_ready().expect("they get ready");
-            server
+            world.services_with(&["payment", "notification"], Some(port), &flags)
         })
         .await
     }
