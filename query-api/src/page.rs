@@ -33,12 +33,8 @@ pub(crate) fn check_limit(problem: Problem, limit: Option<i64>) -> Problem {
 
 /// The limit, where there is nothing else that can be wrong with the query.
 pub(crate) fn limit(limit: Option<i64>) -> Result<i64, Problem> {
-    let problem = check_limit(Problem::validation(), limit);
-    if problem.errors().is_empty() {
-        Ok(limit.unwrap_or(DEFAULT_LIMIT))
-    } else {
-        Err(problem)
-    }
+    check_limit(Problem::validation(), limit).if_any()?;
+    Ok(limit.unwrap_or(DEFAULT_LIMIT))
 }
 
 /// Cuts the one row off that was read beyond the limit, and answers the cursor to the next page where there was one.

@@ -97,11 +97,7 @@ impl Parameters {
                 problem = problem.error(pointer, "out-of-range", "the year has to be 0 to 9999");
             }
         }
-        if problem.errors().is_empty() {
-            Ok(())
-        } else {
-            Err(problem)
-        }
+        problem.if_any()
     }
 }
 

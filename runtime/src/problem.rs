@@ -135,6 +135,18 @@ impl Problem {
         self.code
     }
 
+    /// Itself where it holds errors: for a validation that has come to its end.
+    ///
+    /// # Errors
+    /// When anything was found.
+    pub fn if_any(self) -> Result<(), Self> {
+        if self.errors().is_empty() {
+            Ok(())
+        } else {
+            Err(self)
+        }
+    }
+
     /// The invalid members.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {

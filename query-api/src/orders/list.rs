@@ -109,11 +109,7 @@ impl Parameters {
                 problem = problem.error(pointer, "out-of-range", "the year has to be 0 to 9999");
             }
         }
-        if problem.errors().is_empty() {
-            Ok(())
-        } else {
-            Err(problem)
-        }
+        problem.if_any()
     }
 
     /// What tells this list from others, whatever its page.
