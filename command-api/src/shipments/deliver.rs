@@ -12,7 +12,7 @@ use super::execute;
 use crate::{
     OpeningStore,
     answer::{Answered, CommandAnswer},
-    execute::{ANONYMOUS, NoMembers, Received},
+    execute::NoMembers,
     intake::{CommandHeaders, Intake},
 };
 
@@ -40,17 +40,9 @@ pub(crate) async fn deliver_shipment(
     intake: Intake,
     OptionalJson(body): OptionalJson<NoMembers>,
 ) -> Result<Answered, Problem> {
-    let path = format!("/v1/shipments/{id}/deliver");
     let command = ShippingCommand::Deliver(DeliverShipment {
         shipment_id: id.into(),
         delivered_at: intake.received_at,
     });
-    let received = Received {
-        command_id: intake.command_id(&path, &path),
-        correlation_id: id,
-        actor: ANONYMOUS.into(),
-        body: &body,
-        intake,
-    };
-    execute(&store, command, received).await
+    execute(&store, "deliver", intake, &body, command).await
 }

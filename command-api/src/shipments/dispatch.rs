@@ -17,7 +17,6 @@ use super::execute;
 use crate::{
     OpeningStore,
     answer::{Answered, CommandAnswer},
-    execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
     validation::Validation,
 };
@@ -73,19 +72,11 @@ pub(crate) async fn dispatch_shipment(
     let (Some(carrier), Some(tracking_number)) = (carrier, tracking_number) else {
         return Err(validation.into_problem());
     };
-    let path = format!("/v1/shipments/{id}/dispatch");
     let command = ShippingCommand::RequestDispatch(RequestDispatch {
         shipment_id: id.into(),
         carrier,
         tracking_number,
         requested_at: intake.received_at,
     });
-    let received = Received {
-        command_id: intake.command_id(&path, &path),
-        correlation_id: id,
-        actor: ANONYMOUS.into(),
-        body: &body,
-        intake,
-    };
-    execute(&store, command, received).await
+    execute(&store, "dispatch", intake, &body, command).await
 }
