@@ -1,18 +1,25 @@
 //! A rebuild from offset zero: row for row the same table, and no read fails meanwhile.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use domain::topics::ORDER_EVENTS;
+use domain::{
+    order::OrderEvent,
+    shipping::ShippingEvent,
+    topics::{ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS},
+};
 use event_store::{kafka::KafkaLog, log::Log};
 use sqlx::{Connection, PgConnection};
-use system_tests::{Client, Stock, World, client::payment, shop};
+use system_tests::{Client, Money, Stock, World, client::payment, journal::read_topic, shop};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{blocking, world};
+use crate::{PATIENCE, blocking, world};
 
 const ORDERS: usize = 400;
 const CLIENTS: usize = 16;
@@ -31,8 +38,11 @@ async fn a_rebuild_gives_the_same_rows_while_reads_go_on() {
     let positions = place_and_pay(&commands).await;
     let example = commands.placed("reader").await;
     wait_until_visible(&queries, &positions).await;
-    Stock::at_rest(&world.log()).await;
-    wait_until_visible(&queries, &ends(&world.log())).await;
+    let log = world.log();
+    Stock::at_rest(&log).await;
+    Money::at_rest(&log, &world.wiring.gateway_url).await;
+    wait_until_packed(&log).await;
+    wait_until_visible(&queries, &ends(&log)).await;
 
     let before = rows(&world, &live_schema(&queries).await).await;
     let reading = Reading::start(&queries, &example);
@@ -88,16 +98,37 @@ async fn place_and_pay(commands: &Client) -> Vec<String> {
     tasks.join_all().await
 }
 
-/// Where everything ends that has happened until now.
+/// The last positions of everything that the orders are made of.
 fn ends(log: &KafkaLog) -> Vec<String> {
-    let partitions = log.partitions(ORDER_EVENTS).expect("the topic is there");
-    let ends = (0..partitions).map(|partition| {
-        let end = log
-            .end_offset(ORDER_EVENTS, partition)
-            .expect("the log answers");
-        format!("{ORDER_EVENTS}/{partition}@{}", end - 1)
-    });
-    ends.collect()
+    let mut ends = Vec::new();
+    for topic in [ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS] {
+        for partition in 0..log.partitions(topic).expect("the log answers") {
+            let end = log.end_offset(topic, partition).expect("the log answers");
+            ends.push(format!("{topic}/{partition}@{}", end - 1));
+        }
+    }
+    ends
+}
+
+/// A paid order is packed by itself: until then its row still changes.
+async fn wait_until_packed(log: &KafkaLog) {
+    let begun = Instant::now();
+    loop {
+        let shipments = read_topic::<ShippingEvent>(log, SHIPPING_EVENTS).await;
+        let orders = read_topic::<OrderEvent>(log, ORDER_EVENTS).await;
+        let packed = shipments
+            .iter()
+            .filter(|recorded| matches!(recorded.event, ShippingEvent::Created(_)));
+        let paid = orders
+            .iter()
+            .filter(|recorded| matches!(recorded.event, OrderEvent::Paid(_)));
+        let (packed, paid) = (packed.count(), paid.count());
+        if packed == paid {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{packed} of {paid} are packed");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn wait_until_visible(queries: &Client, positions: &[String]) {
