@@ -1,8 +1,11 @@
 //! The bounded queue in front of a writer, and the door to it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant as Moment},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -56,8 +59,42 @@ impl<C: Context> Pending<C> {
 /// What a writer finds in its queue.
 pub(crate) enum Mail<C: Context> {
     Command(Pending<C>),
-    /// Finish what came before, and end.
-    Stop,
+    /// Finish what came before, and then do this.
+    Duty(Duty),
+}
+
+/// What a writer is to do about its partition.
+#[derive(Debug)]
+pub(crate) enum Duty {
+    /// Take it over, and serve it.
+    Serve,
+    /// Let go of it.
+    StandBy(Relief),
+    /// Let go of it for good.
+    End,
+}
+
+impl Duty {
+    /// How the partition stands as soon as this is to be done.
+    pub(crate) fn status(&self) -> PartitionStatus {
+        match self {
+            Self::Serve => PartitionStatus::Starting,
+            Self::StandBy(_) => PartitionStatus::Elsewhere,
+            Self::End => PartitionStatus::Stopping,
+        }
+    }
+}
+
+/// Dropped by a writer when it has let go of its partition, which is how whoever holds the other end hears of it.
+#[derive(Debug)]
+pub(crate) struct Relief(#[expect(dead_code, reason = "only dropped")] Sender<()>);
+
+impl Relief {
+    /// A relief, and what hangs up when it is dropped.
+    pub(crate) fn new() -> (Self, Receiver<()>) {
+        let (relief, relieved) = crossbeam_channel::bounded(0);
+        (Self(relief), relieved)
+    }
 }
 
 /// Whether a command may still be withdrawn by its client: once taken, its outcome is the writer's to tell.
@@ -99,8 +136,8 @@ pub enum PartitionStatus {
     Starting,
     /// Serving.
     Ready,
-    /// Another process has taken over; this one stands by until that releases it.
-    Superseded,
+    /// It is not this process's to serve.
+    Elsewhere,
     /// Its log holds what cannot be applied; an operator is needed.
     Corrupt,
     /// Stopped, or about to.
@@ -114,7 +151,7 @@ impl PartitionStatus {
         match self {
             Self::Starting => "the partition is being taken over",
             Self::Ready => "the partition is ready",
-            Self::Superseded => "another process owns the partition",
+            Self::Elsewhere => "another process owns the partition",
             Self::Corrupt => "the partition's log cannot be applied; an operator is needed",
             Self::Stopping => "the process is stopping",
         }
@@ -123,23 +160,48 @@ impl PartitionStatus {
 
 /// Tells the front of a partition, and who reacts to events there, how its writer stands.
 #[derive(Debug)]
-pub(crate) struct Gate(watch::Sender<PartitionStatus>);
+pub(crate) struct Gate {
+    status: watch::Sender<PartitionStatus>,
+    /// Since when the writer is at work on one and the same thing; none while it waits for work.
+    at_work_since: Mutex<Option<Moment>>,
+}
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(PartitionStatus::Starting))
+        Self {
+            status: watch::Sender::new(PartitionStatus::Elsewhere),
+            at_work_since: Mutex::default(),
+        }
     }
 
     pub(crate) fn set(&self, status: PartitionStatus) {
-        self.0.send_replace(status);
+        self.status.send_replace(status);
     }
 
     pub(crate) fn status(&self) -> PartitionStatus {
-        *self.0.borrow()
+        *self.status.borrow()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<PartitionStatus> {
-        self.0.subscribe()
+        self.status.subscribe()
+    }
+
+    /// The writer begins something, or waits for something to begin.
+    pub(crate) fn set_at_work(&self, at_work: bool) {
+        let since = at_work.then(Moment::now);
+        *self
+            .at_work_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Whether the writer has been at one and the same thing for longer than that.
+    pub(crate) fn is_stuck(&self, longest: Duration) -> bool {
+        let since = *self
+            .at_work_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > longest)
     }
 }
 
@@ -149,7 +211,23 @@ pub(crate) struct Front<C: Context> {
     pub(crate) mail: Sender<Mail<C>>,
 }
 
+impl<C: Context> Clone for Front<C> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: Arc::clone(&self.gate),
+            mail: self.mail.clone(),
+        }
+    }
+}
+
 impl<C: Context> Front<C> {
+    /// Has the writer do something else when it is through with what is queued. A queue that is full takes the word when
+    /// the writer has made room, if it does so in time.
+    pub(crate) fn tell(&self, duty: Duty, within: Duration) {
+        // A writer that has ended need not be told.
+        drop(self.mail.send_timeout(Mail::Duty(duty), within));
+    }
+
     /// A front and the queue behind it, which holds so many commands.
     pub(crate) fn new(capacity: usize) -> (Self, Receiver<Mail<C>>) {
         let (mail, inbox) = crossbeam_channel::bounded(capacity);

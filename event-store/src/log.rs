@@ -10,6 +10,8 @@ pub trait Log: Clone + Send + Sync + 'static {
     type Appender: Appender;
     /// A `read_committed` reader.
     type Reader: Reader;
+    /// A process's part in sharing out partitions.
+    type Membership: Membership;
 
     /// Names this very log, so that a checkpoint can prove that it belongs to it.
     ///
@@ -30,7 +32,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
 
     /// An appender under that id. When this returns, no earlier appender of the same id can commit any more, and what it
-    /// had open is aborted.
+    /// had open is aborted; those of the other lane go on.
     ///
     /// # Errors
     /// When the log cannot be reached, or a newer appender came in between.
@@ -41,6 +43,17 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be reached.
     fn reader(&self, from: &[StartAt]) -> Result<Self::Reader, LogError>;
+
+    /// Joins the processes that share a service's partitions out among each other; `handover` hears of every change.
+    ///
+    /// # Errors
+    /// When what is asked for is not accepted; that the log is out of reach is not found out here.
+    fn join(
+        &self,
+        service: &'static str,
+        member: &Member,
+        handover: impl Fn(Handover) + Send + Sync + 'static,
+    ) -> Result<Self::Membership, LogError>;
 
     /// How far a group has come in a partition: the next offset it needs; none where it has committed none.
     ///
@@ -55,7 +68,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError>;
 }
 
-/// Appends for one (service, partition).
+/// Appends for one (service, partition), on one of its lanes.
 pub trait Appender: Send + 'static {
     /// Appends all records in one transaction, or none; answers their offsets, in order.
     ///
@@ -80,18 +93,97 @@ pub trait Reader: Send + 'static {
     fn position(&self, topic: &str, partition: i32) -> i64;
 }
 
-/// Whose appends fence each other.
+/// A process among those that share a service's partitions.
+///
+/// Who has which partition is only where work is done; that it is done by one owner is what fencing is for.
+pub trait Membership: Send + Sync + 'static {
+    /// Takes part for so long, and gives word of changes from within.
+    ///
+    /// # Errors
+    /// [`Replaced`] when a process of the same name has joined; this membership has ended then.
+    fn tend(&self, duration: Duration) -> Result<(), Replaced>;
+
+    /// Asks the group whether it still counts on us for the partition.
+    ///
+    /// # Errors
+    /// When it does not, or cannot be asked.
+    fn confirm(&self, partition: i32) -> Result<(), LogError>;
+
+    /// Gives everything back, so that others need not wait until we are missed.
+    fn leave(&self);
+}
+
+/// Who joins.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// A name of its own. A process that comes back under its name is given what it had, at once; one without a name is
+    /// another one each time.
+    pub name: Option<String>,
+    /// A process that was not heard of for so long is taken for dead.
+    pub session_timeout: Duration,
+}
+
+/// Another process has joined under our name, and is given what we had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another process has joined under our name")]
+pub struct Replaced;
+
+/// Partitions that change hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppenderId {
+pub enum Handover {
+    /// Ours from now on; may be none, where everything is with others.
+    Granted(Vec<i32>),
+    /// To be given up. Others get them when the handler returns.
+    Revoked(Vec<i32>),
+    /// No longer ours, perhaps for some time.
+    Lost(Vec<i32>),
+}
+
+/// A writer's place: there is one for each service and partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriterId {
     /// The service.
     pub service: &'static str,
     /// The partition.
     pub partition: i32,
 }
 
-impl fmt::Display for AppenderId {
+impl fmt::Display for WriterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.service, self.partition)
+    }
+}
+
+/// A writer appends on two lanes in turn, so that a transaction need not wait until the log has tidied up after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The one that an owner fences first.
+    A,
+    /// The other.
+    B,
+}
+
+impl Lane {
+    /// Both, in the order in which an owner fences and claims them.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+}
+
+/// Whose appends fence each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppenderId {
+    /// The writer.
+    pub writer: WriterId,
+    /// Which of its lanes.
+    pub lane: Lane,
+}
+
+impl fmt::Display for AppenderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lane = match self.lane {
+            Lane::A => "a",
+            Lane::B => "b",
+        };
+        write!(f, "{}-{lane}", self.writer)
     }
 }
 

@@ -3,17 +3,21 @@
 //! Like Kafka it leaves gaps where control records would lie, fences by id, and shows committed records only. Its faults
 //! are those that the writer has to survive: an outcome that is not told, a log that is out of reach.
 
+mod membership;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+pub use self::membership::MemoryMembership;
+use self::membership::Seat;
 use crate::{
     codec::Headers,
     log::{
-        AppendError, Appender, AppenderId, HeaderSource, Log, LogError, OutgoingRecord, RawRecord,
-        Reader,
+        AppendError, Appender, AppenderId, Handover, HeaderSource, Log, LogError, Member,
+        OutgoingRecord, RawRecord, Reader,
     },
     ownership::OWNERSHIP_TOPIC,
     subscription::{BatchLimits, StartAt, Subscription, subscribe},
@@ -37,6 +41,9 @@ struct State {
     epochs: HashMap<String, u64>,
     /// By group, topic and partition.
     groups: HashMap<(String, String, i32), i64>,
+    /// Who shares partitions, in the order in which they joined.
+    seats: Vec<Seat>,
+    joined: u64,
     /// What becomes of the next appends; nothing, where there is none.
     faults: VecDeque<Option<Fault>>,
     reachable: bool,
@@ -82,6 +89,8 @@ impl MemoryLog {
                     partitions: names.flat_map(partitions_of).collect(),
                     epochs: HashMap::new(),
                     groups: HashMap::new(),
+                    seats: Vec::new(),
+                    joined: 0,
                     faults: VecDeque::new(),
                     reachable: true,
                     cluster_id: uuid::Uuid::now_v7().to_string(),
@@ -170,6 +179,7 @@ impl State {
 impl Log for MemoryLog {
     type Appender = MemoryAppender;
     type Reader = MemoryReader;
+    type Membership = MemoryMembership;
 
     fn cluster_id(&self) -> Result<String, LogError> {
         Ok(self.reachable("reading the cluster id")?.cluster_id.clone())
@@ -227,6 +237,20 @@ impl Log for MemoryLog {
             log: self.clone(),
             positions: from.to_vec(),
         })
+    }
+
+    fn join(
+        &self,
+        service: &'static str,
+        member: &Member,
+        handover: impl Fn(Handover) + Send + Sync + 'static,
+    ) -> Result<MemoryMembership, LogError> {
+        Ok(MemoryMembership::join(
+            self,
+            service,
+            member,
+            Box::new(handover),
+        ))
     }
 
     fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {

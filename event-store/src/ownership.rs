@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     codec::Headers,
-    log::{AppenderId, Log, LogError, OutgoingRecord},
+    log::{Log, LogError, OutgoingRecord, WriterId},
     rehydrate::read_to,
     subscription::StartAt,
 };
@@ -55,7 +55,7 @@ const WINDOW: i64 = 1_000;
 /// The last ownership record of a service's partition.
 pub(crate) fn last_owner<L: Log>(
     log: &L,
-    id: &AppenderId,
+    id: &WriterId,
     patience: Duration,
 ) -> Result<Option<OwnershipRecord>, LogError> {
     let end = log.end_offset(OWNERSHIP_TOPIC, id.partition)?;
@@ -72,7 +72,7 @@ pub(crate) fn last_owner<L: Log>(
 
 fn last_owner_since<L: Log>(
     log: &L,
-    id: &AppenderId,
+    id: &WriterId,
     start: i64,
     end: i64,
     patience: Duration,

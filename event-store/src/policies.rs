@@ -245,7 +245,7 @@ impl<P: Reactor, L: Log> Follower<P, L> {
 fn is_elsewhere(status: PartitionStatus) -> bool {
     match status {
         PartitionStatus::Starting | PartitionStatus::Ready => false,
-        PartitionStatus::Superseded | PartitionStatus::Corrupt | PartitionStatus::Stopping => true,
+        PartitionStatus::Elsewhere | PartitionStatus::Corrupt | PartitionStatus::Stopping => true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The event store of one service: a writer for each partition, and the way to them.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::{
     command::{Answer, Refusal, Request},
-    inbox::{Front, Mail, PartitionStatus},
-    log::{AppenderId, Log, LogError},
+    inbox::{Duty, Front, PartitionStatus},
+    log::{Log, LogError, Member, WriterId},
     partitioner::partition_for,
+    share::{Settled, Share, Sharing},
     takeover::Owner,
     telemetry::WriterMetrics,
     writer::Writer,
@@ -26,6 +27,8 @@ use crate::{
 pub struct StoreConfig {
     /// Where peers reach this process; goes into the ownership records.
     pub address: String,
+    /// How this process takes part in sharing out the service's partitions.
+    pub member: Member,
     /// Commands that may wait in front of one writer; more are refused at once.
     pub queue: usize,
     /// How long a command may take before its client is told that it is not known what became of it.
@@ -38,6 +41,10 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             address: String::new(),
+            member: Member {
+                name: None,
+                session_timeout: Duration::from_secs(10),
+            },
             queue: 4_096,
             deadline: Duration::from_secs(8),
             clock: Utc::now,
@@ -61,12 +68,15 @@ impl<C: Context> Clone for EventStore<C> {
 struct Shared<C: Context> {
     fronts: Vec<Front<C>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
+    share: Arc<dyn Settled>,
+    sharing: Mutex<Option<JoinHandle<()>>>,
     deadline: Duration,
     clock: fn() -> DateTime<Utc>,
 }
 
 impl<C: Context> EventStore<C> {
-    /// Starts a writer for every partition; each takes its partition over by itself and serves when it is ready.
+    /// Joins those who run the service, with a writer for every partition; each takes its partition over when that is ours,
+    /// and serves when it is ready.
     ///
     /// # Errors
     /// When the log cannot be reached, or the service's topics are missing or differ in their number of partitions.
@@ -75,8 +85,9 @@ impl<C: Context> EventStore<C> {
         let instance = Uuid::now_v7();
         let mut fronts = Vec::new();
         let mut writers = Vec::new();
+        let share = Arc::new(Share::default());
         for partition in 0..partitions {
-            let id = AppenderId {
+            let id = WriterId {
                 service: C::SERVICE,
                 partition,
             };
@@ -87,12 +98,12 @@ impl<C: Context> EventStore<C> {
                 gate: Arc::clone(&front.gate),
                 metrics: WriterMetrics::new(&id),
                 clock: config.clock,
+                share: Arc::clone(&share),
                 owner: Owner {
                     id: id.clone(),
                     partitions,
                     instance,
                     address: config.address.clone(),
-                    held: None,
                 },
             };
             let thread = std::thread::Builder::new()
@@ -102,10 +113,19 @@ impl<C: Context> EventStore<C> {
             fronts.push(front);
             writers.push(thread);
         }
+        let sharing = Sharing {
+            log: log.clone(),
+            member: config.member.clone(),
+            share: Arc::clone(&share),
+            fronts: fronts.clone(),
+        };
+        let sharing = sharing.start();
         Ok(Self {
             shared: Arc::new(Shared {
                 fronts,
                 writers: Mutex::new(writers),
+                share,
+                sharing: Mutex::new(Some(sharing)),
                 deadline: config.deadline,
                 clock: config.clock,
             }),
@@ -153,30 +173,39 @@ impl<C: Context> EventStore<C> {
         (self.shared.clock)()
     }
 
-    /// Has every writer finish what is queued and let go of its partition, waiting so long at most.
+    /// Whether this process has been given its share of the partitions, be it none.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shared.share.is_settled()
+    }
+
+    /// Has every writer finish what is queued and let go of its partition, then leaves those who run the service; waits so
+    /// long at most.
     ///
-    /// True when all of them have ended.
+    /// True when all of that is done.
     pub async fn stop(&self, within: Duration) -> bool {
         for front in &self.shared.fronts {
             front.gate.set(PartitionStatus::Stopping);
-            let mail = front.mail.clone();
-            // A full queue takes the word when the writer has made room.
+            let front = front.clone();
             drop(tokio::task::spawn_blocking(move || {
-                mail.send_timeout(Mail::Stop, within).is_ok()
+                front.tell(Duty::End, within)
             }));
         }
-        let writers = std::mem::take(
-            &mut *self
-                .shared
-                .writers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let writers = std::mem::take(&mut *lock(&self.shared.writers));
+        let sharing = lock(&self.shared.sharing).take();
+        let share = Arc::clone(&self.shared.share);
         let ended = tokio::task::spawn_blocking(move || {
-            writers.into_iter().all(|writer| writer.join().is_ok())
+            let ended = writers.into_iter().all(|writer| writer.join().is_ok());
+            // Only now, so that whoever gets a partition next finds it let go.
+            share.end();
+            ended && sharing.is_none_or(|sharing| sharing.join().is_ok())
         });
         matches!(tokio::time::timeout(within, ended).await, Ok(Ok(true)))
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn equal_partitions<C: Context, L: Log>(log: &L) -> Result<i32, LogError> {

@@ -1,4 +1,4 @@
-//! Becoming the owner of a partition, in the one order that is safe: fence, claim, watermark, rehydrate, serve.
+//! Becoming the owner of a partition, in the one order that is safe: confirm, fence, claim, watermark, rehydrate, serve.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use crate::{
     inbox::PartitionStatus,
-    log::{AppendError, Appender, AppenderId, Log, LogError},
+    lanes::Lanes,
+    log::{AppendError, Log, LogError, WriterId},
     ownership::{OwnershipRecord, last_owner},
     rehydrate::rehydrate,
+    share::Share,
     streams::Streams,
     tail::Tail,
 };
@@ -22,19 +24,17 @@ const REHYDRATION_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A process as the owner of one partition of one service.
 pub(crate) struct Owner {
-    pub(crate) id: AppenderId,
+    pub(crate) id: WriterId,
     pub(crate) partitions: i32,
     /// This process, made anew at each start.
     pub(crate) instance: Uuid,
     /// Where peers reach it.
     pub(crate) address: String,
-    /// The generation of our last claim; none before the first.
-    pub(crate) held: Option<u32>,
 }
 
 /// What an owner holds between a takeover and the first failure.
 pub(crate) struct Tenure<C: Context, L: Log> {
-    pub(crate) appender: L::Appender,
+    pub(crate) lanes: Lanes<L::Appender>,
     pub(crate) streams: Streams<C>,
     /// What comes after that in the log.
     pub(crate) tail: Tail<L>,
@@ -45,8 +45,8 @@ pub(crate) struct Tenure<C: Context, L: Log> {
 /// Why a partition could not be taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeoverError {
-    #[error("process {} at {} has taken over (generation {})", .0.instance, .0.address, .0.generation)]
-    Superseded(OwnershipRecord),
+    #[error("the group does not count on us for the partition: {0}")]
+    NotOurs(LogError),
     #[error("fenced while claiming the partition")]
     Fenced,
     #[error(transparent)]
@@ -58,9 +58,8 @@ pub(crate) enum TakeoverError {
 impl TakeoverError {
     pub(crate) fn status(&self) -> PartitionStatus {
         match self {
-            Self::Superseded(_) => PartitionStatus::Superseded,
             Self::Corrupt(_) => PartitionStatus::Corrupt,
-            Self::Fenced | Self::Unavailable(_) => PartitionStatus::Starting,
+            Self::NotOurs(_) | Self::Fenced | Self::Unavailable(_) => PartitionStatus::Starting,
         }
     }
 }
@@ -87,19 +86,18 @@ impl From<AppendError> for TakeoverError {
 
 impl Owner {
     /// Fences every earlier owner and rebuilds the state from the log.
-    ///
-    /// The first takeover of a process always tries: whoever starts last wins. Later ones do not take back what a newer
-    /// process has claimed, or two of them would fence each other for ever.
     pub(crate) fn take_over<C: Context, L: Log>(
-        &mut self,
+        &self,
         log: &L,
+        share: &Share<L>,
     ) -> Result<Tenure<C, L>, TakeoverError> {
-        if self.held.is_some() {
-            self.refuse_if_superseded(log)?;
-        }
-        // 1. From here on no earlier appender of this partition can commit.
-        let mut appender = log.appender(&self.id)?;
-        // 2. The claim, committed through this very appender, proves that no later one has fenced it.
+        // 0. Whoever has slept through the partition's being given to another fences nobody.
+        share
+            .confirm(self.id.partition)
+            .map_err(TakeoverError::NotOurs)?;
+        // 1. From here on no earlier owner of this partition can commit.
+        let mut lanes = Lanes::open(log, &self.id)?;
+        // 2. The claim, committed on both lanes, proves that no later owner has fenced one of them.
         let last = last_owner(log, &self.id, REHYDRATION_PATIENCE)?;
         let ownership = OwnershipRecord {
             service: self.id.service.to_owned(),
@@ -109,8 +107,7 @@ impl Owner {
             address: self.address.clone(),
             released: false,
         };
-        appender.append(&[ownership.record()])?;
-        self.held = Some(ownership.generation);
+        lanes.claim(&ownership.record())?;
         // 3. Only now the watermark: below it lies all that earlier owners have committed.
         let (streams, places) = rehydrate(
             log,
@@ -119,21 +116,12 @@ impl Owner {
             REHYDRATION_PATIENCE,
         )?;
         Ok(Tenure {
-            appender,
+            lanes,
             streams,
             tail: Tail::new(log.clone(), places),
             ownership,
             decisions: 0,
         })
-    }
-
-    fn refuse_if_superseded<L: Log>(&self, log: &L) -> Result<(), TakeoverError> {
-        match last_owner(log, &self.id, REHYDRATION_PATIENCE)? {
-            Some(last) if last.instance != self.instance && !last.released => {
-                Err(TakeoverError::Superseded(last))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Between half of the duration and all of it, so that two processes do not keep in step.
@@ -154,6 +142,6 @@ impl<C: Context, L: Log> Tenure<C, L> {
     pub(crate) fn release(mut self) {
         self.ownership.released = true;
         // Nothing waits for it: where it fails, the next owner takes over all the same.
-        drop(self.appender.append(&[self.ownership.record()]));
+        drop(self.lanes.append(&[self.ownership.record()]));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
-use crate::log::AppenderId;
+use crate::log::WriterId;
 
 /// The measures of one partition's writer.
 pub(crate) struct WriterMetrics {
@@ -17,7 +17,7 @@ pub(crate) struct WriterMetrics {
 }
 
 impl WriterMetrics {
-    pub(crate) fn new(id: &AppenderId) -> Self {
+    pub(crate) fn new(id: &WriterId) -> Self {
         let labels = [
             ("service", id.service.to_owned()),
             ("partition", id.partition.to_string()),

@@ -10,7 +10,7 @@ use tracing::error;
 use crate::{
     command::{Accepted, Refusal},
     envelope::Position,
-    inbox::{Mail, PartitionStatus, Pending},
+    inbox::{Duty, Mail, PartitionStatus, Pending},
     log::{AppendError, Log, LogError, OutgoingRecord},
     streams::{Streams, Verdict},
     takeover::Tenure,
@@ -51,29 +51,40 @@ impl<C: Context> Turn<C> {
         }
     }
 
-    /// Waits for a command, so long at most, then takes what else is there; true where the writer is to stop after these.
-    pub(crate) fn fill(&mut self, inbox: &Receiver<Mail<C>>, wait: Option<Duration>) -> bool {
+    /// Waits for a command, so long at most, then takes what else is there; also answers what the writer is to do after
+    /// these, where that is something else than to go on.
+    pub(crate) fn fill(
+        &mut self,
+        inbox: &Receiver<Mail<C>>,
+        wait: Option<Duration>,
+    ) -> Option<Duty> {
         let mut mail = match wait {
             None => inbox.recv().ok(),
             Some(wait) => match inbox.recv_timeout(wait) {
                 Ok(mail) => Some(mail),
-                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Timeout) => return None,
                 Err(RecvTimeoutError::Disconnected) => None,
             },
         };
-        while let Some(Mail::Command(pending)) = mail {
-            if pending.take() {
-                self.commands.push(pending);
+        loop {
+            match mail {
+                Some(Mail::Command(pending)) => {
+                    if pending.take() {
+                        self.commands.push(pending);
+                    }
+                }
+                Some(Mail::Duty(Duty::Serve)) => {}
+                Some(Mail::Duty(duty)) => return Some(duty),
+                None => return Some(Duty::End),
             }
             if self.commands.len() == MAX_BATCH {
-                return false;
+                return None;
             }
             mail = match inbox.try_recv() {
                 Ok(mail) => Some(mail),
-                Err(_) => return false,
+                Err(_) => return None,
             };
         }
-        true
     }
 }
 
@@ -255,7 +266,7 @@ pub(crate) fn refuse_if_fenced<C: Context>(
             | Verdict::Conflicting
             | Verdict::NoOp(_)
             | Verdict::NoOpAfter(_)
-            | Verdict::Rejected(_) => Refusal::unavailable(PartitionStatus::Superseded.reason()),
+            | Verdict::Rejected(_) => Refusal::unavailable(PartitionStatus::Elsewhere.reason()),
         };
         pending.answer(Err(refusal));
     }

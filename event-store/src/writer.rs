@@ -1,4 +1,5 @@
-//! The one writer of a (service, partition): takes over, decides, commits in groups, answers after the commit.
+//! The one writer of a (service, partition): takes over when the partition is ours, decides, commits in groups, answers
+//! after the commit, and lets go when the partition is to be another's.
 //!
 //! It runs on a thread of its own, since transactional calls block. Whatever goes wrong with a commit, it drops all state
 //! and takes over anew; what the log then says is the answer.
@@ -15,8 +16,9 @@ use tracing::{error, info, warn};
 
 use crate::{
     command::Refusal,
-    inbox::{Gate, Mail, PartitionStatus, Pending},
-    log::{AppendError, Appender, Log, LogError},
+    inbox::{Duty, Gate, Mail, PartitionStatus, Pending},
+    log::{AppendError, Log, LogError},
+    share::Share,
     takeover::{Owner, TakeoverError, Tenure},
     telemetry::WriterMetrics,
     turn::{Turn, Waiting, decide, find_opened, positions, refuse_if_fenced, settle},
@@ -24,7 +26,7 @@ use crate::{
 
 /// An idle writer that has a deadline or a tail to look after does so this often.
 const LOOK_ROUND: Duration = Duration::from_millis(200);
-/// Between two looks at whether the owner that superseded us has let go, and before the first retry of a takeover.
+/// Before the first retry of a takeover.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Retries of a takeover back off to this.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -32,6 +34,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Writer<C: Context, L: Log> {
     pub(crate) log: L,
     pub(crate) owner: Owner,
+    pub(crate) share: Arc<Share<L>>,
     pub(crate) inbox: Receiver<Mail<C>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) metrics: WriterMetrics,
@@ -40,10 +43,10 @@ pub(crate) struct Writer<C: Context, L: Log> {
 
 /// How a tenure ended.
 enum End<C: Context> {
-    /// Asked to stop; everything before that is answered.
-    Stopped,
-    /// The state is of no use any more; these commands wait for what the log says.
-    Lost(Loss, Vec<Pending<C>>),
+    /// Told to do something else; everything before that is answered.
+    Told(Duty),
+    /// The state is of no use any more; these commands wait for what the log says, unless told to do something else.
+    Lost(Loss, Vec<Pending<C>>, Option<Duty>),
 }
 
 /// Why a writer has to take over anew.
@@ -58,29 +61,66 @@ enum Loss {
 }
 
 impl<C: Context, L: Log> Writer<C, L> {
-    /// Takes over and serves, again and again, until told to stop.
+    /// Does what it is told, until that is to end.
     pub(crate) fn run(mut self) {
+        let mut duty = self.stand_by();
+        loop {
+            self.gate.set(duty.status());
+            duty = match duty {
+                Duty::Serve => self.hold(),
+                Duty::StandBy(relief) => {
+                    drop(relief);
+                    self.stand_by()
+                }
+                Duty::End => return,
+            };
+        }
+    }
+
+    /// The partition is another's: waits until that changes.
+    fn stand_by(&mut self) -> Duty {
+        loop {
+            self.gate.set_at_work(false);
+            match self.inbox.recv() {
+                // It was queued before we let go.
+                Ok(Mail::Command(pending)) => {
+                    let reason = PartitionStatus::Elsewhere.reason();
+                    pending.answer(Err(Refusal::unavailable(reason)));
+                }
+                Ok(Mail::Duty(duty)) => return duty,
+                Err(_) => return Duty::End,
+            }
+        }
+    }
+
+    /// Takes the partition over and serves it, again and again, until told to do something else.
+    fn hold(&mut self) -> Duty {
         let mut in_doubt = Vec::new();
         let mut failures = 0;
         loop {
+            self.gate.set_at_work(true);
             let tenure = match self.take_over() {
                 Ok(tenure) => tenure,
                 Err(error) => {
                     let waiting = std::mem::take(&mut in_doubt);
                     failures += 1;
-                    if self.stand_aside(&error, waiting, failures) {
-                        return;
+                    match self.stand_aside(&error, waiting, failures) {
+                        Some(duty) => return duty,
+                        None => continue,
                     }
-                    continue;
                 }
             };
             failures = 0;
             self.gate.set(PartitionStatus::Ready);
             match self.serve(tenure, std::mem::take(&mut in_doubt)) {
-                End::Stopped => return,
-                End::Lost(error, batch) => {
+                End::Told(duty) => return duty,
+                End::Lost(error, batch, told) => {
                     warn!(partition = %self.owner.id, %error, commands = batch.len(), "dropping all state");
                     self.metrics.lost.increment(1);
+                    if let Some(duty) = told {
+                        leave_in_doubt(batch);
+                        return duty;
+                    }
                     in_doubt = batch;
                 }
             }
@@ -89,7 +129,7 @@ impl<C: Context, L: Log> Writer<C, L> {
 
     fn take_over(&mut self) -> Result<Tenure<C, L>, TakeoverError> {
         let begun = Instant::now();
-        let tenure = self.owner.take_over(&self.log)?;
+        let tenure = self.owner.take_over(&self.log, &self.share)?;
         info!(
             partition = %self.owner.id,
             generation = tenure.ownership.generation,
@@ -100,13 +140,13 @@ impl<C: Context, L: Log> Writer<C, L> {
         Ok(tenure)
     }
 
-    /// Refuses what waits, and pauses; true where the writer is to end.
+    /// Refuses what waits, and pauses; answers what to do instead of trying again, where there is something.
     fn stand_aside(
         &mut self,
         error: &TakeoverError,
         in_doubt: Vec<Pending<C>>,
         failures: u32,
-    ) -> bool {
+    ) -> Option<Duty> {
         let status = error.status();
         if self.gate.status() != status || failures == 1 {
             match error {
@@ -117,18 +157,19 @@ impl<C: Context, L: Log> Writer<C, L> {
             }
         }
         self.gate.set(status);
-        for pending in in_doubt {
-            pending.answer(Err(Refusal::outcome_unknown()));
-        }
+        leave_in_doubt(in_doubt);
         let pause = PAUSE.saturating_mul(failures).min(MAX_PAUSE);
         let until = Instant::now() + Owner::jitter(pause);
+        self.gate.set_at_work(false);
         loop {
             match self.inbox.recv_deadline(until) {
                 Ok(Mail::Command(pending)) => {
                     pending.answer(Err(Refusal::unavailable(status.reason())));
                 }
-                Ok(Mail::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Mail::Duty(Duty::Serve)) => {}
+                Ok(Mail::Duty(duty)) => return Some(duty),
+                Err(RecvTimeoutError::Disconnected) => return Some(Duty::End),
+                Err(RecvTimeoutError::Timeout) => return None,
             }
         }
     }
@@ -136,18 +177,22 @@ impl<C: Context, L: Log> Writer<C, L> {
     fn serve(&mut self, mut tenure: Tenure<C, L>, in_doubt: Vec<Pending<C>>) -> End<C> {
         let mut turn = Turn::first(in_doubt);
         loop {
-            let wait = self.look_round_in(&tenure);
-            let stop = turn.commands.is_empty() && turn.fill(&self.inbox, wait);
-            if let Err((loss, waiting)) = self.take_turn(&mut tenure, turn) {
-                return End::Lost(loss, waiting);
+            let mut told = None;
+            if turn.commands.is_empty() {
+                self.gate.set_at_work(false);
+                told = turn.fill(&self.inbox, self.look_round_in(&tenure));
+                self.gate.set_at_work(true);
             }
-            if stop {
-                self.gate.set(PartitionStatus::Stopping);
+            if let Err((loss, waiting)) = self.take_turn(&mut tenure, turn) {
+                return End::Lost(loss, waiting, told);
+            }
+            if let Some(duty) = told {
+                self.gate.set(duty.status());
                 tenure.release();
-                return End::Stopped;
+                return End::Told(duty);
             }
             if let Err(loss) = self.drain_tail(&mut tenure) {
-                return End::Lost(loss, Vec::new());
+                return End::Lost(loss, Vec::new(), None);
             }
             turn = Turn::default();
         }
@@ -200,7 +245,7 @@ impl<C: Context, L: Log> Writer<C, L> {
             records.push(tenure.ownership.record());
         }
         let begun = Instant::now();
-        match tenure.appender.append(&records) {
+        match tenure.lanes.append(&records) {
             Ok(offsets) => {
                 self.metrics
                     .committed(waiting.len(), records.len(), begun.elapsed());
@@ -212,6 +257,13 @@ impl<C: Context, L: Log> Writer<C, L> {
                 Err((error.into(), in_doubt))
             }
         }
+    }
+}
+
+/// Nobody here will find out what became of these.
+fn leave_in_doubt<C: Context>(commands: Vec<Pending<C>>) {
+    for pending in commands {
+        pending.answer(Err(Refusal::outcome_unknown()));
     }
 }
 

@@ -40,8 +40,7 @@ impl KafkaAppender {
         let deliveries = Deliveries::default();
         let producer: ThreadedProducer<Deliveries> = config
             .client()
-            // `-a`: a second producer, used in turn, will be `-b`.
-            .set("transactional.id", format!("{}{id}-a", config.namespace))
+            .set("transactional.id", format!("{}{id}", config.namespace))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
             .set("socket.timeout.ms", "5000")
             .set("message.timeout.ms", "7000")

@@ -2,6 +2,7 @@
 
 mod appender;
 mod groups;
+mod membership;
 mod reader;
 mod topics;
 
@@ -15,11 +16,12 @@ use rdkafka::{
 use self::groups::Groups;
 pub use self::{
     appender::KafkaAppender,
+    membership::KafkaMembership,
     reader::KafkaReader,
     topics::{Durability, TopicSpec},
 };
 use crate::{
-    log::{AppendError, AppenderId, Log, LogError},
+    log::{AppendError, AppenderId, Handover, Log, LogError, Member},
     subscription::{BatchLimits, StartAt, Subscription, subscribe},
 };
 
@@ -134,6 +136,7 @@ impl KafkaLog {
 impl Log for KafkaLog {
     type Appender = KafkaAppender;
     type Reader = KafkaReader;
+    type Membership = KafkaMembership;
 
     fn cluster_id(&self) -> Result<String, LogError> {
         let client = self.shared.questions.client();
@@ -180,6 +183,15 @@ impl Log for KafkaLog {
 
     fn reader(&self, from: &[StartAt]) -> Result<KafkaReader, LogError> {
         KafkaReader::open(&self.shared.config, from)
+    }
+
+    fn join(
+        &self,
+        service: &'static str,
+        member: &Member,
+        handover: impl Fn(Handover) + Send + Sync + 'static,
+    ) -> Result<KafkaMembership, LogError> {
+        KafkaMembership::join(&self.shared.config, service, member, Box::new(handover))
     }
 
     fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {

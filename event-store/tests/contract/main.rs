@@ -17,7 +17,10 @@ macro_rules! contract {
             races_have_one_order,
             a_dropped_call_is_carried_out,
             a_later_appender_fences,
-            a_second_owner_takes_over,
+            of_interleaved_takeovers_one_owns,
+            partitions_are_shared,
+            a_process_of_the_same_name_takes_over,
+            a_fenced_owner_takes_over_anew,
             batches_keep_their_limits,
         );
         contract!($subject; several;

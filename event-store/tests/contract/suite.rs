@@ -5,9 +5,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use chrono::DateTime;
 use domain::{Context, ReadEvent};
 use event_store::{
-    Accepted, BatchLimits, CommandMetadata, EventStore, PartitionStatus, Recorded, Refusal,
-    Request, StartAt, StoreConfig, Subscription,
-    log::{AppendError, Appender, AppenderId, Log},
+    Accepted, BatchLimits, CommandMetadata, EventStore, OwnershipRecord, PartitionStatus, Recorded,
+    Refusal, Request, StartAt, StoreConfig, Subscription,
+    log::{AppendError, Appender, AppenderId, Lane, Log, Member, WriterId},
 };
 use uuid::Uuid;
 
@@ -50,8 +50,20 @@ pub(crate) async fn store<C: Context, L: Log>(log: &L) -> EventStore<C> {
 }
 
 pub(crate) async fn start<C: Context, L: Log>(log: &L) -> EventStore<C> {
+    start_as(log, None).await
+}
+
+/// A store in a process of that name.
+pub(crate) async fn start_as<C: Context, L: Log>(log: &L, name: Option<&str>) -> EventStore<C> {
     let log = log.clone();
-    let start = move || EventStore::start(&log, &StoreConfig::default());
+    let config = StoreConfig {
+        member: Member {
+            name: name.map(ToOwned::to_owned),
+            ..StoreConfig::default().member
+        },
+        ..StoreConfig::default()
+    };
+    let start = move || EventStore::start(&log, &config);
     let started = tokio::task::spawn_blocking(start).await;
     started
         .expect("starting does not panic")
@@ -285,74 +297,205 @@ async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
     .await
 }
 
-/// Of two appenders with one id, the older one's next append is fenced.
+/// Of two appenders with one id, the older one's next append is fenced; that of the other lane is not.
 pub(crate) async fn a_later_appender_fences<S: Subject>(subject: S) {
     let log = subject.log().clone();
-    let fenced = tokio::task::spawn_blocking(move || {
-        let id = AppenderId {
-            service: "fencing",
-            partition: 0,
+    let (fenced, other_lane) = tokio::task::spawn_blocking(move || {
+        let open = |lane| {
+            log.appender(&lane_of("fencing", lane))
+                .expect("an appender")
         };
-        let mut older = log.appender(&id).expect("the first appender");
-        let _newer = log.appender(&id).expect("the second appender");
-        let record = event_store::OwnershipRecord {
-            service: "fencing".to_owned(),
-            partition: 0,
-            generation: 1,
-            instance: Uuid::nil(),
-            address: String::new(),
-            released: false,
-        };
-        older.append(&[record.record()])
-    });
-    let fenced = fenced.await.expect("no panic");
+        let mut older = open(Lane::A);
+        let mut other_lane = open(Lane::B);
+        let _newer = open(Lane::A);
+        let record = claim("fencing").record();
+        (
+            older.append(std::slice::from_ref(&record)),
+            other_lane.append(&[record]),
+        )
+    })
+    .await
+    .expect("no panic");
     assert!(matches!(fenced, Err(AppendError::Fenced)), "{fenced:?}");
+    assert!(other_lane.is_ok(), "{other_lane:?}");
 }
 
-/// Whoever starts last owns. The earlier owner answers no success and no rejection any more, and stands by.
-pub(crate) async fn a_second_owner_takes_over<S: Subject>(subject: S) {
-    let counter = Uuid::now_v7();
+fn lane_of(service: &'static str, lane: Lane) -> AppenderId {
+    let writer = WriterId {
+        service,
+        partition: 0,
+    };
+    AppenderId { writer, lane }
+}
+
+fn claim(service: &str) -> OwnershipRecord {
+    OwnershipRecord {
+        service: service.to_owned(),
+        partition: 0,
+        generation: 1,
+        instance: Uuid::nil(),
+        address: String::new(),
+        released: false,
+    }
+}
+
+/// However the takeovers of two owners fall into each other, at most one of them can append afterwards, on either lane.
+pub(crate) async fn of_interleaved_takeovers_one_owns<S: Subject>(subject: S) {
+    let log = subject.log().clone();
+    let order_of = |chosen: u32| (0..8).map(move |step| usize::from(chosen >> step & 1 == 1));
+    let tried = tokio::task::spawn_blocking(move || {
+        // Each of two owners takes four steps: every way to choose which four of the eight are the second's.
+        let interleavings = (0..256_u32).filter(|chosen| chosen.count_ones() == 4);
+        interleavings
+            .map(|chosen| interleave(&log, order_of(chosen)))
+            .count()
+    });
+    assert_eq!(tried.await.expect("at most one owner each time"), 70);
+}
+
+/// Takes the owners' steps in this order: open lane A, open lane B, claim through A, claim through B.
+fn interleave<L: Log>(log: &L, order: impl Iterator<Item = usize> + Clone) {
+    let record = claim("interleaved").record();
+    let mut owners: [Vec<L::Appender>; 2] = [Vec::new(), Vec::new()];
+    let (mut steps, mut fenced) = ([0_usize; 2], [false; 2]);
+    for who in order.clone() {
+        let step = steps[who];
+        steps[who] += 1;
+        if step < 2 {
+            let id = lane_of("interleaved", Lane::BOTH[step]);
+            owners[who].push(log.appender(&id).expect("the last to open is not fenced"));
+        } else if !fenced[who] {
+            let claimed = owners[who][step - 2].append(std::slice::from_ref(&record));
+            fenced[who] = claimed.is_err();
+        }
+    }
+    let order: Vec<_> = order.collect();
+    // One that was fenced has dropped everything; of the others, only one may be able to append, on whichever lane.
+    let mut able = 0;
+    for (lanes, _) in owners.iter_mut().zip(fenced).filter(|(_, fenced)| !fenced) {
+        let appended = lanes
+            .iter_mut()
+            .filter_map(|lane| lane.append(std::slice::from_ref(&record)).ok());
+        able += usize::from(appended.count() > 0);
+    }
+    assert!(able <= 1, "both own the partition: {order:?}");
+}
+
+/// Processes share the partitions of a service: each is served by one of them, by another when that one stops, and nobody
+/// answers what is not its own.
+pub(crate) async fn partitions_are_shared<S: Subject>(subject: S) {
     let first = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let original = request(counter, 2);
+    let accepted = first.execute(original.clone()).await.expect("accepted");
+    let second: EventStore<Counters> = start(subject.log()).await;
+    let served = |store: &EventStore<Counters>| {
+        let status = store.status();
+        status
+            .iter()
+            .filter(|status| **status == PartitionStatus::Ready)
+            .count()
+    };
+    until("each serves one", || {
+        served(&first) == 1 && served(&second) == 1
+    })
+    .await;
+    let (mut accepted_by, mut refused_by) = (0, 0);
+    for store in [&first, &second] {
+        match store.execute(original.clone()).await {
+            Ok(again) => {
+                assert!(again.replayed);
+                assert_eq!(again.positions, accepted.positions);
+                accepted_by += 1;
+            }
+            Err(Refusal::Unavailable { .. }) => refused_by += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((accepted_by, refused_by), (1, 1));
+    stop(first).await;
+    wait_for(&second, PartitionStatus::Ready).await;
+    let again = second.execute(original).await.expect("the first answer");
+    assert!(again.replayed);
+    stop(second).await;
+    assert_eq!(events_of(&subject, counter).await.len(), 2);
+}
+
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A process that comes back under its name gets what it had, though its predecessor was never missed; that one answers no
+/// success and no rejection any more.
+pub(crate) async fn a_process_of_the_same_name_takes_over<S: Subject>(subject: S) {
+    let counter = Uuid::now_v7();
+    let first = start_as(subject.log(), Some("ada")).await;
+    wait_for(&first, PartitionStatus::Ready).await;
     first
         .execute(request(counter, LIMIT - 1))
         .await
         .expect("accepted");
-    let second = store(subject.log()).await;
-    let to_accept = first.execute(request(counter, 1)).await;
-    let to_reject = first.execute(request(counter, LIMIT)).await;
-    assert_eq!(
-        to_accept,
-        Err(Refusal::OutcomeUnknown {
-            retry_after: Duration::from_secs(1)
-        })
-    );
-    assert!(
-        matches!(to_reject, Err(Refusal::Unavailable { .. })),
-        "{to_reject:?}"
-    );
+    let second = start_as(subject.log(), Some("ada")).await;
+    wait_for(&second, PartitionStatus::Ready).await;
+    for amount in [1, LIMIT] {
+        let answer = first.execute(request(counter, amount)).await;
+        assert!(
+            matches!(
+                answer,
+                Err(Refusal::OutcomeUnknown { .. } | Refusal::Unavailable { .. })
+            ),
+            "{answer:?}"
+        );
+    }
     let accepted = second
         .execute(request(counter, 1))
         .await
         .expect("the new owner serves");
     assert_eq!(accepted.stream_version, LIMIT);
-    touch_every_partition(&first).await;
-    wait_for(&first, PartitionStatus::Superseded).await;
-
+    wait_for(&first, PartitionStatus::Elsewhere).await;
     stop(second).await;
-    wait_for(&first, PartitionStatus::Ready).await;
-    let rejected = first.execute(request(counter, 1)).await;
-    assert!(
-        matches!(rejected, Err(Refusal::Rejected(_))),
-        "{rejected:?}"
-    );
     stop(first).await;
+    assert_eq!(events_of(&subject, counter).await.len(), LIMIT as usize);
 }
 
-/// An owner learns that it is fenced from its next commit: gives each writer one.
-async fn touch_every_partition(store: &EventStore<Counters>) {
-    for _ in 0..64 {
-        drop(store.execute(request(Uuid::now_v7(), 0)).await);
+/// An owner whose lane somebody has fenced learns of it before it answers, and takes over anew.
+pub(crate) async fn a_fenced_owner_takes_over_anew<S: Subject>(subject: S) {
+    let store: EventStore<Counters> = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    let mut expected = 0;
+    for lane in Lane::BOTH {
+        let log = subject.log().clone();
+        let fence = move || {
+            for partition in 0..2 {
+                let writer = WriterId {
+                    service: "counter",
+                    partition,
+                };
+                log.appender(&AppenderId { writer, lane }).expect("fenced");
+            }
+        };
+        tokio::task::spawn_blocking(fence).await.expect("no panic");
+        for _ in 0..3 {
+            match store.execute(request(counter, 1)).await {
+                Ok(accepted) => {
+                    expected += 1;
+                    assert_eq!(accepted.stream_version, expected);
+                }
+                Err(Refusal::OutcomeUnknown { .. } | Refusal::Unavailable { .. }) => {
+                    expected =
+                        u32::try_from(events_of(&subject, counter).await.len()).expect("few");
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        wait_for(&store, PartitionStatus::Ready).await;
     }
+    stop(store).await;
+    assert_eq!(events_of(&subject, counter).await.len(), expected as usize);
 }
 
 /// Batches keep to their limits, and together they are the log.
