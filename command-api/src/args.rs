@@ -1,6 +1,6 @@
 //! What the process can be told.
 
-use std::{fmt, net::SocketAddr, str::FromStr};
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use chrono::TimeDelta;
 use clap::{Parser, ValueEnum, value_parser};
@@ -13,15 +13,18 @@ use domain::{
     product::Products,
     shipping::Shipments,
 };
-use event_store::kafka::{Durability, KafkaConfig};
+use event_store::{
+    kafka::{Durability, KafkaConfig},
+    log::Member,
+};
 use runtime::{signature::Secret, telemetry::LogArgs};
 
 use crate::{notifications::NotificationArgs, payments::PaymentKey};
 
 /// Takes commands over HTTP and appends what happened to Kafka.
 ///
-/// Topics are created at the first start. Any number of these can run beside each other: of those that run a service,
-/// the one that was started last serves its partitions, the others stand by.
+/// Topics are created at the first start. Any number of these can run beside each other: those that run a service share its
+/// partitions, and hand commands on to whoever can decide them.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "command-api", version)]
 pub struct Args {
@@ -32,6 +35,31 @@ pub struct Args {
     /// Where other processes reach this one, where that is not the address it listens on.
     #[arg(long, env = "OFFSET_ZERO_ADVERTISE", value_name = "HOST:PORT")]
     pub advertise: Option<String>,
+
+    /// This process's own name among those that run the same services, kept over restarts: one that comes back under its
+    /// name gets its partitions back at once, even if it was killed. By default made of host name and address.
+    #[arg(long, env = "OFFSET_ZERO_MEMBER", value_name = "NAME")]
+    pub member: Option<String>,
+
+    /// A process that was not heard of for so long is taken for dead, and others take its partitions over.
+    #[arg(
+        long = "session-timeout",
+        env = "OFFSET_ZERO_SESSION_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = value_parser!(u32).range(6..=300)
+    )]
+    pub session_timeout_seconds: u32,
+
+    /// What processes of this deployment sign the commands with that they hand on to each other; without it, a secret that
+    /// anybody can read, for development.
+    #[arg(
+        long,
+        env = "OFFSET_ZERO_PEER_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub peer_secret: Option<Secret>,
 
     /// Which services to run, separated by commas.
     #[arg(
@@ -239,6 +267,24 @@ impl Args {
         }
     }
 
+    /// Where others reach a process that listens there. An address that stands for all of a host's is none of them.
+    pub(crate) fn advertised(&self, bound: SocketAddr) -> String {
+        match &self.advertise {
+            Some(advertise) => advertise.clone(),
+            None if bound.ip().is_unspecified() => format!("{}:{}", host_name(), bound.port()),
+            None => bound.to_string(),
+        }
+    }
+
+    /// How this process, which others reach there, takes part in sharing partitions out.
+    pub(crate) fn membership(&self, address: &str) -> Member {
+        let name = self.member.clone();
+        Member {
+            name: Some(name.unwrap_or_else(|| format!("{}/{address}", host_name()))),
+            session_timeout: Duration::from_secs(self.session_timeout_seconds.into()),
+        }
+    }
+
     pub(crate) fn kafka(&self) -> KafkaConfig {
         let properties = self.kafka_properties.iter().cloned();
         KafkaConfig {
@@ -255,6 +301,14 @@ impl Args {
             replication: self.replication_factor,
         }
     }
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname();
+    name.map_or_else(
+        |_| "localhost".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -285,6 +339,22 @@ mod tests {
             ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn others_are_told_an_address_that_they_can_reach() {
+        let bound = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let args = parse(&[]).expect("defaults");
+        assert_eq!(args.advertised(bound("10.0.0.7:8080")), "10.0.0.7:8080");
+        let named = args.advertised(bound("0.0.0.0:8080"));
+        assert!(
+            named.ends_with(":8080") && !named.starts_with("0.0.0.0"),
+            "{named}"
+        );
+        let args = parse(&["--advertise", "shop-1:80"]).expect("an address");
+        assert_eq!(args.advertised(bound("0.0.0.0:8080")), "shop-1:80");
+        let name = args.membership("shop-1:80").name.expect("a name");
+        assert!(name.ends_with("/shop-1:80"), "{name}");
     }
 
     #[test]

@@ -7,8 +7,10 @@ use std::{
 };
 
 use domain::Context;
-use event_store::{Answer, EventStore, PartitionStatus, Refusal, Request};
-use runtime::health::Readiness;
+use event_store::{Answer, EventStore, Refusal, Request};
+use runtime::{health::Readiness, problem::Problem};
+
+use crate::problems;
 
 /// What clients are told to wait while the store is being opened.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -48,6 +50,13 @@ impl<C: Context> OpeningStore<C> {
         }
     }
 
+    /// As [`EventStore::receive`].
+    pub(crate) async fn receive(&self, command: &[u8]) -> Result<Vec<u8>, Problem> {
+        let store = self.0.get().ok_or_else(Problem::unavailable)?;
+        let received = store.receive(command).await;
+        received.map_err(|error| problems::unknown_command(&error))
+    }
+
     /// From now on, it is open.
     pub(crate) fn open(&self, store: EventStore<C>) {
         self.0.get_or_init(|| store);
@@ -57,7 +66,7 @@ impl<C: Context> OpeningStore<C> {
     pub(crate) async fn watch(&self, readiness: &Readiness) -> Infallible {
         loop {
             if let Some(store) = self.0.get() {
-                readiness.set(C::SERVICE, standing(&store.status()));
+                readiness.set(C::SERVICE, standing(store.standing()));
             }
             tokio::time::sleep(GLANCE).await;
         }
@@ -76,31 +85,12 @@ impl<C: Context> OpeningStore<C> {
     }
 }
 
-/// Ready when every partition is.
-fn standing(partitions: &[PartitionStatus]) -> Result<(), String> {
-    let unready = (0..)
-        .zip(partitions)
-        .filter(|(_, status)| **status != PartitionStatus::Ready);
-    let reasons: Vec<_> = unready
-        .map(|(partition, status): (usize, _)| format!("{partition}: {}", status.reason()))
-        .collect();
-    if reasons.is_empty() {
-        return Ok(());
-    }
-    Err(reasons.join("; "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stands_when_every_partition_does() {
-        use PartitionStatus::{Ready, Superseded};
-        assert_eq!(standing(&[Ready, Ready]), Ok(()));
-        assert_eq!(
-            standing(&[Ready, Superseded]),
-            Err("1: another process owns the partition".to_owned())
-        );
-    }
+/// Names the partitions whose commands do not find their owner.
+fn standing(standing: Result<(), Vec<(i32, &'static str)>>) -> Result<(), String> {
+    standing.map_err(|unready| {
+        let reasons = unready
+            .iter()
+            .map(|(partition, reason)| format!("{partition}: {reason}"));
+        reasons.collect::<Vec<_>>().join("; ")
+    })
 }

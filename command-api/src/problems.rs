@@ -297,6 +297,26 @@ pub(crate) fn invalid_signature(error: &InvalidSignature) -> Problem {
     .detail(error)
 }
 
+/// A command was not handed on by a process of this deployment.
+pub(crate) fn not_a_peer(error: &InvalidSignature) -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid-signature",
+        "The route is for processes of this deployment only",
+    )
+    .detail(error)
+}
+
+/// A peer of another version asks for something that is not known here.
+pub(crate) fn unknown_command(error: &serde_json::Error) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed-json",
+        "The command cannot be understood",
+    )
+    .detail(error)
+}
+
 /// A webhook that is the gateway's cannot be understood.
 pub(crate) fn malformed_webhook(detail: &str) -> Problem {
     Problem::new(

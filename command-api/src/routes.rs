@@ -24,7 +24,7 @@ use crate::{
     carts::{self, CartService},
     orders::{self, OrderService},
     payments::{self, PaymentKey, PaymentService},
-    problems, products, shipments,
+    peers, problems, products, shipments,
 };
 
 /// What the services that this process runs work with.
@@ -50,6 +50,8 @@ pub struct Services {
     pub payment_key: PaymentKey,
     /// What the gateway signs its webhooks with.
     pub webhook_secret: Secret,
+    /// What processes of this deployment sign the commands with that they hand on to each other.
+    pub peer_secret: Secret,
 }
 
 impl Services {
@@ -67,12 +69,16 @@ impl Services {
             deadlines: OrderPolicy::default(),
             payment_key: PaymentKey::DEVELOPMENT,
             webhook_secret: payments::development_secret(),
+            peer_secret: payments::development_secret(),
         }
     }
 }
 
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
 pub fn router(services: Services) -> Router {
+    let internal = Router::new()
+        .route(peers::PATH, post(peers::receive_command))
+        .with_state(services.clone());
     let Services {
         products,
         carts,
@@ -84,6 +90,7 @@ pub fn router(services: Services) -> Router {
         deadlines,
         payment_key,
         webhook_secret,
+        peer_secret: _,
     } = services;
     let carts = carts.map(|store| CartService {
         store,
@@ -104,6 +111,7 @@ pub fn router(services: Services) -> Router {
         .merge(order_routes(orders))
         .merge(payment_routes(payments))
         .merge(shipment_routes(shipments))
+        .merge(internal)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
 }
 

@@ -11,6 +11,7 @@ use crate::{
     Args, Catalogue, HttpGateway, InvalidGatewayUrl, OpeningStore, PaymentKey, ServiceName,
     Services, development_secret,
     notifications::{Delivering, WebhookSender},
+    peers::HttpPeers,
     routes,
     service::Opening,
 };
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The gateway cannot be reached like that.
     #[error("the gateway's address")]
     Gateway(#[source] InvalidGatewayUrl),
+    /// Other processes cannot be reached at all.
+    #[error("cannot set up the way to other processes")]
+    Peers(#[source] reqwest::Error),
     /// Kafka, or what is in it, is not as it has to be.
     #[error("cannot run the services")]
     Services(#[source] LogError),
@@ -54,6 +58,7 @@ struct Secrets {
     payment_key: PaymentKey,
     webhook_secret: Secret,
     notify_secret: Secret,
+    peer_secret: Secret,
 }
 
 impl Secrets {
@@ -81,6 +86,7 @@ impl Secrets {
                 None => lacking("--payment-key").map(|()| PaymentKey::DEVELOPMENT)?,
             },
             webhook_secret: secret(&args.gateway_webhook_secret, "--gateway-webhook-secret")?,
+            peer_secret: secret(&args.peer_secret, "--peer-secret")?,
             notify_secret: match told.notify_webhooks.is_empty() {
                 // Nobody is told, so nothing is signed.
                 true => development_secret(),
@@ -115,7 +121,10 @@ impl Server {
             deadlines: args.deadlines(),
             payment_key: secrets.payment_key,
             webhook_secret: secrets.webhook_secret,
+            peer_secret: secrets.peer_secret.clone(),
         };
+        let peers = HttpPeers::new(secrets.peer_secret).map_err(StartError::Peers)?;
+        let address = args.advertised(bound);
         let readiness = Readiness::new(services.checks());
         let router = routes::router(services.clone());
         Ok(Self {
@@ -135,8 +144,10 @@ impl Server {
                 ),
                 notify_webhooks: args.notifications.notify_webhooks.clone(),
                 notify_history: args.notifications.notify_history,
+                peers: Arc::new(peers),
                 store: StoreConfig {
-                    address: args.advertise.clone().unwrap_or_else(|| bound.to_string()),
+                    member: args.membership(&address),
+                    address,
                     ..StoreConfig::default()
                 },
             },

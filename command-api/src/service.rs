@@ -16,7 +16,7 @@ use domain::{
     topics,
 };
 use event_store::{
-    EventStore, LogError, Reactor, StoreConfig,
+    EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -59,6 +59,8 @@ pub(crate) struct Opening {
     pub(crate) notify_webhooks: Vec<WebhookUrl>,
     /// Whether they are told of what was before the notification service's first start.
     pub(crate) notify_history: bool,
+    /// How commands reach other processes.
+    pub(crate) peers: Arc<dyn Transport>,
     pub(crate) store: StoreConfig,
 }
 
@@ -112,9 +114,16 @@ impl Services {
             log = opening.connect(readiness) => log?,
             () = told(stopped.clone()) => return Ok(()),
         };
+        let peers = Peers {
+            owners: Owners::follow(log.clone())?,
+            transport: Arc::clone(&opening.peers),
+        };
         let work = Work {
             log: &log,
-            store: &opening.store,
+            store: StoreConfig {
+                peers: Some(peers),
+                ..opening.store.clone()
+            },
             reacts: opening.reacts,
             readiness,
             stopped,
@@ -179,7 +188,7 @@ impl Opening {
 /// What services need to work.
 struct Work<'a> {
     log: &'a KafkaLog,
-    store: &'a StoreConfig,
+    store: StoreConfig,
     reacts: bool,
     readiness: &'a Readiness,
     stopped: watch::Receiver<bool>,

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::event::Event;
 
@@ -16,16 +17,17 @@ pub trait Context: Send + Sync + 'static {
     /// The topics that a writer of this service owns its partition of, and rehydrates from.
     const TOPICS: &'static [&'static str];
 
-    /// A request to change something; carries every id and time that its events need.
-    type Command: Clone + Debug + Send + Sync + 'static;
+    /// A request to change something; carries every id and time that its events need. Whoever receives one may have to hand
+    /// it on to the process that can decide it, so it serialises, and so does what comes back.
+    type Command: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What this service appends, and what it reads in its own topics.
     type Event: Event;
     /// One aggregate; the default is a stream in which nothing has happened yet.
     type State: Clone + Debug + Default + Send + Sync + 'static;
     /// Why a command was refused. Never stored.
-    type Rejection: Clone + Debug + Send + Sync + 'static;
+    type Rejection: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What an answer says of the stream: its status after the command.
-    type Status: Copy + Debug + PartialEq + Send + Sync + 'static;
+    type Status: Copy + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The stream that the command is decided against.
     fn target(command: &Self::Command) -> <Self::Event as Event>::StreamId;

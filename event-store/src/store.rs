@@ -9,10 +9,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{Context, Event};
 use tokio::{sync::watch, time::Instant};
+use tracing::debug;
 use uuid::Uuid;
 
 use crate::{
     command::{Answer, Refusal, Request},
+    forward::{Forwarded, Peers, TransportError, decode_answer, encode_answer},
     inbox::{Duty, Front, PartitionStatus},
     log::{Log, LogError, Member, WriterId},
     partitioner::partition_for,
@@ -29,6 +31,8 @@ pub struct StoreConfig {
     pub address: String,
     /// How this process takes part in sharing out the service's partitions.
     pub member: Member,
+    /// How commands reach the owners of other partitions; without it, they are refused.
+    pub peers: Option<Peers>,
     /// Commands that may wait in front of one writer; more are refused at once.
     pub queue: usize,
     /// How long a command may take before its client is told that it is not known what became of it.
@@ -45,6 +49,7 @@ impl Default for StoreConfig {
                 name: None,
                 session_timeout: Duration::from_secs(10),
             },
+            peers: None,
             queue: 4_096,
             deadline: Duration::from_secs(8),
             clock: Utc::now,
@@ -70,6 +75,9 @@ struct Shared<C: Context> {
     writers: Mutex<Vec<JoinHandle<()>>>,
     share: Arc<dyn Settled>,
     sharing: Mutex<Option<JoinHandle<()>>>,
+    /// Our own address, and how to reach others.
+    address: String,
+    peers: Option<Peers>,
     deadline: Duration,
     clock: fn() -> DateTime<Utc>,
 }
@@ -126,13 +134,16 @@ impl<C: Context> EventStore<C> {
                 writers: Mutex::new(writers),
                 share,
                 sharing: Mutex::new(Some(sharing)),
+                address: config.address.clone(),
+                peers: config.peers.clone(),
                 deadline: config.deadline,
                 clock: config.clock,
             }),
         })
     }
 
-    /// Has the command decided and, where it is accepted, its events appended: `Ok` means that they are in the log.
+    /// Has the command decided and, where it is accepted, its events appended: `Ok` means that they are in the log. One for
+    /// a partition that another process owns is handed on to that.
     ///
     /// Dropping the future withdraws nothing: the command is decided all the same.
     ///
@@ -140,17 +151,107 @@ impl<C: Context> EventStore<C> {
     /// See [`Refusal`], which tells apart what is not applied and what perhaps is.
     pub async fn execute(&self, request: Request<C>) -> Answer<C> {
         let key = C::Event::key(&C::target(&request.command));
-        let fronts = &self.shared.fronts;
-        let partitions = i32::try_from(fronts.len()).expect("Kafka counts partitions in 31 bits");
+        let partitions =
+            i32::try_from(self.shared.fronts.len()).expect("Kafka counts partitions in 31 bits");
         let partition = partition_for(key.as_bytes(), partitions);
         let deadline = Instant::now() + self.shared.deadline;
-        match usize::try_from(partition)
-            .ok()
-            .and_then(|index| fronts.get(index))
-        {
-            Some(front) => front.execute(request, deadline).await,
-            None => Err(Refusal::unavailable(PartitionStatus::Starting.reason())),
+        let Some(front) = self.front(partition) else {
+            return Err(Refusal::unavailable(PartitionStatus::Elsewhere.reason()));
+        };
+        match (&self.shared.peers, front.gate.status()) {
+            (Some(peers), PartitionStatus::Elsewhere) => {
+                self.forward(peers, partition, request, deadline).await
+            }
+            _ => front.execute(request, deadline).await,
         }
+    }
+
+    /// Hands a command on to the owner of its partition.
+    async fn forward(
+        &self,
+        peers: &Peers,
+        partition: i32,
+        request: Request<C>,
+        deadline: Instant,
+    ) -> Answer<C> {
+        let address = self
+            .owner(peers, partition)
+            .ok_or_else(|| Refusal::unavailable("nobody is known to own the partition"))?;
+        let command = Forwarded::new(partition, request, deadline).encode();
+        let sent = peers
+            .transport
+            .send(&address, C::SERVICE, command, deadline)
+            .await;
+        match sent {
+            Ok(answer) => decode_answer::<C>(&answer),
+            Err(error @ TransportError::NotTaken(_)) => {
+                debug!(%address, %error, "cannot hand a command on");
+                Err(Refusal::unavailable(
+                    "the partition's owner cannot be reached",
+                ))
+            }
+            Err(error @ TransportError::NoAnswer(_)) => {
+                debug!(%address, %error, "cannot tell what became of a command");
+                Err(Refusal::outcome_unknown())
+            }
+        }
+    }
+
+    /// Where the owner of a partition is, as far as is known; we ourselves are none where we do not serve it.
+    fn owner(&self, peers: &Peers, partition: i32) -> Option<String> {
+        let writer = WriterId {
+            service: C::SERVICE,
+            partition,
+        };
+        let address = peers.owners.address(&writer)?;
+        (address != self.shared.address).then_some(address)
+    }
+
+    /// Decides a command that another process has handed on; never hands it on again.
+    ///
+    /// # Errors
+    /// When these bytes are no command of this service.
+    pub async fn receive(&self, command: &[u8]) -> serde_json::Result<Vec<u8>> {
+        let forwarded = Forwarded::<C>::decode(command)?;
+        let deadline = Instant::now() + forwarded.within().min(self.shared.deadline);
+        let answer = match self.front(forwarded.partition) {
+            Some(front) => front.execute(forwarded.request(), deadline).await,
+            None => Err(Refusal::unavailable(PartitionStatus::Elsewhere.reason())),
+        };
+        Ok(encode_answer::<C>(answer))
+    }
+
+    /// Whether commands of every partition find their owner, here or elsewhere.
+    ///
+    /// # Errors
+    /// The number of each partition that they do not find, and why.
+    pub fn standing(&self) -> Result<(), Vec<(i32, &'static str)>> {
+        let is_settled = self.is_settled();
+        let is_known = |partition| {
+            let peers = self.shared.peers.as_ref();
+            is_settled && peers.is_some_and(|peers| self.owner(peers, partition).is_some())
+        };
+        let statuses = (0..).zip(self.status());
+        let unready: Vec<_> = statuses
+            .filter(|(partition, status)| match status {
+                PartitionStatus::Ready => false,
+                PartitionStatus::Elsewhere => !is_known(*partition),
+                PartitionStatus::Starting
+                | PartitionStatus::Corrupt
+                | PartitionStatus::Stopping => true,
+            })
+            .map(|(partition, status)| (partition, status.reason()))
+            .collect();
+        if unready.is_empty() {
+            Ok(())
+        } else {
+            Err(unready)
+        }
+    }
+
+    fn front(&self, partition: i32) -> Option<&Front<C>> {
+        let index = usize::try_from(partition).ok()?;
+        self.shared.fronts.get(index)
     }
 
     /// How each partition stands, by number.
@@ -162,10 +263,7 @@ impl<C: Context> EventStore<C> {
 
     /// How a partition stands, and how it will.
     pub(crate) fn changes(&self, partition: i32) -> Option<watch::Receiver<PartitionStatus>> {
-        let front = usize::try_from(partition)
-            .ok()
-            .and_then(|index| self.shared.fronts.get(index))?;
-        Some(front.gate.changes())
+        Some(self.front(partition)?.gate.changes())
     }
 
     /// What time it is, by the store's clock.

@@ -1,6 +1,7 @@
 //! What one may ask of a cart.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{CartId, CustomerId, Sku},
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CartCommand {
     /// Begin to shop.
     Open(OpenCart),
@@ -23,7 +24,7 @@ pub enum CartCommand {
 }
 
 /// Begins to shop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenCart {
     /// Not used before.
     pub cart_id: CartId,
@@ -34,7 +35,7 @@ pub struct OpenCart {
 }
 
 /// Puts something into a cart, or changes how many.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetCartItem {
     /// Which cart.
     pub cart_id: CartId,
@@ -49,7 +50,7 @@ pub struct SetCartItem {
 }
 
 /// Takes something out of a cart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoveCartItem {
     /// Which cart.
     pub cart_id: CartId,
@@ -60,7 +61,7 @@ pub struct RemoveCartItem {
 }
 
 /// Buys what is in a cart, at the prices that the items were put in for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutCart {
     /// Which cart.
     pub cart_id: CartId,

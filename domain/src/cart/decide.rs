@@ -1,5 +1,7 @@
 //! The rules.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     command::{CartCommand, CheckOutCart, OpenCart, RemoveCartItem, SetCartItem},
     event::{CartCheckedOut, CartEvent, CartItemRemoved, CartItemSet, CartOpened},
@@ -16,7 +18,7 @@ use crate::{
 pub const MAX_ITEMS: usize = *OrderLines::COUNT.end();
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CartRejection {
     /// Nothing has been opened under this id.
     #[error("there is no such cart")]

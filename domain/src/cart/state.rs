@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{CartEvent, CartItemSet};
 use crate::{
     ids::{CustomerId, OrderId, Sku},
@@ -93,7 +95,7 @@ fn put(items: &mut Vec<CartItem>, set: &CartItemSet) {
 }
 
 /// A cart's status, as clients know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CartStatus {
     /// Somebody is shopping.
     Open,

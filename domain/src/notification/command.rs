@@ -1,6 +1,7 @@
 //! What one may ask of an order's notifications.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotificationCommand {
     /// Note where the customer is reached.
     KeepContact(KeepContact),
@@ -26,7 +27,7 @@ pub enum NotificationCommand {
 }
 
 /// Notes where an order's customer is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepContact {
     /// Whose order.
     pub order_id: OrderId,
@@ -39,7 +40,7 @@ pub struct KeepContact {
 }
 
 /// Tells the customer, and whatever system is registered, that something has happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
     /// To which order.
     pub order_id: OrderId,
@@ -56,7 +57,7 @@ pub struct Notify {
 }
 
 /// What became of sending a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordDelivery {
     /// Which.
     pub notification_id: NotificationId,
@@ -69,7 +70,7 @@ pub struct RecordDelivery {
 }
 
 /// Whether a message has arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryOutcome {
     /// The other side has it.
     Sent,
@@ -86,7 +87,7 @@ pub enum DeliveryOutcome {
 }
 
 /// Tries again what did not arrive; does something only while that very time stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryDeliveries {
     /// Which order's.
     pub stream: NotificationStream,

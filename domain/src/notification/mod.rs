@@ -19,9 +19,8 @@ pub mod state;
 #[cfg(test)]
 mod testing;
 
-use std::convert::Infallible;
-
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     command::{
@@ -40,6 +39,10 @@ pub use self::{
 };
 use crate::{Context, topics};
 
+/// There is none: nobody asks but policies, and what they ask that makes no sense changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotificationRejection {}
+
 /// The notification service's context.
 #[derive(Debug)]
 pub struct Notifications;
@@ -51,8 +54,7 @@ impl Context for Notifications {
     type Command = NotificationCommand;
     type Event = NotificationEvent;
     type State = Correspondence;
-    /// Nobody asks but policies, and what they ask that makes no sense changes nothing.
-    type Rejection = Infallible;
+    type Rejection = NotificationRejection;
     /// Nobody is answered.
     type Status = ();
 
@@ -63,7 +65,7 @@ impl Context for Notifications {
     fn decide(
         state: &Correspondence,
         command: &NotificationCommand,
-    ) -> Result<Vec<NotificationEvent>, Infallible> {
+    ) -> Result<Vec<NotificationEvent>, NotificationRejection> {
         Ok(decide::decide(state, command))
     }
 

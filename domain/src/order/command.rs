@@ -1,6 +1,7 @@
 //! What one may ask of an order.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::line::OrderLines;
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderCommand {
     /// Open an order.
     Place(Box<PlaceOrder>),
@@ -48,7 +49,7 @@ pub enum OrderCommand {
 }
 
 /// Opens an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceOrder {
     /// Not used before.
     pub order_id: OrderId,
@@ -65,7 +66,7 @@ pub struct PlaceOrder {
 }
 
 /// Pays an order in full.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayOrder {
     /// Which.
     pub order_id: OrderId,
@@ -80,7 +81,7 @@ pub struct PayOrder {
 }
 
 /// Calls an order off; whatever of its payment was done is undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelOrder {
     /// Which.
     pub order_id: OrderId,
@@ -91,7 +92,7 @@ pub struct CancelOrder {
 }
 
 /// Asks the product service whether everything is in stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestInventory {
     /// Which.
     pub order_id: OrderId,
@@ -102,7 +103,7 @@ pub struct RequestInventory {
 }
 
 /// Everything is set aside: now it is to be paid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfirmOrder {
     /// Which.
     pub order_id: OrderId,
@@ -113,7 +114,7 @@ pub struct ConfirmOrder {
 }
 
 /// Something is not in stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectOrder {
     /// Which.
     pub order_id: OrderId,
@@ -124,7 +125,7 @@ pub struct RejectOrder {
 }
 
 /// What became of a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettlePayment {
     /// Of which order.
     pub order_id: OrderId,
@@ -137,7 +138,7 @@ pub struct SettlePayment {
 }
 
 /// How a payment ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Settlement {
     /// The money is set aside.
     Authorised,
@@ -151,7 +152,7 @@ pub enum Settlement {
 }
 
 /// Says whether an order's goods may leave. The order is the only arbiter: who cancels in time has called it off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecideDispatch {
     /// Which.
     pub order_id: OrderId,
@@ -160,7 +161,7 @@ pub struct DecideDispatch {
 }
 
 /// The money that was set aside could not be taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefuseCapture {
     /// For which order.
     pub order_id: OrderId,
@@ -175,7 +176,7 @@ pub struct RefuseCapture {
 }
 
 /// An order's goods have left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipOrder {
     /// Which.
     pub order_id: OrderId,
@@ -186,7 +187,7 @@ pub struct ShipOrder {
 }
 
 /// An order's goods have arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverOrder {
     /// Which.
     pub order_id: OrderId,
@@ -197,7 +198,7 @@ pub struct DeliverOrder {
 }
 
 /// A deadline has passed; does something only while that very deadline stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpireOrder {
     /// Which.
     pub order_id: OrderId,
@@ -206,7 +207,7 @@ pub struct ExpireOrder {
 }
 
 /// What goes on by itself cannot: an operator has to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkOrderStuck {
     /// Which.
     pub order_id: OrderId,
@@ -219,7 +220,7 @@ pub struct MarkOrderStuck {
 }
 
 /// Tries again what is stuck.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumeOrder {
     /// Which.
     pub order_id: OrderId,

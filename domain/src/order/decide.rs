@@ -6,6 +6,7 @@ mod fulfilment;
 mod stock;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{
     command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum OrderRejection {
     /// Nothing has been placed under this id.
     #[error("there is no such order")]

@@ -45,7 +45,8 @@ pub struct Totals {
 }
 
 /// 1 to 100 lines in one currency, and what they cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<OrderLine>", into = "Vec<OrderLine>")]
 pub struct OrderLines {
     lines: Vec<OrderLine>,
     totals: Totals,
@@ -73,6 +74,20 @@ pub enum InvalidLines {
         /// Which line, from 0.
         index: usize,
     },
+}
+
+impl TryFrom<Vec<OrderLine>> for OrderLines {
+    type Error = InvalidLines;
+
+    fn try_from(lines: Vec<OrderLine>) -> Result<Self, InvalidLines> {
+        Self::new(lines)
+    }
+}
+
+impl From<OrderLines> for Vec<OrderLine> {
+    fn from(lines: OrderLines) -> Self {
+        lines.lines
+    }
 }
 
 impl OrderLines {

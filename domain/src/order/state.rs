@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::event::{InventoryRequested, OrderEvent, OrderPaymentPending};
 use crate::{ids::PaymentId, money::Money, quantity::SkuUnits, sealed::SealedMethod};
@@ -336,7 +337,7 @@ impl OrderStage {
 }
 
 /// An order's status, as clients know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrderStatus {
     /// Open; its stock is being looked for.
     Placed,

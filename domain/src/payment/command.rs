@@ -1,6 +1,7 @@
 //! What one may ask of a payment.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentCommand {
     /// Begin it.
     Start(StartPayment),
@@ -30,7 +31,7 @@ pub enum PaymentCommand {
 }
 
 /// Begins a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartPayment {
     /// What was asked for.
     pub requested: PaymentRequested,
@@ -43,7 +44,7 @@ pub struct StartPayment {
 }
 
 /// Takes the money.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturePayment {
     /// Which.
     pub payment_id: PaymentId,
@@ -58,7 +59,7 @@ pub struct CapturePayment {
 }
 
 /// Undoes a payment, however far it has come; one that has not begun never will.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelPayment {
     /// Which.
     pub payment_id: PaymentId,
@@ -71,7 +72,7 @@ pub struct CancelPayment {
 }
 
 /// What the gateway has answered, or that it has not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordOutcome {
     /// Which.
     pub payment_id: PaymentId,
@@ -88,7 +89,7 @@ pub struct RecordOutcome {
 }
 
 /// Looks into what became of a request; does something only while that very time stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcilePayment {
     /// Which.
     pub stream: PaymentStream,
@@ -97,7 +98,7 @@ pub struct ReconcilePayment {
 }
 
 /// Tries again what is stuck.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPayment {
     /// Which.
     pub payment_id: PaymentId,

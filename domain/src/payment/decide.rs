@@ -6,6 +6,7 @@
 mod step;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use self::step::Step;
 use super::{
@@ -23,7 +24,7 @@ use super::{
 use crate::ids::gateway_request_id;
 
 /// Why a command was refused: only by webhooks, of payments that do not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum PaymentRejection {
     /// Nothing was begun under this id.
     #[error("there is no such payment")]

@@ -120,7 +120,7 @@ impl Operation {
 }
 
 /// What is known of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GatewayOutcome {
     /// The money is set aside.
     Authorised {

@@ -19,6 +19,8 @@ use self::{
     },
     stock::{StockCommand, StockItem, StockRejection, StockStatus},
 };
+use serde::{Deserialize, Serialize};
+
 use crate::{Context, topics};
 
 /// The product service's context.
@@ -26,7 +28,7 @@ use crate::{Context, topics};
 pub struct Products;
 
 /// A command to any of the service's aggregates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductCommand {
     /// To a product.
     Catalogue(CatalogueCommand),
@@ -51,7 +53,7 @@ pub enum ProductState {
 }
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ProductRejection {
     /// By a product.
     #[error(transparent)]
@@ -65,7 +67,7 @@ pub enum ProductRejection {
 }
 
 /// What an answer says of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductServiceStatus {
     /// Of nothing.
     Nothing,

@@ -1,12 +1,13 @@
 //! What one may ask of a shipment.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::event::ShipmentLine;
 use crate::{ids::ShipmentId, personal::ShippingAddress, text::Text};
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShippingCommand {
     /// Note what would be sent.
     Plan(Box<PlanShipment>),
@@ -25,7 +26,7 @@ pub enum ShippingCommand {
 }
 
 /// Notes what would be sent, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanShipment {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -38,7 +39,7 @@ pub struct PlanShipment {
 }
 
 /// The order is paid: it can be packed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateShipment {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -47,7 +48,7 @@ pub struct CreateShipment {
 }
 
 /// It is packed: the order is asked whether it may leave. One that did not arrive leaves once more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestDispatch {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -60,7 +61,7 @@ pub struct RequestDispatch {
 }
 
 /// It may leave, and is paid for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DispatchShipment {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -69,7 +70,7 @@ pub struct DispatchShipment {
 }
 
 /// It has arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverShipment {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -78,7 +79,7 @@ pub struct DeliverShipment {
 }
 
 /// It did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailShipment {
     /// Which.
     pub shipment_id: ShipmentId,
@@ -87,7 +88,7 @@ pub struct FailShipment {
 }
 
 /// Nobody wants it any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelShipment {
     /// Which.
     pub shipment_id: ShipmentId,

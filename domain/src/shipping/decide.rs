@@ -1,5 +1,7 @@
 //! The rules. What people ask is refused where it makes no sense; what policies ask is an idempotent no-op there.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     command::{
         CancelShipment, CreateShipment, DeliverShipment, DispatchShipment, FailShipment,
@@ -14,7 +16,7 @@ use super::{
 use crate::personal::Personal;
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ShippingRejection {
     /// There is nothing to send under this id.
     #[error("there is no such shipment")]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{ShipmentLine, ShippingEvent};
 use crate::text::Text;
 
@@ -109,7 +111,7 @@ impl Shipment {
 }
 
 /// A shipment's status, as clients know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ShipmentStatus {
     /// It can be packed.
     Created,

@@ -21,7 +21,7 @@ impl fmt::Display for CounterId {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Add {
     pub counter: Uuid,
     pub amount: u32,
@@ -33,7 +33,7 @@ pub(crate) struct Added {
     pub amount: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OverLimit;
 
 impl Event for Added {

@@ -112,13 +112,13 @@ impl Event for TicketEvent {
 }
 
 /// Nothing is there to punch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unopened;
 
 #[derive(Debug)]
 pub(crate) struct Desk;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Sell {
     pub ticket: Uuid,
     pub due_at: Option<DateTime<Utc>>,
@@ -162,7 +162,7 @@ impl Context for Desk {
 #[derive(Debug)]
 pub(crate) struct Tickets;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum TicketCommand {
     Punch(Uuid),
     Expire(Uuid),

@@ -46,6 +46,7 @@ pub(crate) struct Kafka {
 
 impl Subject for Kafka {
     type Log = KafkaLog;
+    const INTERLEAVING_STEP: usize = 7;
 
     fn log(&self) -> &KafkaLog {
         &self.log

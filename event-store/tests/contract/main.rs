@@ -19,6 +19,7 @@ macro_rules! contract {
             a_later_appender_fences,
             of_interleaved_takeovers_one_owns,
             partitions_are_shared,
+            a_command_finds_the_owner,
             a_process_of_the_same_name_takes_over,
             a_fenced_owner_takes_over_anew,
             batches_keep_their_limits,

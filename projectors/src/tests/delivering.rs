@@ -94,7 +94,8 @@ async fn payments_shipments_and_notifications_are_the_same_however_they_are_cut(
     let sent: Vec<_> = of_each()
         .flat_map(|(way, id)| fulfilment::shipment(*id, way))
         .collect();
-    let told: Vec<_> = ids.iter().flat_map(|id| notices::of(*id)).collect();
+    let told = ids.iter().flat_map(|id| notices::of(*id));
+    let told: Vec<_> = told.map(|event| (&event).into()).collect();
 
     let paid: Vec<_> = decided::<domain::payment::Payments>(&paid)
         .iter()

@@ -1,18 +1,18 @@
 //! The notification service's events, without what makes it append them.
 
-use std::convert::Infallible;
-
 use domain::{
-    Context, Event,
+    Context, Event, EventKind, ReadEvent,
     ids::NotificationId,
     notification::{
         Addressee, Channel, ContactKept, CustomerContact, Message, NotificationAbandoned,
-        NotificationDue, NotificationEvent, NotificationFailed, NotificationRequested,
-        NotificationSent, NotificationStream, Template,
+        NotificationDue, NotificationEvent, NotificationFailed, NotificationRejection,
+        NotificationRequested, NotificationSent, NotificationStream, Template,
     },
     personal::Personal,
     topics::NOTIFICATION_EVENTS,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::commands::now;
@@ -115,22 +115,48 @@ fn failed(order_id: Uuid, number: usize, tries: u32) -> NotificationEvent {
     })
 }
 
+/// Has an event appended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Append {
+    name: String,
+    version: u16,
+    payload: Value,
+}
+
+impl From<&NotificationEvent> for Append {
+    fn from(event: &NotificationEvent) -> Self {
+        let EventKind { name, version } = event.kind();
+        Self {
+            name: name.to_owned(),
+            version,
+            payload: serde_json::to_value(event).expect("events serialise"),
+        }
+    }
+}
+
+impl Append {
+    fn event(&self) -> NotificationEvent {
+        NotificationEvent::deserialize(&self.name, self.version, &self.payload)
+            .expect("it was an event")
+    }
+}
+
 impl Context for Notices {
     const SERVICE: &'static str = "notification";
     const TOPICS: &'static [&'static str] = &[NOTIFICATION_EVENTS];
 
-    type Command = NotificationEvent;
+    type Command = Append;
     type Event = NotificationEvent;
     type State = ();
-    type Rejection = Infallible;
+    type Rejection = NotificationRejection;
     type Status = ();
 
-    fn target(command: &NotificationEvent) -> NotificationStream {
-        command.stream()
+    fn target(command: &Append) -> NotificationStream {
+        command.event().stream()
     }
 
-    fn decide((): &(), command: &NotificationEvent) -> Result<Vec<NotificationEvent>, Infallible> {
-        Ok(vec![command.clone()])
+    fn decide((): &(), command: &Append) -> Result<Vec<NotificationEvent>, NotificationRejection> {
+        Ok(vec![command.event()])
     }
 
     fn evolve((): (), _: &NotificationEvent) {}

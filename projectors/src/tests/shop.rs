@@ -147,7 +147,7 @@ impl<L: Log> Shop<L> {
                 execute(&self.shipments, command).await;
             }
             for notice in notices::of(*order) {
-                execute(&self.notices, notice).await;
+                execute(&self.notices, (&notice).into()).await;
             }
         }
         ids

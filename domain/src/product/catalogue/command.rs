@@ -1,11 +1,12 @@
 //! What one may ask of a product.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{ids::Sku, money::Money, text::Text};
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CatalogueCommand {
     /// Add it to the catalogue.
     Create(CreateProduct),
@@ -28,7 +29,7 @@ impl CatalogueCommand {
 }
 
 /// Adds a product to the catalogue, with an empty stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateProduct {
     /// Which.
     pub sku: Sku,
@@ -41,7 +42,7 @@ pub struct CreateProduct {
 }
 
 /// Changes a product's price, for what is ordered from now on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepriceProduct {
     /// Which.
     pub sku: Sku,
@@ -52,7 +53,7 @@ pub struct RepriceProduct {
 }
 
 /// Sells a product no longer; what is in stock stays there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscontinueProduct {
     /// Which.
     pub sku: Sku,

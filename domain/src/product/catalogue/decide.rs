@@ -1,5 +1,7 @@
 //! The rules.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     command::{CatalogueCommand, CreateProduct, DiscontinueProduct, RepriceProduct},
     event::{ProductCreated, ProductDiscontinued, ProductRepriced},
@@ -8,7 +10,7 @@ use super::{
 use crate::product::{ProductEvent, stock::StockOpened};
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CatalogueRejection {
     /// Another command has created it.
     #[error("the product exists already")]

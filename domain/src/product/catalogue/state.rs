@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{ProductCreated, ProductRepriced};
 use crate::money::Money;
 
@@ -48,7 +50,7 @@ impl Product {
 }
 
 /// A product's status, as clients know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProductStatus {
     /// It is sold.
     Active,

@@ -1,12 +1,14 @@
 //! What one may ask of an order's reservation.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::{OrderId, Sku},
     quantity::{SkuUnits, Units},
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReservationCommand {
     /// Collect all of it, or nothing.
     Open(OpenReservation),
@@ -32,7 +34,7 @@ impl ReservationCommand {
 }
 
 /// Reserves every line of an order, or none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenReservation {
     /// For whom.
     pub order_id: OrderId,
@@ -41,7 +43,7 @@ pub struct OpenReservation {
 }
 
 /// Passes on what a stock has answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerReservation {
     /// To whom.
     pub order_id: OrderId,
@@ -52,7 +54,7 @@ pub struct AnswerReservation {
 }
 
 /// What a stock can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StockAnswer {
     /// It is set aside.
     Reserved,
@@ -64,14 +66,14 @@ pub enum StockAnswer {
 }
 
 /// Gives back what is held, and what is yet to come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelReservation {
     /// Whose.
     pub order_id: OrderId,
 }
 
 /// Lets go of what is held, since it has left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitReservation {
     /// Whose.
     pub order_id: OrderId,

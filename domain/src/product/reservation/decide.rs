@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     command::{
         AnswerReservation, CancelReservation, CommitReservation, OpenReservation,
@@ -23,7 +25,7 @@ use crate::{
 };
 
 /// Why a command was refused: never. It is policies that ask, and they are answered by events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReservationRejection {}
 
 pub(in crate::product) fn decide(

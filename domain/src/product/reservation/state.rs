@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{InventoryConfirmed, ReservationLineRequested, ReservationOpened};
 use crate::quantity::SkuUnits;
 
@@ -70,7 +72,7 @@ impl Reservation {
 }
 
 /// A reservation's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReservationStatus {
     /// It takes one line after the other.
     Collecting,

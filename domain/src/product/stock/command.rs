@@ -1,6 +1,7 @@
 //! What one may ask of the stock of one SKU.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{OrderId, Sku},
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// Any of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StockCommand {
     /// Goods have come in.
     Receive(ReceiveStock),
@@ -37,7 +38,7 @@ impl StockCommand {
 }
 
 /// Goods have come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiveStock {
     /// Of what.
     pub sku: Sku,
@@ -49,7 +50,7 @@ pub struct ReceiveStock {
 
 /// Sets some aside for an order, or answers that there are not enough. An order that may yet give back what it holds is
 /// waited for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReserveStock {
     /// Of what.
     pub sku: Sku,
@@ -60,7 +61,7 @@ pub struct ReserveStock {
 }
 
 /// Names what an order holds of a SKU, or waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockOfOrder {
     /// Of what.
     pub sku: Sku,

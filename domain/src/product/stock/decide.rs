@@ -3,6 +3,8 @@
 //! Whatever changes what there is, or what may yet be given back, is followed in the same decision by what it means for those
 //! who wait: so nobody waits for what is there, nor for what cannot come.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     command::{ReceiveStock, ReserveStock, StockCommand, StockOfOrder},
     event::{
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// Why a command was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum StockRejection {
     /// Nothing of this SKU was ever in the catalogue.
     #[error("there is no such product")]

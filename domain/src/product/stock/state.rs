@@ -8,6 +8,8 @@ use std::{
     fmt,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ids::OrderId, quantity::Units};
 
 /// The stock of one SKU. It exists from the product's creation on.
@@ -135,7 +137,7 @@ impl StockItem {
 }
 
 /// A stock's status, as clients know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StockStatus {
     /// There is such a stock; perhaps with nothing in it.
     InStock,
