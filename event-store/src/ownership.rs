@@ -29,6 +29,9 @@ pub struct OwnershipRecord {
     pub generation: u32,
     /// Which process: made anew at each start.
     pub instance: Uuid,
+    /// Its name among those that share the service's partitions, where it has one.
+    #[serde(default)]
+    pub member: Option<String>,
     /// Where its peers reach it.
     pub address: String,
     /// The owner has stopped, and nothing keeps another from taking over.

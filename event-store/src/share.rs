@@ -15,16 +15,20 @@ use std::{
 
 use domain::Context;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::{
     inbox::{Duty, Front, Relief},
-    log::{Handover, Log, LogError, Member, Membership, Replaced},
+    log::{Handover, Log, LogError, Member, Membership, Replaced, WriterId},
+    ownership::last_owner,
 };
 
 /// How long one look at the group may take; also how soon a membership ends when it is to.
 const TEND: Duration = Duration::from_millis(100);
 /// Before joining is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A process that has joined in our place has taken something over within this.
+const SUCCESSION: Duration = Duration::from_secs(5);
 /// A writer is given so long to let go of a partition. Whoever gets it next fences it in any case.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(8);
 /// A writer that is at one and the same thing for so long is stuck: longer than a takeover waits for another's transaction.
@@ -96,6 +100,8 @@ impl<L: Log> Settled for Share<L> {
 /// Takes part in the group, on a thread of its own.
 pub(crate) struct Sharing<C: Context, L: Log> {
     pub(crate) log: L,
+    /// This process, made anew at each start.
+    pub(crate) instance: Uuid,
     pub(crate) member: Member,
     pub(crate) share: Arc<Share<L>>,
     pub(crate) fronts: Vec<Front<C>>,
@@ -141,10 +147,21 @@ impl<C: Context, L: Log> Sharing<C, L> {
             match ended {
                 Ended::Told => membership.leave(),
                 Ended::Replaced(replaced) => {
-                    error!(service = C::SERVICE, member = ?self.member.name, "{replaced}; give each process a name of its own");
                     let all = (0..).zip(&self.fronts).map(|(partition, _)| partition);
                     hand_over(&self.fronts, Handover::Lost(all.collect()));
-                    return;
+                    if self.is_succeeded() {
+                        let member = &self.member.name;
+                        error!(
+                            service = C::SERVICE,
+                            ?member,
+                            "{replaced}; give each process a name of its own"
+                        );
+                        return;
+                    }
+                    warn!(
+                        service = C::SERVICE,
+                        "the group took us for another; joining again"
+                    );
                 }
                 Ended::Stuck(partition) => {
                     error!(
@@ -170,6 +187,27 @@ impl<C: Context, L: Log> Sharing<C, L> {
                 return Ended::Stuck(partition);
             }
         }
+    }
+
+    /// Whether there really is another process of our name, once it has had the time to take something over. A group that
+    /// has lost its coordinator may take our own coming back for one.
+    fn is_succeeded(&self) -> bool {
+        let until = Instant::now() + SUCCESSION;
+        while Instant::now() < until && !self.share.is_ending() {
+            std::thread::sleep(TEND);
+        }
+        (0..).zip(&self.fronts).any(|(partition, _)| {
+            let writer = WriterId {
+                service: C::SERVICE,
+                partition,
+            };
+            let owner = last_owner(&self.log, &writer, SUCCESSION).ok().flatten();
+            owner.is_some_and(|owner| {
+                owner.member == self.member.name
+                    && owner.instance != self.instance
+                    && !owner.released
+            })
+        })
     }
 
     fn stuck(&self) -> Option<usize> {

@@ -111,6 +111,7 @@ impl<C: Context> EventStore<C> {
                     id: id.clone(),
                     partitions,
                     instance,
+                    member: config.member.name.clone(),
                     address: config.address.clone(),
                 },
             };
@@ -123,6 +124,7 @@ impl<C: Context> EventStore<C> {
         }
         let sharing = Sharing {
             log: log.clone(),
+            instance,
             member: config.member.clone(),
             share: Arc::clone(&share),
             fronts: fronts.clone(),

@@ -28,6 +28,8 @@ pub(crate) struct Owner {
     pub(crate) partitions: i32,
     /// This process, made anew at each start.
     pub(crate) instance: Uuid,
+    /// Its name, where it has one.
+    pub(crate) member: Option<String>,
     /// Where peers reach it.
     pub(crate) address: String,
 }
@@ -104,6 +106,7 @@ impl Owner {
             partition: self.id.partition,
             generation: last.map_or(0, |last| last.generation) + 1,
             instance: self.instance,
+            member: self.member.clone(),
             address: self.address.clone(),
             released: false,
         };

@@ -1,6 +1,6 @@
 //! A client of both APIs that takes every answer as it is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -8,6 +8,11 @@ use uuid::Uuid;
 
 /// Longer than any answer takes, the slowest 503 included.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client that is told to try again does so.
+const PERSISTENCE: Duration = Duration::from_secs(60);
+/// Sooner than it is told to: tests are in a hurry.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
@@ -95,6 +100,24 @@ impl Client {
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> reqwest::Result<Answer> {
         self.send(Method::POST, path, &[("idempotency-key", key)], Some(body))
             .await
+    }
+
+    /// Posts as clients are told to: again, with the same key, for as long as the answer is 503 or there is none. Says how
+    /// often, too.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn persist(&self, path: &str, key: &str, body: &Value) -> (Answer, usize) {
+        let begun = Instant::now();
+        for retries in 0.. {
+            let last = self.post(path, key, body).await;
+            match last {
+                Ok(answer) if answer.status != 503 => return (answer, retries),
+                last => assert!(begun.elapsed() < PERSISTENCE, "{path}: still {last:?}"),
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+        unreachable!("it ends by an answer or by running out of patience")
     }
 
     /// Puts.

@@ -19,7 +19,7 @@ use domain::{
 };
 use event_store::{
     EventStore, PartitionStatus, StartAt, StoreConfig,
-    log::{Log, Reader},
+    log::{Log, Member, Reader},
     memory::MemoryLog,
 };
 use runtime::{health::Readiness, http, telemetry::Metrics};
@@ -298,7 +298,16 @@ impl Answer {
 /// A service's store, when it serves.
 async fn store<C: Context>(log: &MemoryLog) -> EventStore<C> {
     let opened = log.clone();
-    let start = move || EventStore::start(&opened, &StoreConfig::default());
+    // Of several with one name, the last is the process that came back, and has it all.
+    let member = Member {
+        name: Some("command-api".to_owned()),
+        ..StoreConfig::default().member
+    };
+    let config = StoreConfig {
+        member,
+        ..StoreConfig::default()
+    };
+    let start = move || EventStore::start(&opened, &config);
     let store = tokio::task::spawn_blocking(start).await;
     let store = store.expect("it does not panic").expect("the store starts");
     let deadline = Instant::now() + PATIENCE;

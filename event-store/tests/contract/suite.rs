@@ -347,6 +347,7 @@ fn claim(service: &str) -> OwnershipRecord {
         partition: 0,
         generation: 1,
         instance: Uuid::nil(),
+        member: None,
         address: String::new(),
         released: false,
     }

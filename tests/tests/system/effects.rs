@@ -249,16 +249,16 @@ async fn a_notification_service_that_is_deployed_last_tells_of_nothing_older() {
     shop::fill(&commands).await;
     let place = async |number| {
         let key = Uuid::now_v7().to_string();
-        let placed = commands.post("/v1/orders", &key, &order(number)).await;
-        placed.expect("an answer").id().to_owned()
+        let (placed, _) = commands.persist("/v1/orders", &key, &order(number)).await;
+        placed.id().to_owned()
     };
     let old = place(0).await;
     let server = outside.start().await;
     let new = place(1).await;
     // What is old is called off when that is news.
     let path = format!("/v1/orders/{old}/cancel");
-    let cancelled = commands.post(&path, "c", &json!({})).await;
-    assert_eq!(cancelled.expect("an answer").status, 200);
+    let (cancelled, _) = commands.persist(&path, "c", &json!({})).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
     until("the news were not told", || outside.mails().len() == 2).await;
     read_to_the_end(&world).await;
     let mails = outside.mails();

@@ -10,6 +10,7 @@ mod owners;
 mod races;
 mod rebuild;
 mod resilience;
+mod rolling;
 mod stock;
 
 use std::{

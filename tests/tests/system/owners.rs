@@ -9,6 +9,7 @@ use std::{
 use dev::deployment::Server;
 use domain::order::OrderEvent;
 use event_store::{Owners, log::WriterId};
+use serde_json::json;
 use system_tests::{
     Answer, Client, Journal, Stock, World,
     client::{order, payment},
@@ -48,7 +49,8 @@ async fn two_processes_share_a_service() {
         .expect("stopped");
     wait_for_status(&clients[1], "/health/ready", 200).await;
     for id in &placed {
-        let answer = post(&clients[1], &format!("/v1/orders/{id}/cancel")).await;
+        let path = format!("/v1/orders/{id}/cancel");
+        let (answer, _) = clients[1].persist(&path, id, &json!({})).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     let mut in_log = Journal::read(&world.log()).await.placed();
@@ -59,19 +61,11 @@ async fn two_processes_share_a_service() {
     blocking(move || drop((second, shop))).await;
 }
 
+/// A partition may be on its way from one process to the other.
 async fn place(client: &Client, key: &str) -> Answer {
-    let begun = Instant::now();
-    loop {
-        let answer = client.post("/v1/orders", key, &order("ada")).await;
-        let answer = answer.expect("an answer");
-        // A partition may be on its way from one process to the other.
-        if answer.status == 503 && begun.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        }
-        assert_eq!(answer.status, 201, "{answer:?}");
-        return answer;
-    }
+    let (answer, _) = client.persist("/v1/orders", key, &order("ada")).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer
 }
 
 /// Waits until the partitions of the order service have different owners.
@@ -165,7 +159,7 @@ async fn post(client: &Client, path: &str) -> Answer {
     let body = if path.ends_with("/pay") {
         payment()
     } else {
-        serde_json::json!({})
+        json!({})
     };
     client.post(path, &key, &body).await.expect("an answer")
 }
