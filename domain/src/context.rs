@@ -17,13 +17,20 @@ pub trait Context: Send + Sync + 'static {
     /// The topics that a writer of this service owns its partition of, and rehydrates from.
     const TOPICS: &'static [&'static str];
 
+    /// The shape of `State` and `Status` as they are kept on disk. Raise it when that changes, or when `evolve` comes to
+    /// another state from the same events: what was kept before is then thrown away and built anew from the log.
+    const STATE_FORMAT: u32;
+
+    /// Whether other services open streams of this one, see [`Context::opens`].
+    const OPENED_ELSEWHERE: bool = false;
+
     /// A request to change something; carries every id and time that its events need. Whoever receives one may have to hand
     /// it on to the process that can decide it, so it serialises, and so does what comes back.
     type Command: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What this service appends, and what it reads in its own topics.
     type Event: Event;
     /// One aggregate; the default is a stream in which nothing has happened yet.
-    type State: Clone + Debug + Default + Send + Sync + 'static;
+    type State: Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// Why a command was refused. Never stored.
     type Rejection: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What an answer says of the stream: its status after the command.

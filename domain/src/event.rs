@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
 };
 
-use serde::{Deserializer, Serialize};
+use serde::{Deserializer, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 /// The name and the shape of an event: `OrderPlaced`, version 1. Shapes are for ever; a new shape is a new version.
@@ -36,7 +36,16 @@ pub trait ReadEvent: Sized + Send + 'static {
 /// The payload's format is the event store's choice; an event only says how it is taken apart and put together by serde.
 pub trait Event: ReadEvent + Serialize + Clone + Debug + Send + Sync + 'static {
     /// Names one aggregate's stream; displays as `order-<id>`.
-    type StreamId: Clone + Eq + Hash + Debug + Display + Send + Sync + 'static;
+    type StreamId: Clone
+        + Ord
+        + Hash
+        + Debug
+        + Display
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
 
     /// Name and version, which `deserialize` takes back.
     fn kind(&self) -> EventKind;

@@ -29,3 +29,5 @@ pub use policy::Policy;
 mod golden;
 #[cfg(test)]
 mod journey;
+#[cfg(test)]
+mod stored;

@@ -88,7 +88,7 @@ pub struct CartCheckedOut {
 }
 
 /// Names a cart's stream, or that of the order which it became.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CartStream {
     /// `cart-<id>`.
     Cart(CartId),

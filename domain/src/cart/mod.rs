@@ -28,6 +28,7 @@ impl Carts {
 impl Context for Carts {
     const SERVICE: &'static str = "cart";
     const TOPICS: &'static [&'static str] = &[topics::CART_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = CartCommand;
     type Event = CartEvent;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The stages of a cart's life.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cart {
     /// There is no such cart yet.
     #[default]
@@ -32,7 +32,7 @@ pub enum Cart {
 }
 
 /// So many of one SKU at one price.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartItem {
     /// What.
     pub sku: Sku,

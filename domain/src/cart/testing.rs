@@ -12,6 +12,7 @@ use crate::{
     money::Money,
     order::{OrderLine, OrderLines, OrderPersonal, OrderPlaced},
     personal::{Contact, Personal, ShippingAddress},
+    stored::stored,
 };
 
 pub(super) fn given(history: &[CartEvent]) -> Given {
@@ -42,7 +43,8 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[CartEvent]) -> Cart {
-    history.iter().fold(Cart::default(), Cart::evolve)
+    let evolve = |state: Cart, event| stored(state.evolve(event));
+    history.iter().fold(Cart::default(), evolve)
 }
 
 /// Hours after some day in 2026.

@@ -150,7 +150,7 @@ pub struct NotificationAbandoned {
 }
 
 /// The stream of all that is told of an order: `notifications-<order id>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NotificationStream(pub OrderId);
 
 impl fmt::Display for NotificationStream {

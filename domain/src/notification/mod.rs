@@ -50,6 +50,7 @@ pub struct Notifications;
 impl Context for Notifications {
     const SERVICE: &'static str = "notification";
     const TOPICS: &'static [&'static str] = &[topics::NOTIFICATION_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = NotificationCommand;
     type Event = NotificationEvent;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{
     event::{NotificationDeferred, NotificationEvent},
@@ -11,7 +12,7 @@ use super::{
 use crate::{ids::NotificationId, personal::Email};
 
 /// All that is told of an order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correspondence {
     /// Whether the customer is reached, and where.
     pub customer: Reach,
@@ -20,7 +21,7 @@ pub struct Correspondence {
 }
 
 /// Whether a customer is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     /// That is not known yet.
     Unknown {
@@ -40,7 +41,7 @@ impl Default for Reach {
 }
 
 /// How far a message has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// It is being sent.
     Sending {

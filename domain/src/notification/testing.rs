@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ids::{NotificationId, OrderId},
     personal::{Contact, Personal},
+    stored::stored,
 };
 
 pub(super) const EMAIL: &str = "ada@example.com";
@@ -47,7 +48,9 @@ impl Outcome {
 pub(super) fn replay(history: &[NotificationEvent]) -> Correspondence {
     history
         .iter()
-        .fold(Correspondence::default(), Correspondence::evolve)
+        .fold(Correspondence::default(), |state, event| {
+            stored(state.evolve(event))
+        })
 }
 
 /// Seconds after some time in 2026.

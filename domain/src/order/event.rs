@@ -60,7 +60,7 @@ pub enum OrderEvent {
 }
 
 /// An order's stream: `order-<id>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderStream(pub OrderId);
 
 impl fmt::Display for OrderStream {

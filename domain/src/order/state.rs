@@ -9,7 +9,7 @@ use super::event::{InventoryRequested, OrderEvent, OrderPaymentPending};
 use crate::{ids::PaymentId, money::Money, quantity::SkuUnits, sealed::SealedMethod};
 
 /// An order: how far it has come, and whether it can go on by itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// How far it has come.
     pub stage: OrderStage,
@@ -18,14 +18,14 @@ pub struct Order {
 }
 
 /// What an operator has to look at.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stuck {
     /// The payments that do not go on. One that came to nothing before may still have to be undone.
     pub payments: Vec<PaymentId>,
 }
 
 /// The stages of an order's life.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderStage {
     /// There is no such order yet.
     #[default]
@@ -75,7 +75,7 @@ pub enum OrderStage {
 }
 
 /// An order whose stock is being looked for. Boxed: it is the largest stage, and a short one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checking {
     /// What is to be paid.
     pub total: Money,
@@ -88,7 +88,7 @@ pub struct Checking {
 }
 
 /// A payment that came before the stock was confirmed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The payment to be.
     pub payment_id: PaymentId,
@@ -97,7 +97,7 @@ pub struct Kept {
 }
 
 /// What an order waits to be paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Billing {
     /// How much.
     pub total: Money,
@@ -108,7 +108,7 @@ pub struct Billing {
 }
 
 /// A payment that is under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// What the order waits for again if it fails.
     pub billing: Billing,
@@ -117,7 +117,7 @@ pub struct Pending {
 }
 
 /// How an order is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
     /// By which payment.
     pub payment_id: PaymentId,

@@ -19,6 +19,7 @@ use crate::{
     product::reservation::Shortage,
     quantity::Units,
     sealed::SealedMethod,
+    stored::stored,
 };
 
 pub(super) fn given(history: &[OrderEvent]) -> Given {
@@ -49,7 +50,8 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[OrderEvent]) -> Order {
-    history.iter().fold(Order::default(), Order::evolve)
+    let evolve = |state: Order, event| stored(state.evolve(event));
+    history.iter().fold(Order::default(), evolve)
 }
 
 /// Hours after some day in 2026.

@@ -51,7 +51,7 @@ pub enum PaymentEvent {
 }
 
 /// A payment's stream: `payment-<id>`. Its order is its key, so that all of one order lies in one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PaymentStream {
     /// The payment.
     pub payment_id: PaymentId,

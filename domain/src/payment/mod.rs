@@ -39,6 +39,7 @@ pub struct Payments;
 impl Context for Payments {
     const SERVICE: &'static str = "payment";
     const TOPICS: &'static [&'static str] = &[topics::PAYMENT_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = PaymentCommand;
     type Event = PaymentEvent;

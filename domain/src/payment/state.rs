@@ -13,7 +13,7 @@ use super::{
 use crate::money::Money;
 
 /// A payment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Payment {
     /// There is no such payment yet.
     #[default]
@@ -25,7 +25,7 @@ pub enum Payment {
 }
 
 /// A payment that was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BegunPayment {
     /// The order's how many-th, from 1.
     pub attempt: u32,
@@ -42,7 +42,7 @@ pub struct BegunPayment {
 }
 
 /// The stages of a payment's life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentStage {
     /// The gateway was asked to set the money aside.
     Authorising(Asked),
@@ -76,7 +76,7 @@ pub enum PaymentStage {
 }
 
 /// A request to the gateway that no definite answer is known of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// Names it.
     pub request_id: Uuid,

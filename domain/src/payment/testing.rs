@@ -17,6 +17,7 @@ use crate::{
     ids::{OrderId, PaymentId, gateway_request_id},
     money::Money,
     sealed::SealedMethod,
+    stored::stored,
 };
 
 pub(super) fn given(history: &[PaymentEvent]) -> Given {
@@ -47,7 +48,8 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[PaymentEvent]) -> Payment {
-    history.iter().fold(Payment::default(), Payment::evolve)
+    let evolve = |state: Payment, event| stored(state.evolve(event));
+    history.iter().fold(Payment::default(), evolve)
 }
 
 /// Seconds after some moment in 2026.

@@ -51,7 +51,7 @@ pub enum ProductEvent {
 }
 
 /// Names one of the service's aggregates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ProductStream {
     /// `product-<sku>`.
     Product(Sku),

@@ -11,6 +11,8 @@ pub mod stock;
 
 mod event;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::event::{ProductEvent, ProductStream};
 use self::{
     catalogue::{CatalogueCommand, CatalogueRejection, Product, ProductStatus},
@@ -39,7 +41,7 @@ pub enum ProductCommand {
 }
 
 /// Any of the service's aggregates.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductState {
     /// There is no such thing yet.
     #[default]
@@ -88,6 +90,7 @@ const REMEMBERED_BY_STOCK: usize = 1_024;
 impl Context for Products {
     const SERVICE: &'static str = "product";
     const TOPICS: &'static [&'static str] = &[topics::PRODUCT_EVENTS, topics::INVENTORY_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = ProductCommand;
     type Event = ProductEvent;

@@ -26,6 +26,7 @@ use crate::{
     ids::{OrderId, Sku},
     money::Money,
     quantity::{SkuUnits, Units},
+    stored::stored,
 };
 
 pub(super) fn given(history: &[ProductEvent]) -> Given {
@@ -58,7 +59,9 @@ impl Outcome {
 pub(super) fn replay(history: &[ProductEvent]) -> ProductState {
     history
         .iter()
-        .fold(ProductState::default(), Products::evolve)
+        .fold(ProductState::default(), |state, event| {
+            stored(Products::evolve(state, event))
+        })
 }
 
 /// Hours after some day in 2026.

@@ -163,7 +163,7 @@ pub struct ShipmentCancelled {
 }
 
 /// A shipment's stream: `shipment-<id>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShipmentStream(pub ShipmentId);
 
 impl fmt::Display for ShipmentStream {

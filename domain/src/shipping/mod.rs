@@ -33,6 +33,7 @@ pub struct Shipments;
 impl Context for Shipments {
     const SERVICE: &'static str = "shipping";
     const TOPICS: &'static [&'static str] = &[topics::SHIPPING_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = ShippingCommand;
     type Event = ShippingEvent;

@@ -8,7 +8,7 @@ use super::event::{ShipmentLine, ShippingEvent};
 use crate::text::Text;
 
 /// A shipment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shipment {
     /// There is no such shipment yet.
     #[default]
@@ -47,7 +47,7 @@ pub enum Shipment {
 }
 
 /// Who takes it, and under which name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carriage {
     /// Who.
     pub carrier: Option<Text<100>>,

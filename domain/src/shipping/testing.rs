@@ -14,6 +14,7 @@ use crate::{
     ids::{LineId, OrderId, ShipmentId},
     personal::{Personal, ShippingAddress},
     product::stock::Location,
+    stored::stored,
     text::Text,
 };
 
@@ -45,7 +46,8 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[ShippingEvent]) -> Shipment {
-    history.iter().fold(Shipment::default(), Shipment::evolve)
+    let evolve = |state: Shipment, event| stored(state.evolve(event));
+    history.iter().fold(Shipment::default(), evolve)
 }
 
 /// Hours after some day in 2026.

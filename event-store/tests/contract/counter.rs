@@ -12,7 +12,7 @@ pub(crate) const LIMIT: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct Counters;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct CounterId(pub Uuid);
 
 impl fmt::Display for CounterId {
@@ -75,6 +75,7 @@ impl ReadEvent for Added {
 impl Context for Counters {
     const SERVICE: &'static str = "counter";
     const TOPICS: &'static [&'static str] = &[COUNTER_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = Add;
     type Event = Added;

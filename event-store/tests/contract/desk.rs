@@ -33,7 +33,7 @@ pub(crate) enum TicketEvent {
     Reported { ticket: Uuid },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Name {
     Sale(Uuid),
     Ticket(Uuid),
@@ -127,6 +127,7 @@ pub(crate) struct Sell {
 impl Context for Desk {
     const SERVICE: &'static str = "desk";
     const TOPICS: &'static [&'static str] = &[DESK_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = Sell;
     type Event = TicketEvent;
@@ -168,7 +169,7 @@ pub(crate) enum TicketCommand {
     Expire(Uuid),
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Ticket {
     opened: bool,
     punched: u32,
@@ -178,6 +179,8 @@ pub(crate) struct Ticket {
 impl Context for Tickets {
     const SERVICE: &'static str = "ticket";
     const TOPICS: &'static [&'static str] = &[TICKET_EVENTS];
+    const STATE_FORMAT: u32 = 1;
+    const OPENED_ELSEWHERE: bool = true;
 
     type Command = TicketCommand;
     type Event = TicketEvent;

@@ -144,6 +144,7 @@ impl Append {
 impl Context for Notices {
     const SERVICE: &'static str = "notification";
     const TOPICS: &'static [&'static str] = &[NOTIFICATION_EVENTS];
+    const STATE_FORMAT: u32 = 1;
 
     type Command = Append;
     type Event = NotificationEvent;

@@ -8,7 +8,7 @@ use super::event::{ProductCreated, ProductRepriced};
 use crate::money::Money;
 
 /// A product that is or was in the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     /// For how much it is sold, or was last.
     pub price: Money,

@@ -8,7 +8,7 @@ use super::event::{InventoryConfirmed, ReservationLineRequested, ReservationOpen
 use crate::quantity::SkuUnits;
 
 /// The stages of a reservation's life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reservation {
     /// It takes one line after the other.
     Collecting {

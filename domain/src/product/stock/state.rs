@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ids::OrderId, quantity::Units};
 
 /// The stock of one SKU. It exists from the product's creation on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockItem {
     on_hand: Units,
     /// The sum of all holds, kept beside them, since it is asked for at every command.
@@ -26,7 +26,7 @@ pub struct StockItem {
 }
 
 /// What an order holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// How many.
     pub quantity: Units,
