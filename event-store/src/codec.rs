@@ -104,6 +104,18 @@ pub(crate) fn source<'a>(record: &RawRecord<'a>) -> Option<&'a str> {
     std::str::from_utf8(value).ok()
 }
 
+/// The id of the event in a record, without reading the rest of it.
+pub(crate) fn event_id(record: &RawRecord<'_>) -> Option<Uuid> {
+    let (_, value) = record.headers().find(|(name, _)| *name == "ce_id")?;
+    Uuid::try_parse_ascii(value).ok()
+}
+
+/// The id of the event in a record that is to be appended.
+pub(crate) fn event_id_of(record: &OutgoingRecord) -> Option<Uuid> {
+    let (_, value) = record.headers.iter().find(|(name, _)| *name == "ce_id")?;
+    Uuid::try_parse(value).ok()
+}
+
 /// Reads a record back, lifting old shapes.
 ///
 /// # Errors
@@ -214,7 +226,7 @@ impl Interned {
     /// Actors come from outside: past this many the table starts over rather than grow.
     const MOST: usize = 1_024;
 
-    fn get(&mut self, text: &str) -> Arc<str> {
+    pub(crate) fn get(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
             return Arc::clone(known);
         }

@@ -1,64 +1,50 @@
 //! Which streams have something to do at a time, and which of them is next.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 /// The streams that have a deadline, by when it is due. A stream without one takes no room here.
-pub(crate) struct Deadlines<S> {
-    due: BTreeMap<Alarm, S>,
-    drawn: u64,
-}
+pub(crate) struct Deadlines<S>(BTreeSet<(DateTime<Utc>, S)>);
 
-/// A stream's place in the index. The number tells apart what is due at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Alarm {
-    due_at: DateTime<Utc>,
-    number: u64,
-}
-
-impl<S: Clone> Deadlines<S> {
+impl<S: Clone + Ord> Deadlines<S> {
     pub(crate) fn new() -> Self {
-        Self {
-            due: BTreeMap::new(),
-            drawn: 0,
-        }
+        Self(BTreeSet::new())
+    }
+
+    /// Takes on a deadline that is known from before.
+    pub(crate) fn restore(&mut self, due_at: DateTime<Utc>, stream: S) {
+        self.0.insert((due_at, stream));
     }
 
     /// Moves a stream's alarm to where its state says. One that has gone off does not go off again for the same time,
     /// or a command that changes nothing would be given for ever.
     pub(crate) fn set(
         &mut self,
-        alarm: &mut Option<Alarm>,
+        alarm: &mut Option<DateTime<Utc>>,
         due_at: Option<DateTime<Utc>>,
         stream: &S,
     ) {
-        if alarm.map(|alarm| alarm.due_at) == due_at {
+        if *alarm == due_at {
             return;
         }
-        if let Some(old) = alarm.take() {
-            self.due.remove(&old);
+        if let Some(old) = std::mem::replace(alarm, due_at) {
+            self.0.remove(&(old, stream.clone()));
         }
-        let Some(due_at) = due_at else { return };
-        self.drawn += 1;
-        let new = Alarm {
-            due_at,
-            number: self.drawn,
-        };
-        self.due.insert(new, stream.clone());
-        *alarm = Some(new);
+        if let Some(due_at) = due_at {
+            self.0.insert((due_at, stream.clone()));
+        }
     }
 
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<DateTime<Utc>> {
-        self.due.keys().next().map(|alarm| alarm.due_at)
+        self.0.first().map(|(due_at, _)| *due_at)
     }
 
     /// Takes out the next one if it is due by now.
     pub(crate) fn take_due(&mut self, now: DateTime<Utc>) -> Option<(S, DateTime<Utc>)> {
-        let first = self.due.first_entry()?;
-        let due_at = first.key().due_at;
-        (due_at <= now).then(|| (first.remove(), due_at))
+        self.next().filter(|due_at| *due_at <= now)?;
+        self.0.pop_first().map(|(due_at, stream)| (stream, due_at))
     }
 }
 

@@ -112,6 +112,15 @@ impl MemoryLog {
         self.lock().faults.extend(unharmed.chain([Some(fault)]));
     }
 
+    /// Takes a partition's records away from that offset on, as restoring an older copy of a broker's data does.
+    pub fn truncate(&self, topic: &str, partition: i32, end: i64) {
+        let mut state = self.lock();
+        if let Some(partition) = state.partitions.get_mut(&(topic.to_owned(), partition)) {
+            partition.records.retain(|stored| stored.offset < end);
+            partition.end = partition.end.min(end);
+        }
+    }
+
     /// Puts the log out of reach, or back.
     pub fn set_reachable(&self, reachable: bool) {
         self.lock().reachable = reachable;

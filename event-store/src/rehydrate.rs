@@ -1,15 +1,18 @@
-//! Building a partition's state from its log.
+//! Building a partition's state: what the store holds, and what comes after that in the log.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use domain::Context;
 
 use crate::{
     codec::{self, Interned},
     log::{Log, LogError, RawRecord, Reader},
+    state::{
+        StateError, StateStore,
+        checkpoint::{Checkpoint, Misfit},
+        folder::{Rehydration, StateFolder},
+        keeping::Keeping,
+    },
     streams::Streams,
     subscription::StartAt,
 };
@@ -17,47 +20,189 @@ use crate::{
 /// How long one wait for a record may be; between waits the position is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Reads one partition of the service's topics from offset zero to its high watermark.
+/// What of which topics is read, and how long.
+struct Reading<'a, L> {
+    log: &'a L,
+    partition: i32,
+    partitions: i32,
+    /// Topic, partition and high watermark.
+    ends: Vec<(&'static str, i32, i64)>,
+    patience: Duration,
+}
+
+/// What was read.
+struct Built<C: Context> {
+    streams: Streams<C>,
+    /// Where the reading ended.
+    places: Vec<StartAt>,
+    records: u64,
+    from_store: bool,
+}
+
+/// Why a state could not be built.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Without a store it would have failed too.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Store(#[from] StateError),
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// Perhaps the store is at fault: whether the log is, offset zero tells.
+    #[error("the log does not follow from it: {0}")]
+    Suspect(LogError),
+}
+
+/// Reads one partition of the service's topics to its high watermark: from the store's checkpoint, where there is a store
+/// that belongs to this log, else from offset zero.
 ///
 /// The caller has fenced every other appender before, so what lies below the watermark is all that there will ever be
 /// from them. `patience` bounds the wait for progress: a foreign open transaction holds committed records back until it
 /// times out. Also answers where in each topic the reading ended.
 pub(crate) fn rehydrate<C: Context, L: Log>(
     log: &L,
-    partition: i32,
-    partitions: i32,
+    (partition, partitions): (i32, i32),
     patience: Duration,
+    folder: &mut StateFolder,
 ) -> Result<(Streams<C>, Vec<StartAt>), LogError> {
+    let begun = Instant::now();
     let ends = C::TOPICS
         .iter()
         .map(|topic| Ok((*topic, partition, log.end_offset(topic, partition)?)))
         .collect::<Result<Vec<_>, LogError>>()?;
-    let mut places: Vec<StartAt> = C::TOPICS
-        .iter()
-        .map(|topic| StartAt {
-            topic: Arc::from(*topic),
-            partition,
-            next_offset: 0,
-        })
-        .collect();
-    let mut reader = log.reader(&places)?;
-    let mut streams = Streams::new(partitions);
-    let mut interned = Interned::default();
-    read_to(&mut reader, &ends, patience, |record| {
-        let recorded = codec::decode::<C::Event>(record, &mut interned)?;
-        streams
-            .replay(&recorded)
-            .map_err(|reason| LogError::Undecodable {
-                topic: record.topic.to_owned(),
-                partition: record.partition,
-                offset: record.offset,
-                reason,
-            })
-    })?;
-    for place in &mut places {
-        place.next_offset = reader.position(&place.topic, partition);
+    let reading = Reading {
+        log,
+        partition,
+        partitions,
+        ends,
+        patience,
+    };
+    let (built, discarded) = reading.build(folder)?;
+    folder.tell(Rehydration {
+        from_store: built.from_store,
+        discarded,
+        records: built.records,
+        elapsed: begun.elapsed(),
+    });
+    Ok((built.streams, built.places))
+}
+
+impl<L: Log> Reading<'_, L> {
+    /// With the store as it is; with an empty one, where that does not do; and at last without one.
+    fn build<C: Context>(
+        &self,
+        folder: &mut StateFolder,
+    ) -> Result<(Built<C>, Option<String>), LogError> {
+        let mut discarded = None;
+        for _ in 0..2 {
+            let Some(store) = folder.store() else { break };
+            match self.build_on(store, folder) {
+                Ok(built) => return Ok((built, discarded)),
+                Err(Failure::Log(error)) => return Err(error),
+                Err(failure) => {
+                    folder.discard(&failure);
+                    discarded = Some(failure.to_string());
+                }
+            }
+        }
+        let from_zero = Checkpoint::at_zero::<C>(String::new());
+        let built = self.read_on(Streams::new(self.partitions), &from_zero, false);
+        let built = built.map_err(|failure| match failure {
+            Failure::Log(error) | Failure::Suspect(error) => error,
+            failure @ (Failure::Store(_) | Failure::Misfit(_)) => LogError::Unavailable {
+                attempted: "building the state",
+                reason: failure.to_string(),
+            },
+        })?;
+        Ok((built, discarded))
     }
-    Ok((streams, places))
+
+    fn build_on<C: Context>(
+        &self,
+        store: StateStore,
+        folder: &StateFolder,
+    ) -> Result<Built<C>, Failure> {
+        let kept = store.checkpoint()?;
+        let checkpoint = match &kept {
+            Some(bytes) => {
+                let checkpoint = Checkpoint::read::<C>(bytes)?;
+                checkpoint.verify(self.log, &self.ends, self.patience)??;
+                checkpoint
+            }
+            None => {
+                // Emptied only in part, or new.
+                store.clear()?;
+                Checkpoint::at_zero::<C>(self.log.cluster_id()?)
+            }
+        };
+        let keeping = Keeping::new(store, checkpoint.clone(), folder)?;
+        let streams = Streams::kept(self.partitions, keeping, folder.resident_streams)?;
+        self.read_on(streams, &checkpoint, kept.is_some())
+    }
+
+    fn read_on<C: Context>(
+        &self,
+        mut streams: Streams<C>,
+        checkpoint: &Checkpoint,
+        from_store: bool,
+    ) -> Result<Built<C>, Failure> {
+        let mut places = checkpoint.places(self.partition);
+        let mut reader = self.log.reader(&places)?;
+        let mut interned = Interned::default();
+        let mut records = 0;
+        let mut failed = None;
+        let read = read_to(&mut reader, &self.ends, self.patience, |record| {
+            records += 1;
+            if let Some(place) = places
+                .iter_mut()
+                .find(|place| *place.topic == *record.topic)
+            {
+                place.next_offset = record.offset + 1;
+            }
+            if checkpoint.covers(record, streams.source()) {
+                return Ok(());
+            }
+            let recorded = codec::decode::<C::Event>(record, &mut interned)?;
+            streams
+                .replay(&recorded)
+                .map_err(|reason| cannot_be_applied(record, reason))?;
+            if streams.is_full() {
+                failed = streams.keep(&places).err();
+            }
+            if failed.is_some() || streams.failure().is_some() {
+                // Nothing of the log; what it is stands beside.
+                return Err(cannot_be_applied(record, String::new()));
+            }
+            Ok(())
+        });
+        if let Some(error) = failed.or_else(|| streams.failure().cloned()) {
+            return Err(error.into());
+        }
+        read.map_err(|error| match error {
+            LogError::Undecodable { .. } if from_store => Failure::Suspect(error),
+            error => error.into(),
+        })?;
+        for place in &mut places {
+            place.next_offset = reader.position(&place.topic, self.partition);
+        }
+        streams.keep(&places)?;
+        Ok(Built {
+            streams,
+            places,
+            records,
+            from_store,
+        })
+    }
+}
+
+fn cannot_be_applied(record: &RawRecord<'_>, reason: String) -> LogError {
+    LogError::Undecodable {
+        topic: record.topic.to_owned(),
+        partition: record.partition,
+        offset: record.offset,
+        reason,
+    }
 }
 
 /// Shows every committed record below the given ends, `(topic, partition, end)`, to `visit`.

@@ -19,6 +19,7 @@ use crate::{
     log::{Log, LogError, Member, WriterId},
     partitioner::partition_for,
     share::{Settled, Share, Sharing},
+    state::folder::{Rehydration, StateConfig, StateFolder, Told},
     takeover::Owner,
     telemetry::WriterMetrics,
     writer::Writer,
@@ -39,6 +40,8 @@ pub struct StoreConfig {
     pub deadline: Duration,
     /// What time it is, for the deadlines of streams and for the commands of policies.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where state is kept on disk; none keeps all of it in memory.
+    pub state: Option<StateConfig>,
 }
 
 impl Default for StoreConfig {
@@ -53,6 +56,7 @@ impl Default for StoreConfig {
             queue: 4_096,
             deadline: Duration::from_secs(8),
             clock: Utc::now,
+            state: None,
         }
     }
 }
@@ -80,6 +84,7 @@ struct Shared<C: Context> {
     peers: Option<Peers>,
     deadline: Duration,
     clock: fn() -> DateTime<Utc>,
+    rehydrations: Vec<Told>,
 }
 
 impl<C: Context> EventStore<C> {
@@ -94,12 +99,15 @@ impl<C: Context> EventStore<C> {
         let mut fronts = Vec::new();
         let mut writers = Vec::new();
         let share = Arc::new(Share::default());
+        let mut rehydrations = Vec::new();
         for partition in 0..partitions {
             let id = WriterId {
                 service: C::SERVICE,
                 partition,
             };
             let (front, inbox) = Front::new(config.queue);
+            let told = Told::default();
+            rehydrations.push(Arc::clone(&told));
             let writer = Writer::<C, L> {
                 log: log.clone(),
                 inbox,
@@ -113,6 +121,7 @@ impl<C: Context> EventStore<C> {
                     instance,
                     member: config.member.name.clone(),
                     address: config.address.clone(),
+                    state: StateFolder::new(config.state.as_ref(), &id, partitions, told),
                 },
             };
             let thread = std::thread::Builder::new()
@@ -140,6 +149,7 @@ impl<C: Context> EventStore<C> {
                 peers: config.peers.clone(),
                 deadline: config.deadline,
                 clock: config.clock,
+                rehydrations,
             }),
         })
     }
@@ -261,6 +271,16 @@ impl<C: Context> EventStore<C> {
     pub fn status(&self) -> Vec<PartitionStatus> {
         let fronts = self.shared.fronts.iter();
         fronts.map(|front| front.gate.status()).collect()
+    }
+
+    /// How each partition's state was built at the last takeover, by number; none where there was none yet.
+    #[must_use]
+    pub fn rehydrations(&self) -> Vec<Option<Rehydration>> {
+        let told = |told: &Told| {
+            let told = told.lock();
+            told.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        self.shared.rehydrations.iter().map(told).collect()
     }
 
     /// How a partition stands, and how it will.

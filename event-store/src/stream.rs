@@ -1,13 +1,15 @@
 //! One aggregate's stream as its writer holds it: the state, and the commands that have led to it.
 
+mod record;
+
 use std::{collections::VecDeque, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use domain::{Context, Event};
 use uuid::Uuid;
 
 use crate::{
     command::{Accepted, CommandMetadata},
-    deadlines::Alarm,
     envelope::Position,
     streams::Verdict,
 };
@@ -19,7 +21,9 @@ pub(crate) struct Stream<C: Context> {
     /// Counts its events; 0 where nothing has happened.
     pub(crate) version: u32,
     /// When it has something to do.
-    pub(crate) alarm: Option<Alarm>,
+    pub(crate) alarm: Option<DateTime<Utc>>,
+    /// How it stands to what is on disk.
+    pub(crate) kept: Kept,
     /// The last commands, oldest first.
     commands: VecDeque<Remembered<C::Status>>,
     /// How many commands came before those: the number of the first.
@@ -32,10 +36,22 @@ impl<C: Context> Default for Stream<C> {
             state: C::State::default(),
             version: 0,
             alarm: None,
+            kept: Kept::default(),
             commands: VecDeque::new(),
             forgotten: 0,
         }
     }
+}
+
+/// How a stream in memory stands to what is on disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kept {
+    /// Whether it is to be written.
+    pub(crate) is_changed: bool,
+    /// The batch that it was written in last; 0 where it is as it was found.
+    pub(crate) in_batch: u64,
+    /// The deadline that it was written with last.
+    pub(crate) due_at: Option<DateTime<Utc>>,
 }
 
 /// A command that a stream has accepted, and what it was answered.
@@ -144,6 +160,14 @@ impl<C: Context> Stream<C> {
         Slot {
             stream: id,
             number: self.forgotten + self.commands.len().saturating_sub(1),
+        }
+    }
+
+    /// Notes that a command has an event there.
+    pub(crate) fn reach_in(&mut self, slot: &Slot<C>, position: &Position) {
+        let index = slot.number.checked_sub(self.forgotten);
+        if let Some(command) = index.and_then(|index| self.commands.get_mut(index)) {
+            command.reach(position);
         }
     }
 

@@ -2,12 +2,13 @@
 //!
 //! A decision evolves the state in place, before its events are committed, so that the next one of the batch builds on it.
 //! That is safe since nothing is answered before the commit, and any failure to commit drops the whole table.
+//!
+//! Where there is a state store, the table holds what was used last, and what is not yet on disk.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::{Context, Event, ids::deadline_command_id};
-use rustc_hash::FxHashMap;
 
 use crate::{
     codec,
@@ -16,7 +17,9 @@ use crate::{
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::OutgoingRecord,
     partitioner::partition_for,
+    state::{StateError, checkpoint::Mark, keeping::Keeping, resident::Resident},
     stream::{Slot, Stream, StreamIdOf},
+    subscription::StartAt,
 };
 
 /// Who asks for what a deadline gives.
@@ -24,8 +27,13 @@ const DEADLINE_ACTOR: &str = "deadline";
 
 /// Every stream of one partition.
 pub(crate) struct Streams<C: Context> {
-    streams: FxHashMap<StreamIdOf<C>, Stream<C>>,
+    resident: Resident<StreamIdOf<C>, Stream<C>>,
     deadlines: Deadlines<StreamIdOf<C>>,
+    keeping: Option<Keeping<C>>,
+    /// The stream that was looked for last and is nowhere, so that nobody looks again.
+    absent: Option<StreamIdOf<C>>,
+    /// Commands of the running batch with an event in a stream besides their own, and which record that is.
+    beside: Vec<(Slot<C>, usize)>,
     source: Arc<str>,
     partitions: i32,
 }
@@ -51,22 +59,58 @@ pub(crate) enum Verdict<C: Context> {
 }
 
 impl<C: Context> Streams<C> {
+    /// Without any stream: they come by replay.
     pub(crate) fn new(partitions: i32) -> Self {
         Self {
-            streams: FxHashMap::default(),
+            resident: Resident::new(usize::MAX),
             deadlines: Deadlines::new(),
+            keeping: None,
+            absent: None,
+            beside: Vec::new(),
             source: format!("/{}", C::SERVICE).into(),
             partitions,
         }
     }
 
+    /// What the store holds, and with so many streams in memory at most; those that come later by replay.
+    pub(crate) fn kept(
+        partitions: i32,
+        keeping: Keeping<C>,
+        resident_streams: usize,
+    ) -> Result<Self, StateError> {
+        let mut deadlines = Deadlines::new();
+        keeping.restore(&mut deadlines)?;
+        Ok(Self {
+            resident: Resident::new(resident_streams),
+            deadlines,
+            keeping: Some(keeping),
+            ..Self::new(partitions)
+        })
+    }
+
+    /// How many are in memory.
     pub(crate) fn len(&self) -> usize {
-        self.streams.len()
+        self.resident.len()
     }
 
     /// Whether anything has happened in the stream, as far as the log has been read.
     pub(crate) fn knows(&self, stream: &StreamIdOf<C>) -> bool {
-        self.streams.contains_key(stream)
+        let on_disk = |keeping: &Keeping<C>| keeping.contains(stream);
+        self.resident.contains(stream) || self.keeping.as_ref().is_some_and(on_disk)
+    }
+
+    /// Brings a stream into memory where it is on disk only.
+    fn load(&mut self, id: &StreamIdOf<C>) {
+        if self.resident.touch(id) || self.absent.as_ref() == Some(id) {
+            return;
+        }
+        let Some(keeping) = &mut self.keeping else {
+            return;
+        };
+        match keeping.load(id) {
+            Some(stream) => self.resident.insert(id.clone(), stream),
+            None => self.absent = Some(id.clone()),
+        }
     }
 
     /// `ce_source` of our own events.
@@ -86,7 +130,8 @@ impl<C: Context> Streams<C> {
             return Ok(());
         }
         let id = event.stream();
-        let version = self.streams.get(&id).map_or(0, |stream| stream.version);
+        self.load(&id);
+        let version = self.resident.get(&id).map_or(0, |stream| stream.version);
         if metadata.stream_version != version + 1 {
             return Err(format!(
                 "{} goes from version {version} to {}",
@@ -94,6 +139,7 @@ impl<C: Context> Streams<C> {
             ));
         }
         self.apply_recorded(&id, recorded);
+        self.note(recorded);
         Ok(())
     }
 
@@ -105,7 +151,14 @@ impl<C: Context> Streams<C> {
         if news {
             self.apply_recorded(&id, recorded);
         }
+        self.note(recorded);
         news
+    }
+
+    fn note(&mut self, recorded: &Recorded<C::Event>) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.applied(recorded);
+        }
     }
 
     fn apply_recorded(&mut self, id: &StreamIdOf<C>, recorded: &Recorded<C::Event>) {
@@ -127,12 +180,22 @@ impl<C: Context> Streams<C> {
         command_id: uuid::Uuid,
         command_hash: uuid::Uuid,
     ) -> &mut Stream<C> {
-        let at_most = C::remembered(id);
-        let stream = self.streams.entry(id.clone()).or_default();
+        self.load(id);
+        if !self.resident.contains(id) {
+            self.absent = None;
+            self.resident.insert(id.clone(), Stream::default());
+        }
+        let stream = self.resident.get_mut(id);
+        let stream = stream.expect("it is there, or was just put there");
         stream.apply(event);
-        stream.remember(command_id, command_hash, at_most);
+        stream.remember(command_id, command_hash, C::remembered(id));
         let due_at = C::deadline(&stream.state);
         self.deadlines.set(&mut stream.alarm, due_at, id);
+        if let Some(keeping) = &mut self.keeping
+            && !std::mem::replace(&mut stream.kept.is_changed, true)
+        {
+            keeping.changed(id);
+        }
         stream
     }
 
@@ -144,7 +207,8 @@ impl<C: Context> Streams<C> {
         records: &mut Vec<OutgoingRecord>,
     ) -> Verdict<C> {
         let target = C::target(&request.command);
-        let stream = self.streams.get(&target);
+        self.load(&target);
+        let stream = self.resident.get(&target);
         let known = stream.and_then(|stream| stream.recall(&target, &request.metadata));
         if let Some(verdict) = known.filter(|_| !C::is_decided_anew(&request.command)) {
             return verdict;
@@ -155,8 +219,8 @@ impl<C: Context> Streams<C> {
             Err(rejection) => Verdict::Rejected(rejection),
             Ok(events) if events.is_empty() => stream.unchanged(target),
             Ok(events) => {
-                self.append(&events, request, number, records);
-                let stream = self.streams.get(&target);
+                self.append(&target, &events, request, number, records);
+                let stream = self.resident.get(&target);
                 let stream = stream.expect("a decision has an event of the stream it is taken on");
                 Verdict::Accepted(stream.last(target))
             }
@@ -165,6 +229,7 @@ impl<C: Context> Streams<C> {
 
     fn append(
         &mut self,
+        target: &StreamIdOf<C>,
         events: &[C::Event],
         request: &Request<C>,
         number: u64,
@@ -177,11 +242,17 @@ impl<C: Context> Streams<C> {
             let name = id.to_string();
             let key = C::Event::key(&id);
             let stream_version = if C::TOPICS.contains(&event.topic()) {
-                self.apply(&id, event, command.command_id, command.command_hash)
-                    .version
+                let stream = self.apply(&id, event, command.command_id, command.command_hash);
+                let version = stream.version;
+                if id != *target {
+                    let slot = stream.last(id.clone());
+                    self.beside.push((slot, records.len()));
+                }
+                version
             } else {
                 // A message leaves our streams as they are: it tells of one, or opens one of another service.
-                self.streams.get(&id).map_or(1, |stream| stream.version)
+                self.load(&id);
+                self.resident.get(&id).map_or(1, |stream| stream.version)
             };
             let metadata = Metadata {
                 event_id: domain::ids::event_id(command.command_id, index),
@@ -232,15 +303,77 @@ impl<C: Context> Streams<C> {
         }
     }
 
+    /// Notes that a batch is committed, and where its records lie.
+    pub(crate) fn committed(&mut self, records: &[OutgoingRecord], positions: &[Position]) {
+        for (slot, record) in self.beside.drain(..) {
+            let stream = self.resident.get_mut(&slot.stream);
+            if let (Some(stream), Some(position)) = (stream, positions.get(record)) {
+                stream.reach_in(&slot, position);
+            }
+        }
+        if let Some(keeping) = &mut self.keeping {
+            keeping.committed(records, positions);
+        }
+    }
+
     /// Notes where the events of an accepted command lie, once they are committed.
     pub(crate) fn settle(&mut self, slot: &Slot<C>, positions: Arc<[Position]>) {
-        if let Some(stream) = self.streams.get_mut(&slot.stream) {
+        if let Some(stream) = self.resident.get_mut(&slot.stream) {
             stream.settle(slot, positions);
         }
     }
 
     /// The answer to a command whose events are committed.
     pub(crate) fn answer(&self, slot: &Slot<C>, replayed: bool) -> Accepted<C::Status> {
-        self.streams[&slot.stream].answer(slot, replayed)
+        let stream = self.resident.get(&slot.stream);
+        let stream = stream.expect("what the running batch has changed is in memory");
+        stream.answer(slot, replayed)
+    }
+
+    /// Why nothing that was decided may be appended: a stream could not be read.
+    pub(crate) fn failure(&self) -> Option<&StateError> {
+        self.keeping.as_ref().and_then(Keeping::failure)
+    }
+
+    /// How far in the log the store stands, once it has what is in memory.
+    pub(crate) fn marks(&self) -> &[Mark] {
+        match &self.keeping {
+            Some(keeping) => &keeping.checkpoint.marks,
+            None => &[],
+        }
+    }
+
+    /// Whether the store lacks anything yet.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.keeping.as_ref().is_some_and(Keeping::has_changes)
+    }
+
+    /// Hands what has changed over to the store where that is due. Only where all that is in memory is committed.
+    pub(crate) fn keep_if_due(
+        &mut self,
+        read_to: impl FnOnce() -> Vec<StartAt>,
+    ) -> Result<(), StateError> {
+        match &self.keeping {
+            Some(keeping) if keeping.is_due() => self.keep(&read_to()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands over what has changed, and forgets what has not been used for long.
+    pub(crate) fn keep(&mut self, read_to: &[StartAt]) -> Result<(), StateError> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        keeping.read_to(read_to);
+        keeping.write(&mut self.resident)?;
+        let on_disk = keeping.on_disk();
+        self.resident
+            .make_room(|stream| !stream.kept.is_changed && stream.kept.in_batch <= on_disk);
+        Ok(())
+    }
+
+    /// Whether so much has changed that a replay is to hand it over.
+    pub(crate) fn is_full(&self) -> bool {
+        self.keeping.as_ref().is_some_and(Keeping::is_full)
     }
 }

@@ -10,6 +10,7 @@ use domain::Context;
 use crate::{
     codec::{self, Interned},
     log::{Log, LogError, Reader},
+    state::checkpoint::Mark,
     stream::StreamIdOf,
     streams::Streams,
     subscription::StartAt,
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 /// At most so many records are passed between two turns: more than a turn of our own adds, so that a busy writer keeps up.
 const AT_ONCE: usize = 4_000;
+/// Reading so many of our own records again at a restart takes some tenths of a second.
+const FAR_BEHIND: i64 = 50_000;
 
 /// What follows in the log after what was rehydrated.
 pub(crate) struct Tail<L: Log> {
@@ -40,6 +43,29 @@ impl<L: Log> Tail<L> {
             reader: None,
             interned: Interned::default(),
         }
+    }
+
+    /// Where it stands in each topic.
+    pub(crate) fn places(&self) -> Vec<StartAt> {
+        let mut places = self.from.clone();
+        if let Some(reader) = &self.reader {
+            for place in &mut places {
+                place.next_offset = reader.position(&place.topic, place.partition);
+            }
+        }
+        places
+    }
+
+    /// Begins to read on where so much has come meanwhile that a restart would be long about it.
+    pub(crate) fn follow(&mut self, marks: &[Mark]) -> Result<(), LogError> {
+        let is_behind = |place: &StartAt| {
+            let mark = marks.iter().find(|mark| mark.topic == *place.topic);
+            mark.is_some_and(|mark| mark.applied_to - place.next_offset > FAR_BEHIND)
+        };
+        if self.reader.is_none() && self.from.iter().any(is_behind) {
+            self.reader = Some(self.log.reader(&self.from)?);
+        }
+        Ok(())
     }
 
     /// Whether it has been needed, and so is to be kept near the end.

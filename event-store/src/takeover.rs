@@ -6,6 +6,7 @@ use std::{
 };
 
 use domain::Context;
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     ownership::{OwnershipRecord, last_owner},
     rehydrate::rehydrate,
     share::Share,
+    state::{StateError, folder::StateFolder},
     streams::Streams,
     tail::Tail,
 };
@@ -32,6 +34,8 @@ pub(crate) struct Owner {
     pub(crate) member: Option<String>,
     /// Where peers reach it.
     pub(crate) address: String,
+    /// Where the state is kept on disk.
+    pub(crate) state: StateFolder,
 }
 
 /// What an owner holds between a takeover and the first failure.
@@ -89,14 +93,16 @@ impl From<AppendError> for TakeoverError {
 impl Owner {
     /// Fences every earlier owner and rebuilds the state from the log.
     pub(crate) fn take_over<C: Context, L: Log>(
-        &self,
+        &mut self,
         log: &L,
         share: &Share<L>,
     ) -> Result<Tenure<C, L>, TakeoverError> {
         // 0. Whoever has slept through the partition's being given to another fences nobody.
-        share
-            .confirm(self.id.partition)
-            .map_err(TakeoverError::NotOurs)?;
+        if let Err(error) = share.confirm(self.id.partition) {
+            // Whoever has it may be on this machine.
+            self.state.close();
+            return Err(TakeoverError::NotOurs(error));
+        }
         // 1. From here on no earlier owner of this partition can commit.
         let mut lanes = Lanes::open(log, &self.id)?;
         // 2. The claim, committed on both lanes, proves that no later owner has fenced one of them.
@@ -114,9 +120,9 @@ impl Owner {
         // 3. Only now the watermark: below it lies all that earlier owners have committed.
         let (streams, places) = rehydrate(
             log,
-            self.id.partition,
-            self.partitions,
+            (self.id.partition, self.partitions),
             REHYDRATION_PATIENCE,
+            &mut self.state,
         )?;
         Ok(Tenure {
             lanes,
@@ -141,8 +147,22 @@ impl<C: Context, L: Log> Tenure<C, L> {
         u64::from(self.ownership.generation) << 32 | u64::from(self.decisions)
     }
 
-    /// Tells others that they need not fear to be in the way.
+    /// Keeps on disk what has changed, where that is due. Only between turns, when all that is in memory is committed.
+    pub(crate) fn keep_if_due(&mut self) -> Result<(), StateError> {
+        let Self { streams, tail, .. } = self;
+        if C::OPENED_ELSEWHERE
+            && let Err(error) = tail.follow(streams.marks())
+        {
+            debug!(%error, "cannot read on yet");
+        }
+        streams.keep_if_due(|| tail.places())
+    }
+
+    /// Keeps everything on disk, and tells others that they need not fear to be in the way.
     pub(crate) fn release(mut self) {
+        if let Err(error) = self.streams.keep(&self.tail.places()) {
+            warn!(%error, "the next start reads more of the log");
+        }
         self.ownership.released = true;
         // Nothing waits for it: where it fails, the next owner takes over all the same.
         drop(self.lanes.append(&[self.ownership.record()]));

@@ -246,13 +246,18 @@ fn last_in_each_topic(positions: &[Position]) -> Arc<[Position]> {
         .collect()
 }
 
+/// The commands themselves, to be decided anew.
+pub(crate) fn not_appended<C: Context>(waiting: Vec<Waiting<C>>) -> Vec<Pending<C>> {
+    waiting.into_iter().map(|waiting| waiting.pending).collect()
+}
+
 /// A fenced owner answers nothing from its state, neither a success nor a rejection. Those left wait for the log's word.
 pub(crate) fn refuse_if_fenced<C: Context>(
     error: &AppendError,
     waiting: Vec<Waiting<C>>,
 ) -> Vec<Pending<C>> {
     if matches!(error, AppendError::Indefinite { .. }) {
-        return waiting.into_iter().map(|waiting| waiting.pending).collect();
+        return not_appended(waiting);
     }
     for Waiting {
         pending, verdict, ..

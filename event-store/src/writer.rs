@@ -19,9 +19,10 @@ use crate::{
     inbox::{Duty, Gate, Mail, PartitionStatus, Pending},
     log::{AppendError, Log, LogError},
     share::Share,
+    state::StateError,
     takeover::{Owner, TakeoverError, Tenure},
     telemetry::WriterMetrics,
-    turn::{Turn, Waiting, decide, find_opened, positions, refuse_if_fenced, settle},
+    turn::{Turn, Waiting, decide, find_opened, not_appended, positions, refuse_if_fenced, settle},
 };
 
 /// An idle writer that has a deadline or a tail to look after does so this often.
@@ -58,6 +59,9 @@ enum Loss {
     /// The partition's tail holds what cannot be applied, or not what was there before. A takeover reads it all again.
     #[error(transparent)]
     Tail(#[from] LogError),
+    /// The state store failed; a takeover does without it.
+    #[error("the state store failed: {0}")]
+    State(#[from] StateError),
 }
 
 impl<C: Context, L: Log> Writer<C, L> {
@@ -69,6 +73,8 @@ impl<C: Context, L: Log> Writer<C, L> {
             duty = match duty {
                 Duty::Serve => self.hold(),
                 Duty::StandBy(relief) => {
+                    // Whoever serves it next may be on this machine.
+                    self.owner.state.close();
                     drop(relief);
                     self.stand_by()
                 }
@@ -194,6 +200,9 @@ impl<C: Context, L: Log> Writer<C, L> {
             if let Err(loss) = self.drain_tail(&mut tenure) {
                 return End::Lost(loss, Vec::new(), None);
             }
+            if let Err(error) = tenure.keep_if_due() {
+                return End::Lost(error.into(), Vec::new(), None);
+            }
             turn = Turn::default();
         }
     }
@@ -208,7 +217,10 @@ impl<C: Context, L: Log> Writer<C, L> {
         match until_due {
             // The clock is not ours, so it may get there sooner than the time that we wait.
             Some(left) => Some(left.min(LOOK_ROUND)),
-            None => tenure.tail.is_open().then_some(LOOK_ROUND),
+            None => {
+                let is_needed = tenure.tail.is_open() || tenure.streams.has_changes();
+                is_needed.then_some(LOOK_ROUND)
+            }
         }
     }
 
@@ -236,6 +248,10 @@ impl<C: Context, L: Log> Writer<C, L> {
         }
         let mut records = Vec::new();
         let waiting = decide(tenure, turn, (self.clock)(), &mut records);
+        if let Some(error) = tenure.streams.failure() {
+            let error = error.clone();
+            return Err((error.into(), not_appended(waiting)));
+        }
         if records.is_empty() {
             if !waiting.iter().any(Waiting::is_awaited) {
                 // Nobody is told anything, so nothing has to be proven by a commit.
@@ -249,7 +265,9 @@ impl<C: Context, L: Log> Writer<C, L> {
             Ok(offsets) => {
                 self.metrics
                     .committed(waiting.len(), records.len(), begun.elapsed());
-                settle(tenure, waiting, &positions(&records, &offsets));
+                let positions = positions(&records, &offsets);
+                tenure.streams.committed(&records, &positions);
+                settle(tenure, waiting, &positions);
                 Ok(())
             }
             Err(error) => {

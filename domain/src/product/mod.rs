@@ -21,8 +21,6 @@ use self::{
     },
     stock::{StockCommand, StockItem, StockRejection, StockStatus},
 };
-use serde::{Deserialize, Serialize};
-
 use crate::{Context, topics};
 
 /// The product service's context.

@@ -107,3 +107,35 @@ impl Context for Counters {
         *state
     }
 }
+
+/// The same counters in a later version, whose states have another shape on disk.
+#[derive(Debug)]
+pub(crate) struct ReshapedCounters;
+
+impl Context for ReshapedCounters {
+    const SERVICE: &'static str = Counters::SERVICE;
+    const TOPICS: &'static [&'static str] = Counters::TOPICS;
+    const STATE_FORMAT: u32 = Counters::STATE_FORMAT + 1;
+
+    type Command = Add;
+    type Event = Added;
+    type State = (u32, u32);
+    type Rejection = OverLimit;
+    type Status = u32;
+
+    fn target(command: &Add) -> CounterId {
+        Counters::target(command)
+    }
+
+    fn decide((state, _): &(u32, u32), command: &Add) -> Result<Vec<Added>, OverLimit> {
+        Counters::decide(state, command)
+    }
+
+    fn evolve((state, events): (u32, u32), event: &Added) -> (u32, u32) {
+        (Counters::evolve(state, event), events + 1)
+    }
+
+    fn status((state, _): &(u32, u32)) -> u32 {
+        *state
+    }
+}

@@ -4,6 +4,7 @@ mod counter;
 mod desk;
 mod kafka;
 mod memory;
+mod restart;
 mod several;
 mod suite;
 
@@ -33,14 +34,26 @@ macro_rules! contract {
             so_many_commands_are_remembered,
             a_replica_follows,
         );
+        contract!($subject; restart;
+            a_restart_reads_only_the_tail,
+            what_was_not_written_is_read_again,
+            a_store_that_is_gone_is_built_anew,
+            a_store_of_another_shape_is_thrown_away,
+            a_deadline_survives_a_restart,
+            what_others_opened_meanwhile_is_found,
+            a_folder_in_use_is_left_alone,
+        );
+        contract!($subject, $subject; restart;
+            a_store_of_another_topic_is_thrown_away,
+        );
     };
-    ($subject:expr; $suite:ident; $($promise:ident),+ $(,)?) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                $crate::$suite::$promise($subject.await).await;
-            }
-        )+
+    ($($subject:expr),+; $suite:ident; $promise:ident, $($more:ident,)*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            $crate::$suite::$promise($($subject.await),+).await;
+        }
+        contract!($($subject),+; $suite; $($more,)*);
     };
+    ($($subject:expr),+; $suite:ident;) => {};
 }
 pub(crate) use contract;

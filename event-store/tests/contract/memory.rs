@@ -2,17 +2,19 @@
 
 use domain::ReadEvent;
 use event_store::{
-    BatchLimits, Refusal, StartAt, Subscription,
+    BatchLimits, Refusal, Request, StartAt, Subscription,
     memory::{Fault, MemoryLog},
+    partition_for,
 };
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 use uuid::Uuid;
 
 use crate::{
     contract,
-    counter::{COUNTER_EVENTS, LIMIT},
+    counter::{COUNTER_EVENTS, Counters, LIMIT},
     desk::{DESK_EVENTS, TICKET_EVENTS},
-    suite::{Subject, all_events, request, stop, store},
+    restart::{eager, serving},
+    suite::{self, Subject, all_events, request, stop, store},
 };
 
 pub(crate) struct Memory(MemoryLog);
@@ -39,6 +41,44 @@ async fn fresh() -> Memory {
 }
 
 contract!(fresh());
+
+/// The broker's data was restored from an older copy: what the store knows beyond that never was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_ahead_of_the_log_is_thrown_away() {
+    let memory = fresh().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (counter, partition) = (Uuid::now_v7(), |counter: Uuid| {
+        partition_for(counter.to_string().as_bytes(), 2)
+    });
+    let store = serving::<Counters, _>(&memory.0, eager(folder.path())).await;
+    let kept = store.execute(request(counter, 2)).await.expect("accepted");
+    let lost = request(counter, 3);
+    store.execute(lost.clone()).await.expect("accepted");
+    stop(store).await;
+
+    let end = kept.positions[0].offset + 2;
+    memory.0.truncate(COUNTER_EVENTS, partition(counter), end);
+    let store = serving::<Counters, _>(&memory.0, eager(folder.path())).await;
+    let again = store.execute(lost).await.expect("it never was");
+    assert_eq!((again.stream_version, again.replayed), (5, false));
+    stop(store).await;
+
+    // Now the log is longer again, and its last record another one.
+    let store = serving::<Counters, _>(&memory.0, eager(folder.path())).await;
+    store.execute(request(counter, 1)).await.expect("accepted");
+    stop(store).await;
+    memory.0.truncate(COUNTER_EVENTS, partition(counter), end);
+    let elsewhere = suite::store::<Counters, _>(&memory.0).await;
+    for amount in [1, 1, 1, 1] {
+        let added = elsewhere.execute(request(counter, amount)).await;
+        added.expect("accepted");
+    }
+    stop(elsewhere).await;
+    let store = serving::<Counters, _>(&memory.0, eager(folder.path())).await;
+    let no_op = store.execute(request(counter, 0)).await.expect("a no-op");
+    assert_eq!((no_op.stream_version, no_op.status), (6, 6));
+    stop(store).await;
+}
 
 proptest! {
     #![proptest_config(Config::with_cases(64))]
@@ -79,6 +119,49 @@ proptest! {
             }
             stop(store).await;
             assert_eq!(all_events(&memory).await.len(), expected as usize);
+        });
+    }
+}
+
+proptest! {
+    // Each opens its folders again and again.
+    #![proptest_config(Config::with_cases(24))]
+
+    /// However little is in memory, and however often it starts anew: the answers are those of a store that has it all.
+    #[test]
+    fn what_is_on_disk_answers_like_what_is_in_memory(
+        steps in vec((0..6_usize, 0..4_u32, 0..12_usize, 0..8_u32), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let (on_disk, in_memory) = (fresh().await, fresh().await);
+            let folder = tempfile::tempdir().expect("a folder");
+            let counters: Vec<Uuid> = (0..6).map(|_| Uuid::now_v7()).collect();
+            let mut asked = Vec::new();
+            let mut kept = serving::<Counters, _>(&on_disk.0, eager(folder.path())).await;
+            let whole = store(&in_memory.0).await;
+            for (counter, amount, earlier, restart) in steps {
+                // One in a few is one that came before, perhaps with another body.
+                let again: Option<&Request<Counters>> = asked.get(earlier);
+                let mut command = request(counters[counter], amount);
+                if let Some(again) = again {
+                    command.metadata.command_id = again.metadata.command_id;
+                    command.command.counter = again.command.counter;
+                }
+                asked.push(command.clone());
+                let answer = kept.execute(command.clone()).await;
+                assert_eq!(answer, whole.execute(command).await);
+                if restart == 0 {
+                    stop(kept).await;
+                    kept = serving::<Counters, _>(&on_disk.0, eager(folder.path())).await;
+                }
+            }
+            stop(kept).await;
+            stop(whole).await;
         });
     }
 }

@@ -74,7 +74,7 @@ pub(crate) async fn start_as<C: Context, L: Log>(log: &L, name: Option<&str>) ->
     start_with(log, config).await
 }
 
-async fn start_with<C: Context, L: Log>(log: &L, config: StoreConfig) -> EventStore<C> {
+pub(crate) async fn start_with<C: Context, L: Log>(log: &L, config: StoreConfig) -> EventStore<C> {
     let log = log.clone();
     let start = move || EventStore::start(&log, &config);
     let started = tokio::task::spawn_blocking(start).await;

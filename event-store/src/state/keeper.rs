@@ -1,0 +1,109 @@
+//! Writes batches behind the writer's back, one at a time.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Sender;
+use metrics::Histogram;
+
+use super::{Batch, StateError};
+
+/// Between two looks at whether the store has caught up with what it was given.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A thread that commits batches. When this is dropped, what was handed over is committed first.
+pub(crate) struct Keeper {
+    /// None only while it is dropped.
+    batches: Option<Sender<Batch>>,
+    thread: Option<JoinHandle<()>>,
+    /// How many batches were handed over.
+    handed: u64,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// How many batches are committed.
+    committed: AtomicU64,
+    failure: OnceLock<StateError>,
+}
+
+impl Keeper {
+    pub(crate) fn start(seconds: Histogram) -> Result<Self, StateError> {
+        let (batches, waiting) = crossbeam_channel::bounded::<Batch>(1);
+        let shared = Arc::<Shared>::default();
+        let told = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("state-keeper".to_owned())
+            .spawn(move || {
+                for batch in waiting {
+                    while batch.store().is_behind() {
+                        std::thread::sleep(PAUSE);
+                    }
+                    let begun = Instant::now();
+                    if let Err(error) = batch.commit() {
+                        // It is told once; what comes after would leave a hole.
+                        let _first = told.failure.set(error);
+                        return;
+                    }
+                    seconds.record(begun.elapsed());
+                    told.committed.fetch_add(1, Ordering::Release);
+                }
+            });
+        let thread = thread.map_err(|error| StateError::Failed {
+            attempted: "starting the thread of the state store",
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            batches: Some(batches),
+            thread: Some(thread),
+            handed: 0,
+            shared,
+        })
+    }
+
+    /// How many batches are on disk.
+    pub(crate) fn committed(&self) -> u64 {
+        self.shared.committed.load(Ordering::Acquire)
+    }
+
+    /// Whether all that was handed over is on disk.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.committed() == self.handed
+    }
+
+    /// The number of the next batch to be handed over, from 1.
+    pub(crate) fn next(&self) -> u64 {
+        self.handed + 1
+    }
+
+    /// Hands a batch over; waits while the one before is still waiting.
+    pub(crate) fn hand_over(&mut self, batch: Batch) -> Result<(), StateError> {
+        self.handed += 1;
+        let taken = self.batches.as_ref().map(|batches| batches.send(batch));
+        match (taken, self.shared.failure.get()) {
+            (_, Some(failure)) => Err(failure.clone()),
+            (Some(Ok(())), None) => Ok(()),
+            (Some(Err(_)) | None, None) => Err(StateError::Failed {
+                attempted: "handing states over",
+                reason: "the thread of the state store has ended".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.batches = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has said what it had to say.
+            drop(thread.join());
+        }
+    }
+}
