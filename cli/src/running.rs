@@ -75,8 +75,14 @@ impl Running {
         let command_url = format!("http://127.0.0.1:{command_port}");
         let gateway = start_gateway(&wiring, ports, &command_url, &books)?;
         wiring.gateway_url.clone_from(&gateway.url);
-        let mail_flags = ["--mail-folder", &mails.to_string_lossy()];
-        let command_api = wiring.command_api_of(&[], Some(command_port), &mail_flags)?;
+        let state = folder.join("state");
+        let folders = [
+            "--mail-folder",
+            &mails.to_string_lossy(),
+            "--state-dir",
+            &state.to_string_lossy(),
+        ];
+        let command_api = wiring.command_api_of(&[], Some(command_port), &folders)?;
         let projectors = wiring.projectors(ports.map(|ports| ports.projectors))?;
         let query_api = wiring.query_api(ports.map(|ports| ports.query_api))?;
         for server in [&gateway, &command_api, &projectors, &query_api] {

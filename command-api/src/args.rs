@@ -1,6 +1,6 @@
 //! What the process can be told.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use chrono::TimeDelta;
 use clap::{Parser, ValueEnum, value_parser};
@@ -14,6 +14,7 @@ use domain::{
     shipping::Shipments,
 };
 use event_store::{
+    StateConfig,
     kafka::{Durability, KafkaConfig},
     log::Member,
 };
@@ -169,6 +170,11 @@ pub struct Args {
     )]
     pub replication_factor: i32,
 
+    /// Keep state on disk in this folder too: a restart then reads only what is new, and memory holds only what is in use.
+    /// Without it all state is in memory. It may be deleted at any time: all is built anew from Kafka.
+    #[arg(long, env = "OFFSET_ZERO_STATE_DIR", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+
     /// Notifications.
     #[command(flatten)]
     pub notifications: NotificationArgs,
@@ -294,6 +300,15 @@ impl Args {
                 .map(|property| (property.name, property.value))
                 .collect(),
         }
+    }
+
+    /// Where state is kept on disk.
+    pub(crate) fn state(&self) -> Option<StateConfig> {
+        let folder = self.state_dir.as_ref()?;
+        Some(StateConfig {
+            namespace: self.namespace.clone(),
+            ..StateConfig::new(folder)
+        })
     }
 
     pub(crate) fn durability(&self) -> Durability {

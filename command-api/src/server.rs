@@ -148,6 +148,7 @@ impl Server {
                 store: StoreConfig {
                     member: args.membership(&address),
                     address,
+                    state: args.state(),
                     ..StoreConfig::default()
                 },
             },
