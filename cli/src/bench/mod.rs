@@ -10,6 +10,7 @@ mod prototype;
 mod raw;
 mod rebuild;
 mod report;
+mod restart;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +39,11 @@ const RAW_TOPIC: &str = "BenchRaw";
 pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
     if cfg!(debug_assertions) {
         bail!("benchmarks of a debug build mean nothing: run `make bench`");
+    }
+    if let Some(orders) = options.restart {
+        let restarted = restart::measure(orders).await?;
+        println!("{}", serde_json::to_string_pretty(&restarted)?);
+        return Ok(());
     }
     eprintln!("starting Kafka and Postgres");
     let start = || Running::start(StackOptions::benchmark(), None, None);
