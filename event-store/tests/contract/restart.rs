@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use domain::Context;
 use event_store::{
     Accepted, EventStore, PartitionStatus, Refusal, Rehydration, Request, StateConfig, StoreConfig,
-    log::Log,
+    log::Log, memory::MemoryLog,
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    counter::{Add, Counters, LIMIT, ReshapedCounters},
+    counter::{Add, COUNTER_EVENTS, Counters, LIMIT, ReshapedCounters},
     desk::{Desk, Sell, TICKET_EVENTS, TicketCommand, TicketEvent, Tickets},
     suite::{self, PATIENCE, Subject, events_in, request, start_with, stop, store, wait_for},
 };
@@ -297,11 +297,14 @@ pub(crate) async fn what_others_opened_meanwhile_is_found<S: Subject>(subject: S
     stop(desk).await;
 }
 
-/// Two processes on one machine: the second has its state in memory, and serves.
+/// Two processes on one machine that were given one folder: the second has its state in memory, and serves.
 pub(crate) async fn a_folder_in_use_is_left_alone<S: Subject>(subject: S) {
     let folder = folder();
-    let first = serving::<Counters, _>(subject.log(), eager(folder.path())).await;
-    let answered = Answered::by(&first, 5).await;
+    let another_log = MemoryLog::new(&[COUNTER_EVENTS], 2);
+    let first = serving::<Counters, _>(&another_log, eager(folder.path())).await;
+    let second = serving::<Counters, _>(subject.log(), eager(folder.path())).await;
+    let answered = Answered::by(&second, 5).await;
+    stop(second).await;
     let second = serving::<Counters, _>(subject.log(), eager(folder.path())).await;
     assert!(!all_from_store(&second));
     assert_eq!(records(&second), answered.events());
