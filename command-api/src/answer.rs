@@ -9,6 +9,7 @@ use axum::{
 };
 use domain::ids::OrderId;
 use event_store::{Accepted, Position};
+use runtime::entity_tag::EntityTag;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -73,8 +74,10 @@ impl Answered {
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {
         let value = |text: String| HeaderValue::try_from(text).expect("topics and ids are ASCII");
+        let tag = EntityTag::of_version(self.body.version);
         let mut response = Json(self.body).into_response();
         let headers = response.headers_mut();
+        headers.insert(header::ETAG, tag.header());
         headers.insert(X_POSITION, value(self.positions));
         if self.replayed {
             headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, Method, request::Parts},
+    http::{HeaderMap, HeaderName, Method, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
 use domain::ids::{CartId, CommandId, OrderId, RequestIdentity};
-use event_store::{CommandMetadata, Position};
+use event_store::{CommandMetadata, ExpectedVersion, Position};
 use runtime::{min_position::MinPosition, problem::Problem};
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -31,6 +31,10 @@ pub(crate) struct CommandHeaders {
     /// `idempotency-replayed: true`; the same key with another body is refused.
     #[param(rename = "idempotency-key", max_length = 255)]
     idempotency_key: Option<String>,
+    /// `"<version>"` as `ETag` says it, or `*`: the command is carried out only where that is the version it meets, or
+    /// where there is anything at all; else 412. A repetition under the same key gets the first answer whatever it says.
+    #[param(rename = "if-match", example = "\"7\"")]
+    if_match: Option<String>,
     /// W3C trace context; travels with the events.
     traceparent: Option<String>,
 }
@@ -53,6 +57,7 @@ pub(crate) struct PricingHeaders {
 pub(crate) struct Intake {
     method: Method,
     key: Option<Box<str>>,
+    expected_version: Option<ExpectedVersion>,
     traceparent: Option<Box<str>>,
     pub(crate) received_at: DateTime<Utc>,
     /// Read of every command, as far as saying that it is malformed; waited for only where prices are looked up.
@@ -67,6 +72,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Intake {
             min_position: MinPosition::read(&parts.headers)?,
             method: parts.method.clone(),
             key: key(&parts.headers)?,
+            expected_version: expected_version(&parts.headers)?,
             traceparent: traceparent(&parts.headers),
             received_at: clock::now(),
         })
@@ -129,6 +135,7 @@ impl Intake {
             actor,
             time: self.received_at,
             traceparent: self.traceparent,
+            expected_version: self.expected_version,
         }
     }
 }
@@ -147,6 +154,31 @@ fn key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
         }
         _ => Err(problems::invalid_idempotency_key(MAX_KEY_LENGTH)),
     }
+}
+
+fn expected_version(headers: &HeaderMap) -> Result<Option<ExpectedVersion>, Problem> {
+    let mut values = headers.get_all(header::IF_MATCH).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    let expected = text.and_then(parse_if_match);
+    expected.map(Some).ok_or_else(problems::invalid_if_match)
+}
+
+/// A strong tag of ours. What a read has seen of other streams follows the version after dots, and is no concern of a
+/// command's.
+fn parse_if_match(text: &str) -> Option<ExpectedVersion> {
+    if text == "*" {
+        return Some(ExpectedVersion::Any);
+    }
+    let tag = text.strip_prefix('"')?.strip_suffix('"')?;
+    let (version, others) = tag.split_once('.').unwrap_or((tag, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(version) || !others.split('.').all(is_number) {
+        return None;
+    }
+    version.parse().ok().map(ExpectedVersion::Exactly)
 }
 
 /// One that is malformed is ignored, as the standard asks.
@@ -194,6 +226,42 @@ mod tests {
         }
         let two = headers(&[(&IDEMPOTENCY_KEY, b"a"), (&IDEMPOTENCY_KEY, b"b")]);
         assert!(key(&two).is_err());
+    }
+
+    #[test]
+    fn versions_are_expected_as_tags_name_them() {
+        let read = |text: &str| expected_version(&headers(&[(&header::IF_MATCH, text.as_bytes())]));
+        for (text, expected) in [
+            ("*", ExpectedVersion::Any),
+            ("\"0\"", ExpectedVersion::Exactly(0)),
+            ("\"4294967295\"", ExpectedVersion::Exactly(u32::MAX)),
+            ("\"7.12.40\"", ExpectedVersion::Exactly(7)),
+        ] {
+            assert_eq!(read(text), Ok(Some(expected)), "{text}");
+        }
+        assert_eq!(expected_version(&headers(&[])), Ok(None));
+        for text in [
+            "",
+            "7",
+            "\"",
+            "\"\"",
+            "\"+7\"",
+            "\"-7\"",
+            "\"7",
+            "W/\"7\"",
+            "\"seven\"",
+            "\"7.\"",
+            "\"7.x\"",
+            "\".7\"",
+            "\"6\", \"7\"",
+            "\"4294967296\"",
+        ] {
+            let problem = read(text).expect_err(text);
+            let told = (problem.status().as_u16(), problem.code());
+            assert_eq!(told, (400, "invalid-if-match"), "{text}");
+        }
+        let two = headers(&[(&header::IF_MATCH, b"\"6\""), (&header::IF_MATCH, b"*")]);
+        assert!(expected_version(&two).is_err());
     }
 
     #[test]

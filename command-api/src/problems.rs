@@ -17,6 +17,7 @@ use domain::{
 };
 use event_store::Refusal;
 use runtime::{
+    entity_tag::EntityTag,
     problem::{Problem, RETRY_AFTER_SECONDS},
     signature::InvalidSignature,
 };
@@ -75,6 +76,15 @@ pub(crate) fn invalid_idempotency_key(max_length: usize) -> Problem {
     .detail(format_args!(
         "it has to be one of 1 to {max_length} visible ASCII characters"
     ))
+}
+
+pub(crate) fn invalid_if_match() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "invalid-if-match",
+        "The If-Match cannot be used",
+    )
+    .detail("it has to be one ETag as it was given, such as \"7\" with its quotes, or *")
 }
 
 pub(crate) fn route_not_served() -> Problem {
@@ -171,6 +181,13 @@ pub(crate) fn refused<R: Rejection>(refusal: &Refusal<R>) -> Problem {
             "idempotency-key-reused",
             "The Idempotency-Key was used before for another request",
         ),
+        Refusal::VersionMismatch { current } => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "version-mismatch",
+            "It has changed since",
+        )
+        .detail(format_args!("it is at version {current} now"))
+        .entity_tag(EntityTag::of_version(*current)),
         Refusal::Unavailable {
             retry_after,
             reason,

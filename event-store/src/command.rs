@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use domain::Context;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::envelope::Position;
@@ -44,6 +45,27 @@ pub struct CommandMetadata {
     pub time: DateTime<Utc>,
     /// W3C trace context, where the request had one.
     pub traceparent: Option<Box<str>>,
+    /// Where the stream has to stand for the command to be decided. No part of what the command is: a repetition gets
+    /// the first answer, whatever it expects.
+    pub expected_version: Option<ExpectedVersion>,
+}
+
+/// Where a stream has to stand for a command to be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExpectedVersion {
+    /// At this version; 0 where nothing has happened in it.
+    Exactly(u32),
+    /// At whichever, as long as something has happened in it.
+    Any,
+}
+
+impl ExpectedVersion {
+    pub(crate) fn is_met_by(self, version: u32) -> bool {
+        match self {
+            Self::Exactly(expected) => version == expected,
+            Self::Any => version > 0,
+        }
+    }
 }
 
 /// A command that is in the log.
@@ -68,6 +90,12 @@ pub enum Refusal<R> {
     /// The command id was used before for another request.
     #[error("the command id was used before for another request")]
     KeyReused,
+    /// The stream is not where the command expects it to be.
+    #[error("the stream stands at version {current}")]
+    VersionMismatch {
+        /// Where it stands.
+        current: u32,
+    },
     /// Not applied, surely.
     #[error("not applied: {reason}")]
     Unavailable {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    command::{Accepted, Answer, CommandMetadata, Refusal, Request},
+    command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request},
     envelope::Position,
     owners::Owners,
 };
@@ -76,6 +76,8 @@ pub(crate) struct Forwarded<C: Context> {
     actor: String,
     time: DateTime<Utc>,
     traceparent: Option<Box<str>>,
+    #[serde(default)]
+    expected_version: Option<ExpectedVersion>,
 }
 
 /// What became of it.
@@ -89,6 +91,9 @@ enum Reply<S, R> {
     },
     Rejected(R),
     KeyReused,
+    VersionMismatch {
+        current: u32,
+    },
     Unavailable,
     OutcomeUnknown,
 }
@@ -108,6 +113,7 @@ impl<C: Context> Forwarded<C> {
             actor: metadata.actor.to_string(),
             time: metadata.time,
             traceparent: metadata.traceparent,
+            expected_version: metadata.expected_version,
         }
     }
 
@@ -127,6 +133,7 @@ impl<C: Context> Forwarded<C> {
                 actor: self.actor.into(),
                 time: self.time,
                 traceparent: self.traceparent,
+                expected_version: self.expected_version,
             },
         }
     }
@@ -151,6 +158,7 @@ pub(crate) fn encode_answer<C: Context>(answer: Answer<C>) -> Vec<u8> {
         },
         Err(Refusal::Rejected(rejection)) => Reply::Rejected(rejection),
         Err(Refusal::KeyReused) => Reply::KeyReused,
+        Err(Refusal::VersionMismatch { current }) => Reply::VersionMismatch { current },
         Err(Refusal::Unavailable { .. }) => Reply::Unavailable,
         Err(Refusal::OutcomeUnknown { .. }) => Reply::OutcomeUnknown,
     };
@@ -180,6 +188,7 @@ pub(crate) fn decode_answer<C: Context>(bytes: &[u8]) -> Answer<C> {
         }
         Ok(Reply::Rejected(rejection)) => Err(Refusal::Rejected(rejection)),
         Ok(Reply::KeyReused) => Err(Refusal::KeyReused),
+        Ok(Reply::VersionMismatch { current }) => Err(Refusal::VersionMismatch { current }),
         Ok(Reply::Unavailable) => Err(Refusal::unavailable(
             "the partition's owner cannot take commands now",
         )),

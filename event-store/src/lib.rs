@@ -33,7 +33,7 @@ mod turn;
 mod writer;
 
 pub use codec::Headers;
-pub use command::{Accepted, Answer, CommandMetadata, Refusal, Request};
+pub use command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request};
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};
 pub use forward::{Peers, Transport, TransportError};
 pub use inbox::PartitionStatus;

@@ -56,6 +56,8 @@ pub(crate) enum Verdict<C: Context> {
     NoOpAfter(Slot<C>),
     /// Refused by the rules.
     Rejected(C::Rejection),
+    /// The stream stands at this version, which is not the expected one.
+    VersionMismatch(u32),
 }
 
 impl<C: Context> Streams<C> {
@@ -215,7 +217,15 @@ impl<C: Context> Streams<C> {
         }
         let nothing_yet = Stream::default();
         let stream = stream.unwrap_or(&nothing_yet);
-        match C::decide(&stream.state, &request.command) {
+        let decided = C::decide(&stream.state, &request.command);
+        let expected = request.metadata.expected_version;
+        // That there is nothing to change is the rules' to say.
+        if expected.is_some_and(|expected| !expected.is_met_by(stream.version))
+            && (stream.version > 0 || decided.is_ok())
+        {
+            return Verdict::VersionMismatch(stream.version);
+        }
+        match decided {
             Err(rejection) => Verdict::Rejected(rejection),
             Ok(events) if events.is_empty() => stream.unchanged(target),
             Ok(events) => {
@@ -298,6 +308,7 @@ impl<C: Context> Streams<C> {
                     actor: DEADLINE_ACTOR.into(),
                     time: now,
                     traceparent: None,
+                    expected_version: None,
                 },
             });
         }

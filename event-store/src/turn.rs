@@ -203,6 +203,7 @@ pub(crate) fn settle<C: Context, L: Log>(
             Verdict::NoOp(accepted) | Verdict::Known(accepted) => Ok(accepted),
             Verdict::KeyReused | Verdict::Conflicting => Err(Refusal::KeyReused),
             Verdict::Rejected(rejection) => Err(Refusal::Rejected(rejection)),
+            Verdict::VersionMismatch(current) => Err(Refusal::VersionMismatch { current }),
         };
         if let (false, Err(refusal)) = (pending.is_awaited(), &answer) {
             // The rules gave this command themselves.
@@ -271,7 +272,10 @@ pub(crate) fn refuse_if_fenced<C: Context>(
             | Verdict::Conflicting
             | Verdict::NoOp(_)
             | Verdict::NoOpAfter(_)
-            | Verdict::Rejected(_) => Refusal::unavailable(PartitionStatus::Elsewhere.reason()),
+            | Verdict::Rejected(_)
+            | Verdict::VersionMismatch(_) => {
+                Refusal::unavailable(PartitionStatus::Elsewhere.reason())
+            }
         };
         pending.answer(Err(refusal));
     }

@@ -1,13 +1,18 @@
 //! `GET /v1/carts/{id}`, as the projection `carts` has them.
 
-use axum::{Json, extract::State, http::StatusCode};
-use runtime::{extract::ApiPath, problem::Problem};
+use axum::{extract::State, http::StatusCode, response::Response};
+use runtime::{
+    entity_tag::{EntityTag, IfNoneMatch},
+    extract::ApiPath,
+    problem::Problem,
+};
 use serde::Serialize;
 use sqlx::{Error, PgConnection};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    condition::ConditionHeaders,
     database::Database,
     json::{Money, Totals, Unparsed},
     min_position::{MinPosition, WaitHeaders},
@@ -30,6 +35,9 @@ pub(crate) struct Cart {
     totals: Option<Unparsed>,
     /// The order that it became.
     order_id: Option<Uuid>,
+    /// Counts the cart's events; shown as `ETag`.
+    #[serde(skip)]
+    version: i32,
 }
 
 /// Whether it can still be filled.
@@ -55,9 +63,12 @@ pub(crate) struct CartItem {
 #[utoipa::path(
     get,
     path = "/v1/carts/{id}",
-    params(("id" = Uuid, Path), WaitHeaders),
+    params(("id" = Uuid, Path), WaitHeaders, ConditionHeaders),
     responses(
-        (status = 200, body = Cart),
+        (status = 200, body = Cart, headers(
+            ("etag" = String, description = "The version of the cart, for `If-Match` on its commands"),
+        )),
+        (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -67,16 +78,18 @@ pub(crate) async fn find_cart(
     State(database): State<Database>,
     ApiPath(id): ApiPath<Uuid>,
     min: MinPosition,
-) -> Result<Json<Cart>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let cart = snapshot::read(&database, ById(id), &min).await?;
-    cart.map(Json).ok_or_else(|| {
+    let cart = cart.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "cart-not-found",
             "There is no such cart",
         )
         .detail(format_args!("no cart has the id {id}"))
-    })
+    })?;
+    Ok(known.answer(&EntityTag::of_version(cart.version), cart))
 }
 
 #[derive(Clone)]
@@ -90,7 +103,7 @@ impl Read for ById {
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(
             Cart,
-            r#"select id, customer_id, status, items as "items: _", totals as "totals: _", order_id
+            r#"select id, customer_id, status, items as "items: _", totals as "totals: _", order_id, version
                from carts where id = $1"#,
             self.0,
         )

@@ -7,6 +7,7 @@
 
 mod args;
 mod carts;
+mod condition;
 mod database;
 mod json;
 mod min_position;

@@ -1,14 +1,19 @@
 //! `GET /v1/payments/{id}`, as the projection `payments` has them.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
-use runtime::{extract::ApiPath, problem::Problem};
+use runtime::{
+    entity_tag::{EntityTag, IfNoneMatch},
+    extract::ApiPath,
+    problem::Problem,
+};
 use serde::Serialize;
 use sqlx::{Error, PgConnection};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    condition::ConditionHeaders,
     database::Database,
     json::{Money, Unparsed},
     min_position::{MinPosition, WaitHeaders},
@@ -68,9 +73,12 @@ pub(crate) struct GatewayError {
 #[utoipa::path(
     get,
     path = "/v1/payments/{id}",
-    params(("id" = Uuid, Path), WaitHeaders),
+    params(("id" = Uuid, Path), WaitHeaders, ConditionHeaders),
     responses(
-        (status = 200, body = Payment),
+        (status = 200, body = Payment, headers(
+            ("etag" = String, description = "The version of the payment"),
+        )),
+        (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`payment-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -80,16 +88,18 @@ pub(crate) async fn find_payment(
     State(database): State<Database>,
     ApiPath(id): ApiPath<Uuid>,
     min: MinPosition,
-) -> Result<Json<Payment>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let payment = snapshot::read(&database, ById(id), &min).await?;
-    payment.map(Json).ok_or_else(|| {
+    let payment = payment.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "payment-not-found",
             "There is no such payment",
         )
         .detail(format_args!("no payment has the id {id}"))
-    })
+    })?;
+    Ok(known.answer(&EntityTag::of_version(payment.version), payment))
 }
 
 #[derive(Clone)]

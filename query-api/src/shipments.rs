@@ -1,14 +1,19 @@
 //! `GET /v1/shipments/{id}`, as the projection `shipments` has them.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
-use runtime::{extract::ApiPath, problem::Problem};
+use runtime::{
+    entity_tag::{EntityTag, IfNoneMatch},
+    extract::ApiPath,
+    problem::Problem,
+};
 use serde::Serialize;
 use sqlx::{Error, PgConnection};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    condition::ConditionHeaders,
     database::Database,
     json::Unparsed,
     min_position::{MinPosition, WaitHeaders},
@@ -30,6 +35,9 @@ pub(crate) struct Shipment {
     tracking_number: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// Counts the shipment's events; shown as `ETag`.
+    #[serde(skip)]
+    version: i32,
 }
 
 /// Where a shipment stands.
@@ -61,9 +69,12 @@ pub(crate) struct ShipmentLine {
 #[utoipa::path(
     get,
     path = "/v1/shipments/{id}",
-    params(("id" = Uuid, Path), WaitHeaders),
+    params(("id" = Uuid, Path), WaitHeaders, ConditionHeaders),
     responses(
-        (status = 200, body = Shipment),
+        (status = 200, body = Shipment, headers(
+            ("etag" = String, description = "The version of the shipment, for `If-Match` on its commands"),
+        )),
+        (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`shipment-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -73,16 +84,18 @@ pub(crate) async fn find_shipment(
     State(database): State<Database>,
     ApiPath(id): ApiPath<Uuid>,
     min: MinPosition,
-) -> Result<Json<Shipment>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let shipment = snapshot::read(&database, ById(id), &min).await?;
-    shipment.map(Json).ok_or_else(|| {
+    let shipment = shipment.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "shipment-not-found",
             "There is no such shipment",
         )
         .detail(format_args!("no shipment has the id {id}"))
-    })
+    })?;
+    Ok(known.answer(&EntityTag::of_version(shipment.version), shipment))
 }
 
 #[derive(Clone)]
@@ -98,7 +111,7 @@ impl Read for ById {
             Shipment,
             r#"
             select id, order_id as "order_id!", status as "status!", lines as "lines!: _", carrier, tracking_number,
-                   created_at as "created_at!", updated_at
+                   created_at as "created_at!", updated_at, version
             from shipments
             where id = $1 and order_id is not null
             "#,

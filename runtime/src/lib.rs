@@ -4,6 +4,7 @@
 //! Invariant: nothing in here knows orders, Kafka or Postgres.
 
 pub mod config;
+pub mod entity_tag;
 pub mod extract;
 pub mod health;
 pub mod http;

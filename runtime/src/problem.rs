@@ -12,6 +12,8 @@ use axum::{
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::entity_tag::EntityTag;
+
 /// What a client is told to wait before it tries again, where nothing better is known.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -38,6 +40,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
+    #[serde(skip)]
+    entity_tag: Option<EntityTag>,
     #[serde(skip)]
     cause: Option<Box<str>>,
 }
@@ -82,6 +86,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             retry_after_seconds: None,
+            entity_tag: None,
             cause: None,
         }
     }
@@ -113,6 +118,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Sets `ETag`: what the resource looks like.
+    #[must_use]
+    pub fn entity_tag(mut self, tag: EntityTag) -> Self {
+        self.entity_tag = Some(tag);
         self
     }
 
@@ -229,6 +241,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(tag) = self.entity_tag {
+            response.headers_mut().insert(header::ETAG, tag.header());
         }
         if let Some(cause) = cause {
             response.extensions_mut().insert(Cause(cause));

@@ -207,6 +207,7 @@ fn request(command: OrderCommand) -> Request<Orders> {
             causation_id: id,
             actor: "bench".into(),
             time: now(),
+            expected_version: None,
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         },
     }

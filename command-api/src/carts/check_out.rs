@@ -49,12 +49,14 @@ pub(crate) struct CheckOutCartBody {
     responses(
         (status = 201, description = "The cart; `order_id` names the order", body = CommandAnswer, headers(
             ("location" = String, description = "Where the query API shows the order"),
+            ("etag" = String, description = "The version, for `If-Match`"),
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`cart-empty`, `cart-checked-out`, `customer-mismatch`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed` (a guest's cart needs a `customer_id`), `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )

@@ -39,10 +39,12 @@ pub(crate) struct OpenCartBody {
     responses(
         (status = 201, body = CommandAnswer, headers(
             ("location" = String, description = "Where the query API shows it"),
+            ("etag" = String, description = "The version, for `If-Match`"),
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )

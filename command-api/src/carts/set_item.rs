@@ -45,12 +45,14 @@ pub(crate) struct SetCartItemBody {
     request_body = SetCartItemBody,
     responses(
         (status = 200, body = CommandAnswer, headers(
+            ("etag" = String, description = "The version, for `If-Match`"),
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`, `product-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`cart-checked-out`, `too-many-items`, `product-discontinued`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `currency-mismatch`, `amount-overflow`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`, `not-yet-visible`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )

@@ -38,12 +38,14 @@ pub(crate) struct CancelOrderBody {
     request_body = Option<CancelOrderBody>,
     responses(
         (status = 200, body = CommandAnswer, headers(
+            ("etag" = String, description = "The version, for `If-Match`"),
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`order-cancelled`, `order-ended`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
     )

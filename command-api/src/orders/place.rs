@@ -54,11 +54,13 @@ pub(crate) struct PlaceOrderBody {
     responses(
         (status = 201, body = CommandAnswer, headers(
             ("location" = String, description = "Where the query API shows it"),
+            ("etag" = String, description = "The version, for `If-Match`"),
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-idempotency-key`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-idempotency-key`, `invalid-if-match`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`product-discontinued`, `price-changed`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `product-not-found`, `currency-mismatch`, `amount-overflow`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),

@@ -7,6 +7,7 @@ mod catalogue;
 mod commands;
 mod gateway;
 mod idempotency;
+mod if_match;
 mod outages;
 mod products;
 mod routes;

@@ -122,6 +122,15 @@ async fn the_api_describes_itself() {
     let post = &paths["/v1/orders"]["post"];
     assert_eq!(post["parameters"][0]["name"], "idempotency-key");
     assert_eq!(post["parameters"][0]["in"], "header");
+    assert_eq!(post["parameters"][1]["name"], "if-match");
+    for (path, operations) in paths.iter().filter(|(path, _)| !path.contains("webhook")) {
+        let operation = operations.get("post").or(operations.get("put"));
+        let responses = &operation.expect("a command")["responses"];
+        let success = responses.get("200").or(responses.get("201"));
+        let headers = &success.expect("a success")["headers"];
+        assert!(headers["etag"].is_object(), "{path}");
+        assert!(responses["412"].is_object(), "{path}");
+    }
     let problem = &post["responses"]["422"]["content"]["application/problem+json"];
     assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");
     assert_ne!(description["components"]["schemas"]["Money"], Value::Null);

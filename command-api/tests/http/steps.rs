@@ -63,6 +63,7 @@ impl Api {
             actor: "policy".into(),
             time: Utc::now(),
             traceparent: None,
+            expected_version: None,
         };
         let request = Request { command, metadata };
         let accepted = self.orders.execute(request).await;

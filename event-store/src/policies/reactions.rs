@@ -167,6 +167,9 @@ impl<P: Reactor> Reacting<P> {
                     );
                     return Ok(());
                 }
+                Err(Refusal::VersionMismatch { .. }) => {
+                    unreachable!("a policy's command expects no version")
+                }
                 Err(refusal @ (Refusal::Unavailable { .. } | Refusal::OutcomeUnknown { .. })) => {
                     refusal
                 }
@@ -200,6 +203,7 @@ impl<P: Reactor> Reacting<P> {
                 actor: Arc::clone(&self.actor),
                 time: self.store.now(),
                 traceparent: metadata.traceparent.clone(),
+                expected_version: None,
             },
         }
     }

@@ -2,6 +2,7 @@
 
 mod counter;
 mod desk;
+mod expecting;
 mod kafka;
 mod memory;
 mod restart;
@@ -24,6 +25,10 @@ macro_rules! contract {
             a_process_of_the_same_name_takes_over,
             a_fenced_owner_takes_over_anew,
             batches_keep_their_limits,
+        );
+        contract!($subject; expecting;
+            an_expected_version_is_kept_to,
+            one_of_those_that_expect_the_same_wins,
         );
         contract!($subject; several;
             what_another_service_opens_is_found,

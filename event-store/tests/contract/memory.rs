@@ -115,6 +115,7 @@ proptest! {
                         expected = u32::try_from(all_events(&memory).await.len()).expect("small");
                     }
                     Err(Refusal::KeyReused) => panic!("every command has an id of its own"),
+                    Err(Refusal::VersionMismatch { .. }) => panic!("no command expects a version"),
                 }
             }
             stop(store).await;

@@ -37,6 +37,7 @@ fn request<C: Context>(command: C::Command) -> Request<C> {
             actor: Arc::from("tester"),
             time: DateTime::from_timestamp(1_760_000_000, 0).expect("a valid time"),
             traceparent: None,
+            expected_version: None,
         },
     }
 }

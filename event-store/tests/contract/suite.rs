@@ -48,6 +48,7 @@ pub(crate) fn request(counter: Uuid, amount: u32) -> Request<Counters> {
             actor: Arc::from("tester"),
             time: DateTime::from_timestamp(1_760_000_000, 123_456_000).expect("a valid time"),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+            expected_version: None,
         },
     }
 }
@@ -144,7 +145,7 @@ fn from_zero(topic: &str, partition: i32) -> Vec<StartAt> {
     }]
 }
 
-async fn events_of<S: Subject>(subject: &S, counter: Uuid) -> Vec<Recorded<Added>> {
+pub(crate) async fn events_of<S: Subject>(subject: &S, counter: Uuid) -> Vec<Recorded<Added>> {
     let mut events = all_events(subject).await;
     events.retain(|recorded| recorded.event.counter == counter);
     events

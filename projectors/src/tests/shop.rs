@@ -164,6 +164,7 @@ async fn execute<C: Context>(store: &EventStore<C>, command: C::Command) {
         actor: "test".into(),
         time: now(),
         traceparent: None,
+        expected_version: None,
     };
     let request = Request::<C> { command, metadata };
     let deadline = Instant::now() + PATIENCE;

@@ -1,11 +1,12 @@
 //! `GET /v1/orders/{id}`.
 
-use axum::{Json, extract::State};
-use runtime::{extract::ApiPath, problem::Problem};
+use axum::{extract::State, response::Response};
+use runtime::{entity_tag::IfNoneMatch, extract::ApiPath, problem::Problem};
 use sqlx::{Error, PgConnection};
 use uuid::Uuid;
 
 use crate::{
+    condition::ConditionHeaders,
     database::Database,
     min_position::{MinPosition, WaitHeaders},
     orders::{PROJECTION, not_found, shape::Order},
@@ -19,9 +20,13 @@ use crate::{
     params(
         ("id" = Uuid, Path),
         WaitHeaders,
+        ConditionHeaders,
     ),
     responses(
-        (status = 200, body = Order),
+        (status = 200, body = Order, headers(
+            ("etag" = String, description = "The version of the order, for `If-Match` on its commands; how far its payments and shipments have been seen follows after dots"),
+        )),
+        (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -31,9 +36,11 @@ pub(crate) async fn find_order(
     State(database): State<Database>,
     ApiPath(id): ApiPath<Uuid>,
     min: MinPosition,
-) -> Result<Json<Order>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let order = snapshot::read(&database, ById(id), &min).await?;
-    order.map(Json).ok_or_else(|| not_found(id))
+    let order = order.ok_or_else(|| not_found(id))?;
+    Ok(known.answer(&order.tag(), order))
 }
 
 #[derive(Clone)]

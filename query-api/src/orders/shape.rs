@@ -2,6 +2,7 @@
 //! the API's description only.
 
 use chrono::{DateTime, Utc};
+use runtime::entity_tag::EntityTag;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,6 +40,21 @@ pub(crate) struct Order {
     pub(super) placed_at: DateTime<Utc>,
     /// When it, its payment or a shipment of it last changed.
     pub(super) updated_at: DateTime<Utc>,
+    /// How far its payments have been seen, and its shipments; 0 where there are none.
+    #[serde(skip)]
+    pub(super) payment_next_offset: i64,
+    #[serde(skip)]
+    pub(super) shipping_next_offset: i64,
+}
+
+impl Order {
+    /// Payments and shipments go on when the order itself has ended: a refund, say.
+    pub(super) fn tag(&self) -> EntityTag {
+        match (self.payment_next_offset, self.shipping_next_offset) {
+            (0, 0) => EntityTag::of_version(self.version),
+            (payment, shipping) => EntityTag::with_others(self.version, &[payment, shipping]),
+        }
+    }
 }
 
 /// Selects [`Order`]s; takes the rest of the statement and its arguments. The one place that names the columns: a
@@ -58,7 +74,7 @@ macro_rules! select_orders {
                    last_payment_error as "last_payment_error: _",
                    shipments as "shipments: _",
                    shipping_address as "shipping_address!: _",
-                   placed_at as "placed_at!", updated_at
+                   placed_at as "placed_at!", updated_at, payment_next_offset, shipping_next_offset
             from orders
             where placed_at is not null
             "# + $rest,

@@ -1,10 +1,11 @@
 //! `GET /v1/products/{sku}`.
 
-use axum::{Json, extract::State, http::StatusCode};
-use runtime::{extract::ApiPath, problem::Problem};
+use axum::{extract::State, http::StatusCode, response::Response};
+use runtime::{entity_tag::IfNoneMatch, extract::ApiPath, problem::Problem};
 use sqlx::{Error, PgConnection};
 
 use crate::{
+    condition::ConditionHeaders,
     database::Database,
     min_position::{MinPosition, WaitHeaders},
     products::{
@@ -18,9 +19,12 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/v1/products/{sku}",
-    params(("sku" = String, Path), WaitHeaders),
+    params(("sku" = String, Path), WaitHeaders, ConditionHeaders),
     responses(
-        (status = 200, body = Product),
+        (status = 200, body = Product, headers(
+            ("etag" = String, description = "The version of the product, for `If-Match` on its commands; that of its stock follows after a dot"),
+        )),
+        (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -30,16 +34,18 @@ pub(crate) async fn find_product(
     State(database): State<Database>,
     ApiPath(sku): ApiPath<Sku>,
     min: MinPosition,
-) -> Result<Json<Product>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let product = snapshot::read(&database, BySku(sku.clone()), &min).await?;
-    product.map(Json).ok_or_else(|| {
+    let product = product.ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "product-not-found",
             "There is no such product",
         )
         .detail(format_args!("no product has the SKU {}", sku.0))
-    })
+    })?;
+    Ok(known.answer(&product.tag(), product))
 }
 
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! What a product looks like.
 
+use runtime::entity_tag::EntityTag;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,6 +24,18 @@ pub(crate) struct Product {
     pub(super) reserved: i64,
     /// How many of them can be ordered.
     pub(super) available: i64,
+    /// Of the product's own stream.
+    #[serde(skip)]
+    pub(super) product_version: i32,
+    /// Of its stock's, as far as that changes the numbers here.
+    #[serde(skip)]
+    pub(super) stock_version: i32,
+}
+
+impl Product {
+    pub(super) fn tag(&self) -> EntityTag {
+        EntityTag::with_others(self.product_version, &[self.stock_version.into()])
+    }
 }
 
 /// Whether it is sold.
@@ -42,7 +55,8 @@ macro_rules! select_products {
             r#"
             select sku, name as "name!",
                    json_build_object('amount', price_amount, 'currency', price_currency) as "price!: _",
-                   status as "status!", on_hand, reserved, on_hand - reserved as "available!"
+                   status as "status!", on_hand, reserved, on_hand - reserved as "available!",
+                   product_version, stock_version
             from products
             where name is not null
             "# + $rest,

@@ -1,6 +1,7 @@
 //! The real router against a real Postgres.
 
 mod carts;
+mod etags;
 mod faults;
 mod history;
 mod min_position;

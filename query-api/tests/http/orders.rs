@@ -183,7 +183,7 @@ async fn describes_itself() {
         assert!(operation["responses"]["503"].is_object(), "{path}");
     }
     let parameters = &description["paths"]["/v1/products/{sku}"]["get"]["parameters"];
-    let names = ["sku", "x-min-position", "prefer"];
+    let names = ["sku", "x-min-position", "prefer", "if-none-match"];
     for (parameter, name) in std::iter::zip(parameters.as_array().expect("parameters"), names) {
         assert_eq!(parameter["name"], name);
     }

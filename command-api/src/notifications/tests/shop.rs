@@ -104,6 +104,7 @@ impl Shop {
             actor: "test".into(),
             time: Utc::now(),
             traceparent: None,
+            expected_version: None,
         };
         let answer = self.orders.execute(Request { command, metadata }).await;
         answer.expect("the command is accepted");
