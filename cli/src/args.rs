@@ -96,6 +96,12 @@ pub enum Command {
     },
     /// Show every projection: version, state, lag.
     Projections,
+    /// Look at how far policies and effects have come, or have them begin again.
+    Policies {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: PoliciesCommand,
+    },
     /// Look at the topics.
     Topics {
         /// What to do with them.
@@ -152,6 +158,20 @@ fn delay(text: &str) -> Result<Duration, String> {
         true => Ok(delay),
         false => Err(format!("at most {} seconds", MAX_DELAY.as_secs())),
     }
+}
+
+/// What to do with policies.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PoliciesCommand {
+    /// Show how many records each is behind.
+    List,
+    /// Have policies read their topics from offset zero at their next start: for a log that is another one than they have
+    /// read. Stop the command API first. What they did before is not done again: its commands and effects have the same ids.
+    Reset {
+        /// One or more of the policies.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
 }
 
 /// What to do with topics.

@@ -5,6 +5,7 @@ mod bench;
 mod client;
 mod demo;
 mod operate;
+mod policies;
 mod running;
 mod simulated;
 mod up;
@@ -23,6 +24,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild { names } => operate::rebuild(&args.target, names, args.json).await,
         Command::Projections => operate::projections(&args.target, args.json).await,
+        Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
         Command::Bench(options) => match options.prototype {
             Some(port) => bench::prototype(&args.target, port).await,

@@ -26,6 +26,7 @@ mod payments;
 mod peers;
 mod problems;
 mod products;
+mod reactors;
 mod routes;
 mod server;
 mod service;
@@ -43,5 +44,6 @@ pub use payments::{
     Collecting, Gateway, GatewayOrder, HttpGateway, InvalidGatewayUrl, InvalidPaymentKey,
     OpenedMethod, PaymentKey, development_secret,
 };
+pub use reactors::{REACTORS, ReactorName};
 pub use routes::{Services, router};
 pub use server::{Server, StartError};

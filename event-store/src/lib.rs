@@ -4,6 +4,7 @@
 //! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back,
 //! [`run_policy`] has a [`Reactor`] react to them, and a [`Replica`] keeps a copy of what they say.
 
+mod checkpoint;
 mod codec;
 mod command;
 mod deadlines;
@@ -32,6 +33,7 @@ mod telemetry;
 mod turn;
 mod writer;
 
+pub use checkpoint::{Checkpoint, LastEvent, Passed, Proof};
 pub use codec::Headers;
 pub use command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request};
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{codec::Headers, subscription::StartAt};
+use crate::{checkpoint::Checkpoint, codec::Headers, subscription::StartAt};
 
 /// A partitioned log with transactions and fencing. Cheap to clone. Calls block: async callers use a blocking thread.
 pub trait Log: Clone + Send + Sync + 'static {
@@ -55,17 +55,22 @@ pub trait Log: Clone + Send + Sync + 'static {
         handover: impl Fn(Handover) + Send + Sync + 'static,
     ) -> Result<Self::Membership, LogError>;
 
-    /// How far a group has come in a partition: the next offset it needs; none where it has committed none.
+    /// How far a group has come in a partition; none where it has noted nothing.
     ///
     /// # Errors
     /// When the log cannot be reached.
-    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError>;
+    fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<Checkpoint>, LogError>;
 
     /// Notes how far a group has come. What it was told before about these partitions no longer counts.
     ///
     /// # Errors
     /// When the log cannot be reached; it may have been noted all the same.
-    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError>;
+    fn commit(&self, group: &str, places: &[Checkpoint]) -> Result<(), LogError>;
 }
 
 /// Appends for one (service, partition), on one of its lanes.
@@ -268,6 +273,16 @@ pub enum LogError {
         partition: i32,
         /// The offset that was asked for.
         offset: i64,
+    },
+    /// The log is another one than a checkpoint was noted in.
+    #[error("{topic}/{partition} is not the log that was read before: {reason}")]
+    Diverged {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// How that shows.
+        reason: String,
     },
     /// A record that is no event of ours, or does not follow from those before it.
     #[error("{topic}/{partition}@{offset} cannot be applied: {reason}")]

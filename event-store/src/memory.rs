@@ -14,6 +14,7 @@ use std::{
 pub use self::membership::MemoryMembership;
 use self::membership::Seat;
 use crate::{
+    checkpoint::Checkpoint,
     codec::Headers,
     log::{
         AppendError, Appender, AppenderId, Handover, HeaderSource, Log, LogError, Member,
@@ -40,7 +41,7 @@ struct State {
     partitions: HashMap<(String, i32), Partition>,
     epochs: HashMap<String, u64>,
     /// By group, topic and partition.
-    groups: HashMap<(String, String, i32), i64>,
+    groups: HashMap<(String, String, i32), Checkpoint>,
     /// Who shares partitions, in the order in which they joined.
     seats: Vec<Seat>,
     joined: u64,
@@ -118,6 +119,17 @@ impl MemoryLog {
         if let Some(partition) = state.partitions.get_mut(&(topic.to_owned(), partition)) {
             partition.records.retain(|stored| stored.offset < end);
             partition.end = partition.end.min(end);
+        }
+    }
+
+    /// Deletes a topic and creates it anew, empty. As in Kafka, groups forget how far they had come in it.
+    pub fn create_anew(&self, topic: &str) {
+        let mut state = self.lock();
+        state.groups.retain(|(_, known, _), _| known != topic);
+        for ((known, _), partition) in &mut state.partitions {
+            if known == topic {
+                *partition = Partition::default();
+            }
         }
     }
 
@@ -262,17 +274,22 @@ impl Log for MemoryLog {
         ))
     }
 
-    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
+    fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<Checkpoint>, LogError> {
         let state = self.reachable("reading a group's offsets")?;
         let place = (group.to_owned(), topic.to_owned(), partition);
-        Ok(state.groups.get(&place).copied())
+        Ok(state.groups.get(&place).cloned())
     }
 
-    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError> {
+    fn commit(&self, group: &str, places: &[Checkpoint]) -> Result<(), LogError> {
         let mut state = self.reachable("committing a group's offsets")?;
         for place in places {
             let key = (group.to_owned(), place.topic.to_string(), place.partition);
-            state.groups.insert(key, place.next_offset);
+            state.groups.insert(key, place.clone());
         }
         Ok(())
     }

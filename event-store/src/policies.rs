@@ -21,12 +21,14 @@ use tracing::{error, info, warn};
 pub use self::reactor::{Doing, Reactor};
 use self::{ledger::Ledger, reactions::Reacting};
 use crate::{
+    checkpoint::{Checkpoint, Landmarks, LastEvent, Passed, Proof},
     codec::{self, Interned},
     envelope::Recorded,
     inbox::PartitionStatus,
     log::{Log, LogError, RawRecord},
+    ownership::OWNERSHIP_TOPIC,
     store::EventStore,
-    subscription::{BatchLimits, Chunks, Lag, StartAt, next_chunk, read_ahead},
+    subscription::{BatchLimits, Chunks, Lag, next_chunk, read_ahead},
 };
 
 /// Before reading is tried again where the log was out of reach.
@@ -42,7 +44,7 @@ const LIMITS: BatchLimits = BatchLimits {
 ///
 /// # Errors
 /// When the topics do not have the store's number of partitions; when an event cannot be decoded; and when the log does
-/// not hold the place that the group had come to, so that it is not the log that was read before. None of these mends
+/// not hold the place that the group had come to, or another event there, so that it is not the log that was read before. None of these mends
 /// itself, so the whole policy ends: an operator is needed.
 pub async fn run_policy<P: Reactor, L: Log>(
     policy: Arc<P>,
@@ -121,6 +123,22 @@ fn read_keyed<E: domain::ReadEvent>(
     })
 }
 
+/// The last of each topic.
+fn last_events<E>(items: &[Keyed<E>]) -> Vec<(Arc<str>, LastEvent)> {
+    let mut lasts: Vec<(Arc<str>, LastEvent)> = Vec::new();
+    for Keyed { recorded, .. } in items.iter().rev() {
+        let topic = &recorded.position.topic;
+        if lasts.iter().all(|(known, _)| known != topic) {
+            let last = LastEvent {
+                offset: recorded.position.offset,
+                event_id: recorded.metadata.event_id,
+            };
+            lasts.push((Arc::clone(topic), last));
+        }
+    }
+    lasts
+}
+
 /// One partition of a policy.
 struct Follower<P: Reactor, L: Log> {
     log: L,
@@ -159,6 +177,17 @@ impl<P: Reactor, L: Log> Follower<P, L> {
                         () = tokio::time::sleep(PAUSE) => {}
                     }
                 }
+                Err(error @ (LogError::Diverged { .. } | LogError::OffsetLost { .. })) => {
+                    error!(
+                        policy = P::NAME,
+                        partition = self.partition,
+                        %error,
+                        "cannot go on: restore the log that was read, or, where this is the one to go on with, have the \
+                         policy read it from offset zero: offset-zero policies reset {}",
+                        P::NAME
+                    );
+                    return Err(error);
+                }
                 Err(error) => {
                     error!(policy = P::NAME, partition = self.partition, %error, "cannot go on");
                     return Err(error);
@@ -168,10 +197,13 @@ impl<P: Reactor, L: Log> Follower<P, L> {
     }
 
     async fn follow(&self, stop: &mut watch::Receiver<bool>) -> Result<Left, LogError> {
-        let from = self.start().await?;
-        let mut ledger = Ledger::new(self.log.clone(), P::NAME, from.clone());
+        let (from, witness) = self.start().await?;
+        let mut ledger = Ledger::new(self.log.clone(), P::NAME, from.clone(), witness);
         let mut received = blocking(&self.log, move |log| {
-            read_ahead(log, &from, LIMITS, Lag::Ignored, read_keyed::<P::Event>)
+            let starts: Vec<_> = from.iter().map(Checkpoint::start).collect();
+            let landmarks = Landmarks::of(&from);
+            let read = read_keyed::<P::Event>;
+            read_ahead(log, &starts, landmarks, LIMITS, Lag::Ignored, read)
         })
         .await?;
         let left = tokio::select! {
@@ -187,26 +219,29 @@ impl<P: Reactor, L: Log> Follower<P, L> {
         Ok(left)
     }
 
-    /// Where the group has come to. A log that does not reach there is not the one that it was read from.
-    async fn start(&self) -> Result<Vec<StartAt>, LogError> {
+    /// Where the group has come to. A log that does not reach there, or is another, is not the one that it was read from.
+    async fn start(&self) -> Result<(Vec<Checkpoint>, Checkpoint), LogError> {
         let partition = self.partition;
         blocking(&self.log, move |log| {
+            let cluster_id: Arc<str> = log.cluster_id()?.into();
+            let witness = log.committed(P::NAME, OWNERSHIP_TOPIC, partition)?;
             let start = |topic: &&'static str| {
-                let next_offset = log.committed(P::NAME, topic, partition)?.unwrap_or(0);
-                if next_offset > log.end_offset(topic, partition)? {
-                    return Err(LogError::OffsetLost {
-                        topic: (*topic).to_owned(),
-                        partition,
-                        offset: next_offset,
-                    });
+                let noted = log.committed(P::NAME, topic, partition)?;
+                if let (None, Some(witness)) = (&noted, &witness) {
+                    witness.verify_missing(topic)?;
                 }
-                Ok(StartAt {
-                    topic: Arc::from(*topic),
-                    partition,
-                    next_offset,
-                })
+                let mut checkpoint = noted.unwrap_or_else(|| Checkpoint::zero(topic, partition));
+                checkpoint.verify(log)?;
+                // What was noted without a proof, by an older version, is believed, and has one from the next time on.
+                checkpoint.proof.get_or_insert_with(|| Proof {
+                    cluster_id: Arc::clone(&cluster_id),
+                    passed: Passed::Nothing,
+                });
+                Ok(checkpoint)
             };
-            P::TOPICS.iter().map(start).collect()
+            let from: Result<_, LogError> = P::TOPICS.iter().map(start).collect();
+            let witness = Checkpoint::witness(partition, P::TOPICS, Arc::clone(&cluster_id));
+            Ok((from?, witness))
         })
         .await
     }
@@ -222,8 +257,9 @@ impl<P: Reactor, L: Log> Follower<P, L> {
                 biased;
                 chunk = next_chunk(received) => {
                     let chunk = chunk?;
+                    let lasts = last_events(&chunk.items);
                     self.reacting.react_to(chunk.items).await;
-                    ledger.note(&chunk.progress);
+                    ledger.note(&chunk.progress, &lasts);
                 }
                 () = ledger.is_due() => {}
             }

@@ -123,7 +123,11 @@ impl<L: Log, F> Copying<L, F> {
                     warn!(topics = ?self.topics, %error, "cannot copy, will try again");
                     std::thread::sleep(PAUSE);
                 }
-                Err(error @ (LogError::OffsetLost { .. } | LogError::Undecodable { .. })) => {
+                Err(
+                    error @ (LogError::OffsetLost { .. }
+                    | LogError::Diverged { .. }
+                    | LogError::Undecodable { .. }),
+                ) => {
                     error!(topics = ?self.topics, %error, "cannot go on copying");
                     self.progress
                         .send_modify(|applied| applied.caught_up = false);

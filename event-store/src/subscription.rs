@@ -10,6 +10,7 @@ use domain::ReadEvent;
 use tokio::sync::mpsc;
 
 use crate::{
+    checkpoint::Landmarks,
     codec::{self, Interned},
     envelope::Recorded,
     log::{Log, LogError, RawRecord, Reader},
@@ -92,7 +93,9 @@ pub(crate) fn subscribe<L: Log, E: ReadEvent>(
     from: &[StartAt],
     limits: BatchLimits,
 ) -> Result<Box<dyn Subscription<E>>, LogError> {
-    let received = read_ahead(log, from, limits, Lag::Watched, codec::decode::<E>)?;
+    let landmarks = Landmarks::default();
+    let read = codec::decode::<E>;
+    let received = read_ahead(log, from, landmarks, limits, Lag::Watched, read)?;
     Ok(Box::new(Received(received)))
 }
 
@@ -112,10 +115,11 @@ pub(crate) struct Chunk<T> {
 /// The receiving end of a reading thread.
 pub(crate) type Chunks<T> = mpsc::Receiver<Result<Chunk<T>, LogError>>;
 
-/// Starts a thread that reads ahead of the consumer. After an error it ends.
+/// Starts a thread that reads ahead of the consumer. After an error it ends. Landmarks are met, and not handed out.
 pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
     log: &L,
     from: &[StartAt],
+    landmarks: Landmarks,
     limits: BatchLimits,
     lag: Lag,
     read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
@@ -134,6 +138,7 @@ pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
     let mut reading = Reading {
         log: log.clone(),
         reader,
+        landmarks,
         read,
         interned: Interned::default(),
         limits,
@@ -188,6 +193,7 @@ impl<E: ReadEvent> Subscription<E> for Received<E> {
 struct Reading<L: Log, T> {
     log: L,
     reader: L::Reader,
+    landmarks: Landmarks,
     read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
     interned: Interned,
     limits: BatchLimits,
@@ -210,12 +216,16 @@ impl<L: Log, T> Reading<L, T> {
                 Duration::ZERO
             };
             let (read, interned) = (self.read, &mut self.interned);
+            let landmarks = &mut self.landmarks;
             let polled = self.reader.poll(timeout, |record| {
                 bytes += record.payload.len();
-                read(record, interned)
+                match landmarks.meet(record)? {
+                    true => Ok(None),
+                    false => read(record, interned).map(Some),
+                }
             })?;
             match polled {
-                Some(item) => items.push(item?),
+                Some(item) => items.extend(item?),
                 None => break,
             }
             if begun.elapsed() > max_wait {
@@ -226,6 +236,7 @@ impl<L: Log, T> Reading<L, T> {
             self.look_up_ends()?;
         }
         let progress = self.moved();
+        self.landmarks.check_passed(&progress)?;
         let nothing = items.is_empty() && progress.is_empty();
         Ok((!nothing).then_some(Chunk { items, progress }))
     }

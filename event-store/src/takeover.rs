@@ -74,9 +74,10 @@ impl From<LogError> for TakeoverError {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Unavailable { .. } => Self::Unavailable(error.to_string()),
-            LogError::OffsetLost { .. } | LogError::Undecodable { .. } | LogError::Topic { .. } => {
-                Self::Corrupt(error)
-            }
+            LogError::OffsetLost { .. }
+            | LogError::Diverged { .. }
+            | LogError::Undecodable { .. }
+            | LogError::Topic { .. } => Self::Corrupt(error),
         }
     }
 }

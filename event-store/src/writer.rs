@@ -289,6 +289,6 @@ fn leave_in_doubt<C: Context>(commands: Vec<Pending<C>>) {
 fn is_lasting(error: &LogError) -> bool {
     matches!(
         error,
-        LogError::Undecodable { .. } | LogError::OffsetLost { .. }
+        LogError::Undecodable { .. } | LogError::OffsetLost { .. } | LogError::Diverged { .. }
     )
 }

@@ -71,7 +71,11 @@ impl ProjectorError {
     /// Whether trying again cannot help: the version has to be rebuilt.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Self::Log(LogError::Undecodable { .. } | LogError::OffsetLost { .. })
+            Self::Log(
+                LogError::Undecodable { .. }
+                | LogError::OffsetLost { .. }
+                | LogError::Diverged { .. },
+            )
             | Self::Unappliable { .. }
             | Self::Diverged { .. } => true,
             Self::Postgres(_)

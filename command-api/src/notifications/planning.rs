@@ -8,7 +8,7 @@ use domain::{
     },
     policy::Cause,
 };
-use event_store::{Doing, LogError, Position, Reactor, Recorded, StartAt, log::Log};
+use event_store::{Checkpoint, Doing, LogError, Position, Reactor, Recorded, log::Log};
 
 /// Whose places in the log are the first that are news.
 const BEGINNING: &str = "notification-beginning";
@@ -79,10 +79,11 @@ impl Beginning {
         }
         let places = first_news
             .iter()
-            .map(|(&(topic, partition), &next_offset)| StartAt {
+            .map(|(&(topic, partition), &next_offset)| Checkpoint {
                 topic: Arc::from(topic),
                 partition,
                 next_offset,
+                proof: None,
             });
         log.commit(BEGINNING, &places.collect::<Vec<_>>())?;
         Ok(Self { first_news })
@@ -102,8 +103,8 @@ fn first_news_in(
     history: bool,
 ) -> Result<i64, LogError> {
     for group in [BEGINNING, Planning::NAME] {
-        if let Some(offset) = log.committed(group, topic, partition)? {
-            return Ok(offset);
+        if let Some(noted) = log.committed(group, topic, partition)? {
+            return Ok(noted.next_offset);
         }
     }
     match history {

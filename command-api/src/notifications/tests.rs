@@ -11,7 +11,7 @@ use domain::{
     notification::{NotificationEvent, Template},
     topics::ORDER_EVENTS,
 };
-use event_store::{Reactor, StartAt, log::Log, memory::MemoryLog};
+use event_store::{Checkpoint, Reactor, log::Log, memory::MemoryLog};
 
 use self::shop::{PARTITIONS, Shop, TOPICS};
 use super::{
@@ -130,13 +130,9 @@ async fn what_is_read_again_is_not_sent_again() {
         (Planning::NAME, &TOPICS[..]),
         (Delivering::NAME, &TOPICS[..]),
     ] {
-        let starts = topics.iter().flat_map(|topic| {
-            (0..PARTITIONS).map(|partition| StartAt {
-                topic: (*topic).into(),
-                partition,
-                next_offset: 0,
-            })
-        });
+        let starts = topics
+            .iter()
+            .flat_map(|topic| (0..PARTITIONS).map(|partition| Checkpoint::zero(topic, partition)));
         let starts: Vec<_> = starts.collect();
         shop.log.commit(group, &starts).expect("the log answers");
     }
@@ -201,10 +197,9 @@ fn a_beginning_is_kept_and_stood_for() {
     );
 
     let forgotten = MemoryLog::new(&TOPICS, PARTITIONS);
-    let place = StartAt {
-        topic: ORDER_EVENTS.into(),
-        partition: 1,
+    let place = Checkpoint {
         next_offset: 7,
+        ..Checkpoint::zero(ORDER_EVENTS, 1)
     };
     let planning = Planning::NAME;
     forgotten
@@ -212,7 +207,10 @@ fn a_beginning_is_kept_and_stood_for() {
         .expect("the log answers");
     let stood_for = Beginning::establish(&forgotten, PARTITIONS, false).expect("a log");
     let noted = forgotten.committed("notification-beginning", ORDER_EVENTS, 1);
-    assert_eq!(noted.expect("the log answers"), Some(7));
+    let noted = noted
+        .expect("the log answers")
+        .map(|noted| noted.next_offset);
+    assert_eq!(noted, Some(7));
     assert_ne!(stood_for, first);
 
     forgotten.set_reachable(false);

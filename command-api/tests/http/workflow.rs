@@ -11,7 +11,7 @@ use domain::{
     shipping::ShippingPolicy,
     topics::{INVENTORY_EVENTS, ORDER_EVENTS},
 };
-use event_store::{EventStore, Reactor, StartAt, log::Log, memory::Fault, run_policy};
+use event_store::{Checkpoint, EventStore, Reactor, log::Log, memory::Fault, run_policy};
 use futures::StreamExt;
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
@@ -180,11 +180,7 @@ async fn neither_unknown_outcomes_nor_a_second_delivery_change_what_happens() {
     assert_eq!(count("StockAllocated"), 6);
 
     for (group, topic, partition) in places() {
-        let zero = StartAt {
-            topic: topic.into(),
-            partition,
-            next_offset: 0,
-        };
+        let zero = Checkpoint::zero(topic, partition);
         api.log.commit(group, &[zero]).expect("the log is there");
     }
     let reacting = react(&api);
@@ -230,7 +226,7 @@ async fn until_read(api: &Api) {
             .log
             .committed(group, topic, partition)
             .expect("the log is there");
-        end == 0 || read == Some(end)
+        end == 0 || read.is_some_and(|read| read.next_offset == end)
     };
     while !places().all(is_read) {
         assert!(

@@ -12,7 +12,10 @@ use rdkafka::{
 };
 
 use super::{KafkaConfig, unavailable};
-use crate::{log::LogError, subscription::StartAt};
+use crate::{
+    checkpoint::{Checkpoint, Proof},
+    log::LogError,
+};
 
 /// How long a question about a group's offsets may take; the first one also finds the group's coordinator.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,7 +31,7 @@ impl Groups {
         group: &str,
         topic: &str,
         partition: i32,
-    ) -> Result<Option<i64>, LogError> {
+    ) -> Result<Option<Checkpoint>, LogError> {
         let client = self.client(config, group)?;
         let mut places = TopicPartitionList::with_capacity(1);
         places.add_partition(&config.physical(topic), partition);
@@ -40,7 +43,12 @@ impl Groups {
                 .error()
                 .map_err(|error| unavailable("reading a group's offsets", &error))?;
             if let Offset::Offset(offset) = place.offset() {
-                return Ok(Some(offset));
+                return Ok(Some(Checkpoint {
+                    topic: topic.into(),
+                    partition,
+                    next_offset: offset,
+                    proof: Proof::parse(place.metadata()),
+                }));
             }
         }
         Ok(None)
@@ -50,15 +58,19 @@ impl Groups {
         &self,
         config: &KafkaConfig,
         group: &str,
-        places: &[StartAt],
+        places: &[Checkpoint],
     ) -> Result<(), LogError> {
         let client = self.client(config, group)?;
         let mut offsets = TopicPartitionList::with_capacity(places.len());
         for place in places {
-            let offset = Offset::Offset(place.next_offset);
-            offsets
-                .add_partition_offset(&config.physical(&place.topic), place.partition, offset)
+            let topic = config.physical(&place.topic);
+            let mut noted = offsets.add_partition(&topic, place.partition);
+            noted
+                .set_offset(Offset::Offset(place.next_offset))
                 .map_err(|error| unavailable("committing a group's offsets", &error))?;
+            if let Some(proof) = &place.proof {
+                noted.set_metadata(proof.to_text());
+            }
         }
         client
             .commit(&offsets, CommitMode::Sync)

@@ -21,6 +21,7 @@ pub use self::{
     topics::{Durability, TopicSpec},
 };
 use crate::{
+    checkpoint::Checkpoint,
     log::{AppendError, AppenderId, Handover, Log, LogError, Member},
     subscription::{BatchLimits, StartAt, Subscription, subscribe},
 };
@@ -194,12 +195,17 @@ impl Log for KafkaLog {
         KafkaMembership::join(&self.shared.config, service, member, Box::new(handover))
     }
 
-    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
+    fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<Checkpoint>, LogError> {
         let Shared { config, groups, .. } = &*self.shared;
         groups.committed(config, group, topic, partition)
     }
 
-    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError> {
+    fn commit(&self, group: &str, places: &[Checkpoint]) -> Result<(), LogError> {
         let Shared { config, groups, .. } = &*self.shared;
         groups.commit(config, group, places)
     }

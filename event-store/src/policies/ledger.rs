@@ -1,6 +1,6 @@
 //! How far a policy has come in a partition, noted in its consumer group now and then.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::{JoinHandle, spawn_blocking},
@@ -9,8 +9,9 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
+    checkpoint::{Checkpoint, LastEvent},
     log::{Log, LogError},
-    subscription::{Progress, StartAt},
+    subscription::Progress,
 };
 
 /// Between two commits. What was done since the last is done again after a crash, to no effect.
@@ -20,7 +21,8 @@ const EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Ledger<L: Log> {
     log: L,
     group: &'static str,
-    done: Vec<StartAt>,
+    done: Vec<Checkpoint>,
+    witness: Checkpoint,
     /// Whether something was done since the last commit.
     ahead: bool,
     next_commit: Instant,
@@ -28,26 +30,33 @@ pub(super) struct Ledger<L: Log> {
 }
 
 impl<L: Log> Ledger<L> {
-    pub(super) fn new(log: L, group: &'static str, from: Vec<StartAt>) -> Self {
+    pub(super) fn new(
+        log: L,
+        group: &'static str,
+        from: Vec<Checkpoint>,
+        witness: Checkpoint,
+    ) -> Self {
         Self {
             log,
             group,
             done: from,
+            witness,
             ahead: false,
             next_commit: Instant::now() + EVERY,
             running: None,
         }
     }
 
-    /// Everything up to here is done.
-    pub(super) fn note(&mut self, progress: &[Progress]) {
+    /// Everything up to here is done; these were the last events of their topics.
+    pub(super) fn note(&mut self, progress: &[Progress], lasts: &[(Arc<str>, LastEvent)]) {
         for Progress {
             topic, next_offset, ..
         } in progress
         {
+            let last = lasts.iter().find(|(of, _)| of == topic);
             for place in &mut self.done {
                 if place.topic == *topic {
-                    place.next_offset = *next_offset;
+                    place.advance(*next_offset, last.map(|(_, last)| *last));
                     self.ahead = true;
                 }
             }
@@ -92,7 +101,9 @@ impl<L: Log> Ledger<L> {
     }
 
     fn begin(&mut self) {
-        let (log, group, done) = (self.log.clone(), self.group, self.done.clone());
+        let (log, group) = (self.log.clone(), self.group);
+        // Together, so that the brokers do not forget one of them before the others.
+        let done = [&self.done[..], &[self.witness.clone()]].concat();
         self.ahead = false;
         self.running = Some(spawn_blocking(move || log.commit(group, &done)));
     }

@@ -15,6 +15,7 @@ use event_store::{
 };
 use rdkafka::{
     ClientConfig,
+    admin::{AdminClient, AdminOptions},
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use crate::{
     contract,
     counter::{Added, COUNTER_EVENTS},
     desk::{DESK_EVENTS, TICKET_EVENTS},
-    suite::{Subject, all_events, request, start, stop, store, wait_for},
+    suite::{PATIENCE, Subject, all_events, request, start, stop, store, wait_for},
 };
 
 const PARTITIONS: i32 = 2;
@@ -60,6 +61,29 @@ impl Subject for Kafka {
         self.log
             .subscribe(from, limits)
             .expect("the log subscribes")
+    }
+
+    async fn create_anew(&self, topic: &str) {
+        let admin: AdminClient<_> = ClientConfig::new()
+            .set("bootstrap.servers", &self.config.brokers)
+            .create()
+            .expect("the admin client is configured");
+        let physical = format!("{}{topic}", self.config.namespace);
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let deleted = admin.delete_topics(&[&physical], &options).await;
+        let deleted = deleted.expect("answered");
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        let deadline = Instant::now() + PATIENCE;
+        let is_there = || {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE);
+            let metadata = metadata.expect("a broker answers");
+            metadata.topics().iter().any(|t| t.name() == physical)
+        };
+        while is_there() {
+            assert!(Instant::now() < deadline, "{physical} is still there");
+        }
+        let made = self.log.ensure_topics(&specs(PARTITIONS)).await;
+        made.expect("the topic is made");
     }
 }
 

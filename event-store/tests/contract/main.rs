@@ -1,5 +1,6 @@
 //! One contract for every event store: the same promises, shown on the in-memory twin and on real Kafka.
 
+mod checkpoints;
 mod counter;
 mod desk;
 mod expecting;
@@ -29,6 +30,11 @@ macro_rules! contract {
         contract!($subject; expecting;
             an_expected_version_is_kept_to,
             one_of_those_that_expect_the_same_wins,
+        );
+        contract!($subject; checkpoints;
+            a_policy_goes_on_in_the_log_that_it_has_read,
+            a_policy_stops_in_another_log,
+            a_policy_stops_at_a_topic_created_anew,
         );
         contract!($subject; several;
             what_another_service_opens_is_found,

@@ -33,6 +33,10 @@ impl Subject for Memory {
     ) -> Box<dyn Subscription<E>> {
         self.0.subscribe(from, limits).expect("the log subscribes")
     }
+
+    async fn create_anew(&self, topic: &str) {
+        self.0.create_anew(topic);
+    }
 }
 
 async fn fresh() -> Memory {

@@ -11,8 +11,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{Context, Policy};
 use event_store::{
-    CommandMetadata, EventStore, LogError, Recorded, Refusal, Request, StartAt, follow, log::Log,
-    run_policy,
+    Checkpoint, CommandMetadata, EventStore, LogError, Recorded, Refusal, Request, follow,
+    log::Log, run_policy,
 };
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use uuid::Uuid;
@@ -46,14 +46,17 @@ fn punch(ticket: Uuid) -> Request<Tickets> {
     request(TicketCommand::Punch(ticket))
 }
 
-async fn sell(desk: &EventStore<Desk>, due_at: Option<DateTime<Utc>>) -> Uuid {
+pub(crate) async fn sell(desk: &EventStore<Desk>, due_at: Option<DateTime<Utc>>) -> Uuid {
     let ticket = Uuid::now_v7();
     let sold = desk.execute(request(Sell { ticket, due_at })).await;
     assert_eq!(sold.expect("sold").stream_version, 1);
     ticket
 }
 
-async fn ticket_events<S: Subject>(subject: &S, ticket: Uuid) -> Vec<Recorded<TicketEvent>> {
+pub(crate) async fn ticket_events<S: Subject>(
+    subject: &S,
+    ticket: Uuid,
+) -> Vec<Recorded<TicketEvent>> {
     let mut events = events_in::<S, TicketEvent>(subject, TICKET_EVENTS).await;
     events.retain(|recorded| recorded.event.ticket() == ticket);
     events
@@ -166,13 +169,13 @@ async fn wait_for_expiry<S: Subject>(subject: &S, ticket: Uuid) {
 }
 
 /// A policy on its way.
-struct Running {
+pub(crate) struct Running {
     stop: watch::Sender<bool>,
     policy: JoinHandle<Result<(), LogError>>,
 }
 
 impl Running {
-    fn new<L: Log>(log: &L, tickets: &EventStore<Tickets>) -> Self {
+    pub(crate) fn new<L: Log>(log: &L, tickets: &EventStore<Tickets>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let policy = run_policy(Arc::new(PunchSold), log.clone(), tickets.clone(), stopped);
         Self {
@@ -181,7 +184,7 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         let ended = tokio::time::timeout(PATIENCE, self.policy).await;
         ended
@@ -189,21 +192,27 @@ impl Running {
             .expect("it does not panic")
             .expect("nothing was wrong");
     }
+
+    /// Why it ended by itself.
+    pub(crate) async fn failed(self) -> LogError {
+        let ended = tokio::time::timeout(PATIENCE, self.policy).await;
+        let ended = ended.expect("it ends in time").expect("it does not panic");
+        ended.expect_err("something was wrong")
+    }
 }
 
 async fn commit<L: Log>(log: &L, next_offset: i64) {
     let log = log.clone();
-    let places = [0, 1].map(|partition| StartAt {
-        topic: DESK_EVENTS.into(),
-        partition,
+    let places = [0, 1].map(|partition| Checkpoint {
         next_offset,
+        ..Checkpoint::zero(DESK_EVENTS, partition)
     });
     let committed = tokio::task::spawn_blocking(move || log.commit(PunchSold::NAME, &places));
     committed.await.expect("no panic").expect("committed");
 }
 
 /// Waits until the policy has noted that it has reacted to everything.
-async fn wait_until_done<L: Log>(log: &L) {
+pub(crate) async fn wait_until_done<L: Log>(log: &L) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let log = log.clone();
@@ -211,7 +220,8 @@ async fn wait_until_done<L: Log>(log: &L) {
             (0..2).all(|partition| {
                 let end = log.end_offset(DESK_EVENTS, partition);
                 let committed = log.committed(PunchSold::NAME, DESK_EVENTS, partition);
-                let committed = committed.expect("the log answers").unwrap_or(0);
+                let committed = committed.expect("the log answers");
+                let committed = committed.map_or(0, |noted| noted.next_offset);
                 committed >= end.expect("the log answers")
             })
         });
@@ -258,11 +268,10 @@ pub(crate) async fn a_policy_whose_place_is_lost_stops<S: Subject>(subject: S) {
     let tickets = store::<Tickets, _>(subject.log()).await;
     commit(subject.log(), 1_000).await;
     let running = Running::new(subject.log(), &tickets);
-    let ended = tokio::time::timeout(PATIENCE, running.policy).await;
-    let ended = ended.expect("it ends in time").expect("it does not panic");
+    let failed = running.failed().await;
     assert!(
-        matches!(ended, Err(LogError::OffsetLost { offset: 1_000, .. })),
-        "{ended:?}"
+        matches!(failed, LogError::OffsetLost { offset: 1_000, .. }),
+        "{failed:?}"
     );
     stop(tickets).await;
 }

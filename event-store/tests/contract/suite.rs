@@ -34,6 +34,8 @@ pub(crate) trait Subject {
         from: &[StartAt],
         limits: BatchLimits,
     ) -> Box<dyn Subscription<E>>;
+    /// Deletes a topic and creates it anew, empty.
+    async fn create_anew(&self, topic: &str);
 }
 
 pub(crate) fn request(counter: Uuid, amount: u32) -> Request<Counters> {

@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use dev::{deployment::Server, dirs::Scratch};
 use event_store::{
-    StartAt,
+    Checkpoint,
     log::{Log, LogError},
 };
 use reqwest::Method;
@@ -113,7 +113,7 @@ fn is_read(world: &World) -> Result<bool, LogError> {
                 let end = log.end_offset(topic, partition)?;
                 let read = log.committed(group, topic, partition)?;
                 // Past the last event there may be the marker of its transaction.
-                if read.unwrap_or(0) < end - 1 {
+                if read.map_or(0, |read| read.next_offset) < end - 1 {
                     return Ok(false);
                 }
             }
@@ -149,11 +149,7 @@ async fn read_to_the_end(world: &Arc<World>) {
 fn forget(world: &World) {
     for (group, topics) in REACTORS {
         let places = topics.iter().flat_map(|topic| {
-            (0..world.wiring.partitions).map(|partition| StartAt {
-                topic: (*topic).into(),
-                partition,
-                next_offset: 0,
-            })
+            (0..world.wiring.partitions).map(|partition| Checkpoint::zero(topic, partition))
         });
         let places: Vec<_> = places.collect();
         world.log().commit(group, &places).expect("the log answers");
