@@ -39,10 +39,11 @@ const CATALOGUE_CHECK: &str = "catalogue";
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at the catalogue, which cost nothing.
 const GLANCE: Duration = Duration::from_millis(100);
-/// For a policy to finish what it is about when it is told to stop; what it does not finish is delivered again.
-const POLICY_TIMEOUT: Duration = Duration::from_secs(3);
+/// For a policy to finish what it is about when it is told to stop; what it does not finish is delivered again. With what
+/// requests are given, and writers, it fits into the ten seconds that a process has to stop.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(1);
 /// For writers to end after the last command was answered; they have little left to do.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What it takes to open services.
 pub(crate) struct Opening {

@@ -1,9 +1,14 @@
 //! An API's outer shell: what every route of every server answers alike, and how connections are served.
 
 use std::{
+    convert::Infallible,
     io,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,7 +21,10 @@ use axum::{
     routing::get,
 };
 use futures::FutureExt;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -40,12 +48,17 @@ use crate::{
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_REQUEST_ID_LENGTH: usize = 128;
+/// Each has one request at a time; who comes when there are as many waits in front of the door.
 const MAX_CONNECTIONS: usize = 10_000;
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Also how long a connection may idle between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(60);
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that is closed while the next request is on its way loses that: so clients are told first, with their next
+/// answers, and have this long to hear it.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// Then, for requests that are still open. What a process has to do after that fits into ten seconds with it.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Between two tries to accept, when the process is out of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -68,39 +81,68 @@ pub fn app(api: Router, readiness: Readiness, metrics: Metrics) -> Router {
     .with_state(())
 }
 
-/// Serves connections until `shutdown` ends, then gives open requests ten seconds.
+/// What a server bounds.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connections: usize,
+    header_read_timeout: Duration,
+    farewell: Duration,
+    shutdown_timeout: Duration,
+}
+
+impl Limits {
+    const PRODUCTION: Self = Self {
+        connections: MAX_CONNECTIONS,
+        header_read_timeout: HEADER_READ_TIMEOUT,
+        farewell: FAREWELL,
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
+    };
+}
+
+/// Serves connections until `shutdown` ends, says so to those that are open, then gives open requests some seconds.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
-    serve_within(SHUTDOWN_TIMEOUT, listener, router, shutdown).await;
+    serve_within(Limits::PRODUCTION, listener, router, shutdown).await;
 }
 
 async fn serve_within(
-    shutdown_timeout: Duration,
+    limits: Limits,
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let accepting = async {
-        loop {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            let Some(stream) = accept(&listener).await else {
-                continue;
-            };
-            let connection = serve_connection(stream, router.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                connection.await;
-                drop(slot);
-            });
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let leaving = Arc::new(AtomicBool::new(false));
+    {
+        let mut accepting = pin!(async {
+            loop {
+                let slot = Arc::clone(&slots).acquire_owned().await;
+                let Some(stream) = accept(&listener).await else {
+                    continue;
+                };
+                let connection = Connection {
+                    router: router.clone(),
+                    leaving: Arc::clone(&leaving),
+                    header_read_timeout: limits.header_read_timeout,
+                };
+                let serving = connection.serve(stream, graceful.watcher());
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(slot);
+                });
+            }
+        });
+        tokio::select! {
+            () = &mut accepting => {}
+            () = shutdown => {}
         }
-    };
-    tokio::select! {
-        () = accepting => {}
-        () = shutdown => {}
+        leaving.store(true, Ordering::Relaxed);
+        // Who is at the door already is let in, and told the same.
+        drop(tokio::time::timeout(limits.farewell, accepting).await);
     }
     drop(listener);
     let open = graceful.count();
-    if tokio::time::timeout(shutdown_timeout, graceful.shutdown())
+    if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
     {
@@ -134,16 +176,39 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, watcher: Watcher) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A client's broken connection is its own business.
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "connection ended");
+/// How one connection is served.
+struct Connection {
+    router: Router,
+    /// Whether the server is about to stop.
+    leaving: Arc<AtomicBool>,
+    header_read_timeout: Duration,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, watcher: Watcher) {
+        let answering = TowerToHyperService::new(self.router);
+        let leaving = self.leaving;
+        let service = service_fn(move |request| {
+            let (answered, leaving) = (answering.call(request), Arc::clone(&leaving));
+            async move {
+                let mut response = answered.await?;
+                if leaving.load(Ordering::Relaxed) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_read_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        // A client's broken connection is its own business.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "connection ended");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod counter;
 mod desk;
 mod expecting;
 mod kafka;
+mod limits;
 mod memory;
 mod restart;
 mod several;

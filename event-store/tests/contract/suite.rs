@@ -306,7 +306,7 @@ pub(crate) async fn a_dropped_call_is_carried_out<S: Subject>(subject: S) {
     assert_eq!(events_of(&subject, counter).await.len(), calls);
 }
 
-async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+pub(crate) async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_ready())
     })

@@ -151,11 +151,17 @@ struct Server {
     serving: JoinHandle<()>,
 }
 
-async fn server(router: Router, shutdown_timeout: Duration) -> Server {
+/// A server that takes its time for nothing.
+const BRIEF: Limits = Limits {
+    farewell: Duration::from_millis(1),
+    ..Limits::PRODUCTION
+};
+
+async fn server(router: Router, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(serve_within(shutdown_timeout, listener, router, async {
+    let serving = tokio::spawn(serve_within(limits, listener, router, async {
         let _ = stopped.await;
     }));
     Server {
@@ -175,11 +181,7 @@ async fn answers_open_requests_before_it_stops() {
         "done"
     };
     let api = Router::new().route("/slow", get(slow));
-    let server = server(
-        app(api, Readiness::new([]), Metrics::default()),
-        SHUTDOWN_TIMEOUT,
-    )
-    .await;
+    let server = server(app(api, Readiness::new([]), Metrics::default()), BRIEF).await;
 
     let mut client = TcpStream::connect(server.address).await.expect("connected");
     let mut idle = TcpStream::connect(server.address).await.expect("connected");
@@ -211,7 +213,10 @@ async fn gives_up_on_requests_that_never_end() {
     let api = Router::new().route("/endless", get(endless));
     let server = server(
         app(api, Readiness::new([]), Metrics::default()),
-        Duration::from_millis(50),
+        Limits {
+            shutdown_timeout: Duration::from_millis(50),
+            ..BRIEF
+        },
     )
     .await;
     let mut client = TcpStream::connect(server.address).await.expect("connected");
@@ -221,4 +226,58 @@ async fn gives_up_on_requests_that_never_end() {
     server.stop.send(()).expect("still serving");
     let ended = tokio::time::timeout(Duration::from_secs(5), server.serving).await;
     ended.expect("in time").expect("without a panic");
+}
+
+#[tokio::test]
+async fn tells_clients_before_it_stops() {
+    let limits = Limits {
+        farewell: Duration::from_secs(60),
+        ..BRIEF
+    };
+    let server = server(router(), limits).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    server.stop.send(()).expect("still serving");
+    let mut answer = String::new();
+    // The first request may be read before the server has heard of it.
+    while !answer.contains("connection: close\r\n") {
+        let request = b"GET /echo HTTP/1.1\r\nhost: test\r\nx-request-id: me\r\n\r\n";
+        client.write_all(request).await.expect("still open");
+        answer.clear();
+        while !answer.ends_with("\r\n\r\nme") {
+            let mut bytes = [0; 1_024];
+            let read = client.read(&mut bytes).await.expect("answered");
+            assert_ne!(read, 0, "closed without an answer");
+            answer.push_str(std::str::from_utf8(&bytes[..read]).expect("text"));
+        }
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.expect("closed");
+    assert!(rest.is_empty());
+    server.serving.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_request_holds_nobody_up() {
+    let limits = Limits {
+        connections: 1,
+        header_read_timeout: Duration::from_millis(100),
+        ..BRIEF
+    };
+    let server = server(router(), limits).await;
+    let mut slow = TcpStream::connect(server.address).await.expect("connected");
+    slow.write_all(b"GET /echo HTTP/1.1\r\nho")
+        .await
+        .expect("sent");
+    // There is room for one: this one is served when the other is sent away.
+    let mut next = TcpStream::connect(server.address).await.expect("connected");
+    let request = b"GET /echo HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+    next.write_all(request).await.expect("sent");
+    let mut answer = String::new();
+    next.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).await.expect("closed");
+    server.stop.send(()).expect("still serving");
+    server.serving.await.expect("ended");
 }
