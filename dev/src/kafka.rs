@@ -17,6 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::error::{Error, FileContext, Result};
 use crate::ports;
 use crate::process::{Output, Process, Spec};
+use config::{Ports, Proxied};
 use install::Installation;
 pub use install::KAFKA_VERSION;
 
@@ -35,6 +36,8 @@ pub struct KafkaOptions {
     pub port: Option<u16>,
     /// JVM settings for load (1 GB heap, all compilers) instead of those for a quick start.
     pub performance: bool,
+    /// Where a proxy listens, for tests that break connections: see [`Kafka::proxied_port`].
+    pub proxy_port: Option<u16>,
 }
 
 /// A running broker. Dropping it stops it.
@@ -42,8 +45,7 @@ pub struct KafkaOptions {
 pub struct Kafka {
     options: KafkaOptions,
     installation: Installation,
-    port: u16,
-    controller_port: u16,
+    ports: Ports,
     process: Process,
 }
 
@@ -58,22 +60,30 @@ impl Kafka {
         options: KafkaOptions,
         archive: ClassArchive,
     ) -> Result<Self> {
-        let port = ports::requested("kafka", options.port)?;
-        let controller_port = ports::free()?;
+        let ports = Ports {
+            clients: ports::requested("kafka", options.port)?,
+            controller: ports::free()?,
+            proxied: match options.proxy_port {
+                Some(proxy) => Some(Proxied {
+                    listener: ports::free()?,
+                    proxy,
+                }),
+                None => None,
+            },
+        };
         fs::create_dir_all(&options.data_dir).on("create", &options.data_dir)?;
         config::format(&options.data_dir, &installation)?;
         let properties = options.data_dir.join("server.properties");
         fs::write(
             &properties,
-            config::server_properties(&options.data_dir, port, controller_port),
+            config::server_properties(&options.data_dir, ports),
         )
         .on("write", &properties)?;
         let process = spawn(&options, &installation, archive)?;
         let kafka = Self {
             options,
             installation,
-            port,
-            controller_port,
+            ports,
             process,
         };
         kafka.wait_ready()?;
@@ -82,7 +92,13 @@ impl Kafka {
 
     /// The bootstrap address, `127.0.0.1:<port>`.
     pub fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.ports.clients)
+    }
+
+    /// The port that a proxy has to lead to. A client that reaches it is told that the broker is at
+    /// [`KafkaOptions::proxy_port`], so all its connections come through the proxy.
+    pub fn proxied_port(&self) -> Option<u16> {
+        self.ports.proxied.map(|proxied| proxied.listener)
     }
 
     /// The broker's log file.
@@ -127,7 +143,7 @@ impl Kafka {
         let brokers = self.brokers();
         tracing::debug!(
             brokers,
-            controller_port = self.controller_port,
+            controller_port = self.ports.controller,
             "waiting for kafka"
         );
         wait_for_metadata(&brokers, START_TIMEOUT, &|| {
@@ -250,6 +266,7 @@ fn archive_classes(installation: &Installation) -> Result<()> {
         data_dir: data_dir.clone(),
         port: None,
         performance: false,
+        proxy_port: None,
     };
     Kafka::start_from(installation.clone(), options, ClassArchive::Make)?.stop()?;
     fs::remove_dir_all(&data_dir).on("remove", &data_dir)

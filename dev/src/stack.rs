@@ -251,6 +251,7 @@ fn start_kafka(
                 data_dir,
                 port,
                 performance: options.performance,
+                proxy_port: None,
             };
             Kafka::start(options).map(KafkaSource::Native)
         }

@@ -138,6 +138,7 @@ async fn shipments_are_dispatched_and_delivered_once() -> Outcome {
         data_dir: scratch.path().join("kafka"),
         port: None,
         performance: false,
+        proxy_port: None,
     };
     let kafka = tokio::task::spawn_blocking(|| Kafka::start(options)).await??;
     let brokers = kafka.brokers();

@@ -24,6 +24,7 @@ fn kafka_keeps_its_data_and_its_address_through_stop_and_kill() -> Outcome {
         data_dir: scratch.path().join("kafka"),
         port: None,
         performance: false,
+        proxy_port: None,
     };
     let mut kafka = timed("kafka, first start", || Kafka::start(options))?;
     let brokers = kafka.brokers();
@@ -47,6 +48,7 @@ fn a_paused_kafka_answers_after_it_resumes() -> Outcome {
         data_dir: scratch.path().join("kafka"),
         port: None,
         performance: false,
+        proxy_port: None,
     };
     let kafka = Kafka::start(options)?;
     create_topic(&kafka.brokers())?;

@@ -15,19 +15,47 @@ pub(super) fn log_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("logs")
 }
 
+/// Where the broker listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) clients: u16,
+    pub(super) controller: u16,
+    pub(super) proxied: Option<Proxied>,
+}
+
+/// A second listener, whose clients are told that the broker is where a proxy is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proxied {
+    pub(super) listener: u16,
+    pub(super) proxy: u16,
+}
+
 /// One node that is broker and controller. What differs from Kafka's defaults, and why:
-pub(super) fn server_properties(data_dir: &Path, port: u16, controller_port: u16) -> String {
+pub(super) fn server_properties(data_dir: &Path, ports: Ports) -> String {
     let log_dir = log_dir(data_dir);
     let log_dir = log_dir.display();
+    let Ports {
+        clients: port,
+        controller: controller_port,
+        ..
+    } = ports;
+    let (listener, advertised) = ports.proxied.map_or_else(Default::default, |proxied| {
+        let Proxied { listener, proxy } = proxied;
+        (
+            format!(",PROXIED://{LOOPBACK}:{listener}"),
+            format!(",PROXIED://{LOOPBACK}:{proxy}"),
+        )
+    });
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{LOOPBACK}:{controller_port}
-listeners=PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}
-advertised.listeners=PLAINTEXT://{LOOPBACK}:{port}
+listeners=PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}{listener}
+advertised.listeners=PLAINTEXT://{LOOPBACK}:{port}{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 log.dirs={log_dir}
 
 # a misspelt topic is an error, not a new topic

@@ -97,8 +97,18 @@ fn format_once(root: &Path) -> Result<()> {
     let data = root.join("format");
     fs::create_dir_all(&data).on("create", &data)?;
     let properties = data.join("server.properties");
-    fs::write(&properties, config::server_properties(&data, 9092, 9093))
-        .on("write", &properties)?;
+    fs::write(
+        &properties,
+        config::server_properties(
+            &data,
+            config::Ports {
+                clients: 9092,
+                controller: 9093,
+                proxied: None,
+            },
+        ),
+    )
+    .on("write", &properties)?;
     let mut format = Command::new("java");
     format.args([
         "-cp",
