@@ -7,6 +7,7 @@ pub mod client;
 pub mod conservation;
 pub mod journal;
 pub mod money;
+pub mod proxy;
 pub mod shop;
 pub mod world;
 
