@@ -175,6 +175,11 @@ pub struct Args {
     #[arg(long, env = "OFFSET_ZERO_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
 
+    /// Follow the partitions that other processes own too, so that taking one over means reading only its last second. Costs
+    /// about as much processor time as serving them does; needs a state folder that no other process has.
+    #[arg(long, env = "OFFSET_ZERO_STANDBY", requires = "state_dir")]
+    pub standby: bool,
+
     /// Notifications.
     #[command(flatten)]
     pub notifications: NotificationArgs,
@@ -307,6 +312,7 @@ impl Args {
         let folder = self.state_dir.as_ref()?;
         Some(StateConfig {
             namespace: self.namespace.clone(),
+            standby: self.standby,
             ..StateConfig::new(folder)
         })
     }

@@ -28,6 +28,8 @@ struct Reading<'a, L> {
     /// Topic, partition and high watermark.
     ends: Vec<(&'static str, i32, i64)>,
     patience: Duration,
+    /// When to leave the rest for another time; none where all of it is needed.
+    until: Option<Instant>,
 }
 
 /// What was read.
@@ -37,6 +39,8 @@ struct Built<C: Context> {
     places: Vec<StartAt>,
     records: u64,
     from_store: bool,
+    /// Whether everything was read, or some of it left for another time.
+    complete: bool,
 }
 
 /// Why a state could not be built.
@@ -67,16 +71,13 @@ pub(crate) fn rehydrate<C: Context, L: Log>(
     folder: &mut StateFolder,
 ) -> Result<(Streams<C>, Vec<StartAt>), LogError> {
     let begun = Instant::now();
-    let ends = C::TOPICS
-        .iter()
-        .map(|topic| Ok((*topic, partition, log.end_offset(topic, partition)?)))
-        .collect::<Result<Vec<_>, LogError>>()?;
     let reading = Reading {
         log,
         partition,
         partitions,
-        ends,
+        ends: ends::<C, L>(log, partition)?,
         patience,
+        until: None,
     };
     let (built, discarded) = reading.build(folder)?;
     folder.tell(Rehydration {
@@ -86,6 +87,56 @@ pub(crate) fn rehydrate<C: Context, L: Log>(
         elapsed: begun.elapsed(),
     });
     Ok((built.streams, built.places))
+}
+
+/// Brings the store of a partition that another process owns nearer to the end of the log, in so much time at most; so
+/// that, should we have to take it over, little is left to be read. Nothing is decided on what was read here. True when it
+/// has come to where the log ends now.
+pub(crate) fn keep_up<C: Context, L: Log>(
+    log: &L,
+    (partition, partitions): (i32, i32),
+    within: Duration,
+    folder: &mut StateFolder,
+) -> Result<bool, LogError> {
+    let begun = Instant::now();
+    let Some(store) = folder.store() else {
+        return Ok(true);
+    };
+    let reading = Reading {
+        log,
+        partition,
+        partitions,
+        ends: ends::<C, L>(log, partition)?,
+        patience: within,
+        until: Some(begun + within),
+    };
+    match reading.build_on::<C>(store, folder) {
+        Ok(built) => {
+            folder.tell(Rehydration {
+                from_store: built.from_store,
+                discarded: None,
+                records: built.records,
+                elapsed: begun.elapsed(),
+            });
+            Ok(built.complete)
+        }
+        Err(Failure::Log(error)) => Err(error),
+        Err(failure) => {
+            folder.discard(&failure);
+            Ok(false)
+        }
+    }
+}
+
+/// Where the partition of each topic of the service ends.
+pub(crate) fn ends<C: Context, L: Log>(
+    log: &L,
+    partition: i32,
+) -> Result<Vec<(&'static str, i32, i64)>, LogError> {
+    let topics = C::TOPICS.iter();
+    topics
+        .map(|topic| Ok((*topic, partition, log.end_offset(topic, partition)?)))
+        .collect()
 }
 
 impl<L: Log> Reading<'_, L> {
@@ -152,7 +203,15 @@ impl<L: Log> Reading<'_, L> {
         let mut interned = Interned::default();
         let mut records = 0;
         let mut failed = None;
+        let mut out_of_time = false;
         let read = read_to(&mut reader, &self.ends, self.patience, |record| {
+            if self.until.is_some_and(|until| Instant::now() > until) {
+                out_of_time = true;
+                return Err(LogError::Unavailable {
+                    attempted: "keeping up",
+                    reason: "the rest comes later".to_owned(),
+                });
+            }
             records += 1;
             if let Some(place) = places
                 .iter_mut()
@@ -179,12 +238,14 @@ impl<L: Log> Reading<'_, L> {
         if let Some(error) = failed.or_else(|| streams.failure().cloned()) {
             return Err(error.into());
         }
-        read.map_err(|error| match error {
-            LogError::Undecodable { .. } if from_store => Failure::Suspect(error),
-            error => error.into(),
-        })?;
-        for place in &mut places {
-            place.next_offset = reader.position(&place.topic, self.partition);
+        if !out_of_time {
+            read.map_err(|error| match error {
+                LogError::Undecodable { .. } if from_store => Failure::Suspect(error),
+                error => error.into(),
+            })?;
+            for place in &mut places {
+                place.next_offset = reader.position(&place.topic, self.partition);
+            }
         }
         streams.keep(&places)?;
         Ok(Built {
@@ -192,6 +253,7 @@ impl<L: Log> Reading<'_, L> {
             places,
             records,
             from_store,
+            complete: !out_of_time,
         })
     }
 }

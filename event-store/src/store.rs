@@ -122,6 +122,7 @@ impl<C: Context> EventStore<C> {
                     member: config.member.name.clone(),
                     address: config.address.clone(),
                     state: StateFolder::new(config.state.as_ref(), &id, partitions, told),
+                    kept_up_to: Vec::new(),
                 },
             };
             let thread = std::thread::Builder::new()

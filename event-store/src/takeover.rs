@@ -14,7 +14,7 @@ use crate::{
     lanes::Lanes,
     log::{AppendError, Log, LogError, WriterId},
     ownership::{OwnershipRecord, last_owner},
-    rehydrate::rehydrate,
+    rehydrate::{ends, keep_up, rehydrate},
     share::Share,
     state::{StateError, folder::StateFolder},
     streams::Streams,
@@ -36,6 +36,8 @@ pub(crate) struct Owner {
     pub(crate) address: String,
     /// Where the state is kept on disk.
     pub(crate) state: StateFolder,
+    /// Where the partition ended when it was followed last.
+    pub(crate) kept_up_to: Vec<(&'static str, i32, i64)>,
 }
 
 /// What an owner holds between a takeover and the first failure.
@@ -132,6 +134,20 @@ impl Owner {
             ownership,
             decisions: 0,
         })
+    }
+
+    /// Follows the partition while another process owns it, where something has come since the last time.
+    pub(crate) fn keep_up<C: Context, L: Log>(
+        &mut self,
+        log: &L,
+        within: Duration,
+    ) -> Result<(), LogError> {
+        let ends = ends::<C, L>(log, self.id.partition)?;
+        let place = (self.id.partition, self.partitions);
+        if ends != self.kept_up_to && keep_up::<C, L>(log, place, within, &mut self.state)? {
+            self.kept_up_to = ends;
+        }
+        Ok(())
     }
 
     /// Between half of the duration and all of it, so that two processes do not keep in step.

@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use domain::Context;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     command::Refusal,
@@ -27,6 +27,10 @@ use crate::{
 
 /// An idle writer that has a deadline or a tail to look after does so this often.
 const LOOK_ROUND: Duration = Duration::from_millis(200);
+/// Between two looks at what the owner of a followed partition has appended, and how long each may take: a takeover may have
+/// to wait for it.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+const FOLLOW_FOR: Duration = Duration::from_millis(500);
 /// Before the first retry of a takeover.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Retries of a takeover back off to this.
@@ -73,7 +77,7 @@ impl<C: Context, L: Log> Writer<C, L> {
             duty = match duty {
                 Duty::Serve => self.hold(),
                 Duty::StandBy(relief) => {
-                    // Whoever serves it next may be on this machine.
+                    // Whoever serves it next may be on this machine, and be given the same folder.
                     self.owner.state.close();
                     drop(relief);
                     self.stand_by()
@@ -83,18 +87,32 @@ impl<C: Context, L: Log> Writer<C, L> {
         }
     }
 
-    /// The partition is another's: waits until that changes.
+    /// The partition is another's: waits until that changes, and meanwhile follows it where it is to.
     fn stand_by(&mut self) -> Duty {
         loop {
             self.gate.set_at_work(false);
-            match self.inbox.recv() {
+            let follow_after = self.owner.state.standby.then_some(FOLLOW_EVERY);
+            let mail = match follow_after {
+                None => self
+                    .inbox
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(pause) => self.inbox.recv_timeout(pause),
+            };
+            match mail {
                 // It was queued before we let go.
                 Ok(Mail::Command(pending)) => {
                     let reason = PartitionStatus::Elsewhere.reason();
                     pending.answer(Err(Refusal::unavailable(reason)));
                 }
                 Ok(Mail::Duty(duty)) => return duty,
-                Err(_) => return Duty::End,
+                Err(RecvTimeoutError::Timeout) => {
+                    let followed = self.owner.keep_up::<C, L>(&self.log, FOLLOW_FOR);
+                    if let Err(error) = followed {
+                        debug!(partition = %self.owner.id, %error, "cannot follow just now");
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Duty::End,
             }
         }
     }

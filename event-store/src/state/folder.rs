@@ -23,6 +23,8 @@ pub struct StateConfig {
     pub resident_streams: usize,
     /// What has changed is written so often, and sooner where it is much. A crash costs reading so much again.
     pub write_every: Duration,
+    /// Whether partitions that other processes own are followed too, so that taking one over means reading little.
+    pub standby: bool,
 }
 
 impl StateConfig {
@@ -37,6 +39,7 @@ impl StateConfig {
             namespace: String::new(),
             resident_streams: Self::RESIDENT_STREAMS,
             write_every: Duration::from_secs(1),
+            standby: false,
         }
     }
 }
@@ -64,6 +67,8 @@ pub(crate) struct StateFolder {
     pub(crate) resident_streams: usize,
     /// What has changed is written so often.
     pub(crate) write_every: Duration,
+    /// Whether it is filled while another process owns the partition.
+    pub(crate) standby: bool,
     store: Option<StateStore>,
     /// Why the folder cannot be used, so that it is said once.
     unusable: Option<String>,
@@ -89,6 +94,7 @@ impl StateFolder {
                 config.resident_streams.div_ceil(partitions)
             }),
             write_every: config.map_or(Duration::MAX, |config| config.write_every),
+            standby: config.is_some_and(|config| config.standby),
             store: None,
             unusable: None,
             told,

@@ -54,6 +54,7 @@ macro_rules! contract {
             a_deadline_survives_a_restart,
             what_others_opened_meanwhile_is_found,
             a_folder_in_use_is_left_alone,
+            a_standby_reads_only_the_tail,
         );
         contract!($subject, $subject; restart;
             a_store_of_another_topic_is_thrown_away,

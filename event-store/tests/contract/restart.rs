@@ -312,3 +312,29 @@ pub(crate) async fn a_folder_in_use_is_left_alone<S: Subject>(subject: S) {
     stop(second).await;
     stop(first).await;
 }
+
+/// A process that follows what another owns has little to read when it takes over.
+pub(crate) async fn a_standby_reads_only_the_tail<S: Subject>(subject: S) {
+    let (north, south) = (folder(), folder());
+    let owner = serving::<Counters, _>(subject.log(), eager(north.path())).await;
+    let answered = Answered::by(&owner, 20).await;
+    let config = eager(south.path());
+    let state = config.state.map(|state| StateConfig {
+        standby: true,
+        ..state
+    });
+    let config = StoreConfig { state, ..config };
+    let standby: EventStore<Counters> = start_with(subject.log(), config).await;
+    // One partition is its own by now, the other it follows.
+    suite::until("it has read both", || {
+        standby.rehydrations().iter().all(Option::is_some)
+    })
+    .await;
+    stop(owner).await;
+    wait_for(&standby, PartitionStatus::Ready).await;
+    let taken_over = rehydrations(&standby);
+    let is_warm = |read: &Rehydration| read.from_store && read.records == 0;
+    assert!(taken_over.iter().any(is_warm), "{taken_over:?}");
+    answered.hold(&standby).await;
+    stop(standby).await;
+}
