@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Parser, Subcommand};
 use dev::carrier::MAX_DELAY;
 use event_store::kafka::KafkaConfig;
+use projectors::args::RebuildArgs;
 use runtime::{signature::Secret, telemetry::LogArgs};
 
 use crate::running::PARTITIONS;
@@ -89,11 +90,7 @@ pub enum Command {
     /// Apply the database migrations that are missing.
     Migrate,
     /// Build projections anew from offset zero, beside the live ones, and swap them in.
-    Rebuild {
-        /// One or more of the projections.
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<String>,
-    },
+    Rebuild(RebuildArgs),
     /// Show every projection: version, state, lag.
     Projections,
     /// Look at how far policies and effects have come, or have them begin again.

@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Dev(ports) => up::run(*ports).await,
         Command::Demo => demo::run().await,
         Command::Migrate => operate::migrate(&args.target, args.json).await,
-        Command::Rebuild { names } => operate::rebuild(&args.target, names, args.json).await,
+        Command::Rebuild(wanted) => operate::rebuild(&args.target, wanted, args.json).await,
         Command::Projections => operate::projections(&args.target, args.json).await,
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,

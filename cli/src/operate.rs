@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use domain::topics;
 use event_store::kafka::{Durability, KafkaLog, TopicSpec};
-use projectors::{Database, Report, rebuild::Show};
+use projectors::{Database, Report, args::RebuildArgs};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -21,12 +21,13 @@ pub async fn migrate(target: &Target, json: bool) -> Result<()> {
 }
 
 /// Rebuilds projections one after the other.
-pub async fn rebuild(target: &Target, names: &[String], json: bool) -> Result<()> {
+pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Result<()> {
+    let names = wanted.projections()?;
     let log = KafkaLog::connect(&target.kafka())?;
     let database = Database::new(&target.database_url)?;
     let mut reports: Vec<Report> = Vec::new();
     for name in names {
-        let report = projectors::rebuild(name, &log, &database, Show::detect())
+        let report = projectors::rebuild(name, &log, &database, wanted.options())
             .await
             .with_context(|| format!("rebuilding {name}"))?;
         match json {

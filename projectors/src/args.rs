@@ -6,6 +6,11 @@ use clap::{Parser, Subcommand};
 use event_store::kafka::KafkaConfig;
 use runtime::telemetry::LogArgs;
 
+use crate::{
+    ProjectionName, ProjectorError,
+    rebuild::{Options, Show},
+};
+
 /// Turns events into the tables that the query API reads.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "projectors", version)]
@@ -58,15 +63,59 @@ pub enum Command {
     Run,
     /// Apply the database migrations that are missing.
     Migrate,
-    /// Build a projection anew from offset zero, beside the live one, and swap it in.
+    /// Build projections anew from offset zero, beside the live ones, and swap them in.
     Rebuild {
-        /// One or more of the projections.
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<String>,
+        /// Which, and how.
+        #[command(flatten)]
+        rebuild: RebuildArgs,
         /// Print a JSON report to stdout.
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What to rebuild, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RebuildArgs {
+    /// One or more of the projections.
+    #[arg(required_unless_present = "all", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// All projections, one after the other.
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// Swap in nothing but what was proven equal to the live version. Unless asked for, both are compared all the same, but
+    /// differences are only reported: a rebuild is also the cure for rows that are wrong.
+    #[arg(long)]
+    pub verify: bool,
+}
+
+impl RebuildArgs {
+    /// The projections to rebuild, those that were named once.
+    ///
+    /// # Errors
+    /// When there is none of such a name.
+    pub fn projections(&self) -> Result<Vec<ProjectionName>, ProjectorError> {
+        if self.all {
+            return Ok(ProjectionName::ALL.to_vec());
+        }
+        let mut names = Vec::new();
+        for name in &self.names {
+            let name = name.parse()?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// How to rebuild each of them.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            show: Show::detect(),
+            require_equal: self.verify,
+        }
+    }
 }
 
 impl Args {

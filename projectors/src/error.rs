@@ -2,6 +2,8 @@
 
 use event_store::{LogError, Position};
 
+use crate::rebuild::Verification;
+
 /// What a projector can meet.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
@@ -62,6 +64,16 @@ pub enum ProjectorError {
         /// Whose.
         projection: &'static str,
     },
+    /// The new version's rows are not the live version's, and they were required to be.
+    #[error("version {version} of {projection} was not swapped in: {verification}")]
+    Differs {
+        /// Whose.
+        projection: &'static str,
+        /// The new version, which stays to be looked at until the next rebuild.
+        version: i32,
+        /// What was found.
+        verification: Box<Verification>,
+    },
     /// A task of ours panicked or was stopped with the runtime.
     #[error("a task ended before its work was done")]
     Task(#[from] tokio::task::JoinError),
@@ -87,6 +99,7 @@ impl ProjectorError {
             | Self::UnknownProjection { .. }
             | Self::RebuildRunning { .. }
             | Self::NotCaughtUp { .. }
+            | Self::Differs { .. }
             | Self::Task(_) => false,
         }
     }

@@ -1,15 +1,15 @@
 //! One partition of one version: events in, rows and checkpoint out, exactly once in effect.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use event_store::{Batch, BatchLimits, StartAt, Subscription};
+use event_store::{Batch, BatchLimits, Position, StartAt, Subscription};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
-    registry::{self, Checkpoint, Version},
+    registry::{self, Checkpoint, Positions, Version},
     source::{Source, ask},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Feed<P: Projection> {
     unverified: Vec<(Arc<str>, i64, Uuid)>,
     chunk: Chunk<P>,
     moves: Vec<Move>,
+    /// Whether events were read that were not asked for, and are lost to this feed.
+    overrun: bool,
 }
 
 /// How far a topic has come since the checkpoint was last written.
@@ -60,6 +62,7 @@ impl<P: Projection> Feed<P> {
             checkpoints,
             chunk: Chunk::default(),
             moves: Vec::new(),
+            overrun: false,
         })
     }
 
@@ -70,6 +73,37 @@ impl<P: Projection> Feed<P> {
             self.verify(&mut batch)?;
         }
         Ok(batch)
+    }
+
+    /// As [`next`](Self::next), without what lies beyond these ends. Where there was something beyond, the feed has to be opened
+    /// anew to go on from there.
+    pub(crate) async fn next_before(
+        &mut self,
+        ends: &Positions,
+    ) -> Result<Batch<P::Event>, ProjectorError> {
+        let mut batch = self.next().await?;
+        let mut end_of = BTreeMap::new();
+        for progress in &mut batch.progress {
+            let end = end(ends, &progress.topic, self.partition);
+            self.overrun |= progress.next_offset > end;
+            progress.next_offset = progress.next_offset.min(end);
+            end_of.insert(Arc::clone(&progress.topic), end);
+        }
+        let is_before = |position: &Position| {
+            let end = end_of.get(&position.topic);
+            end.is_none_or(|end| position.offset < *end)
+        };
+        batch.events.retain(|event| is_before(&event.position));
+        Ok(batch)
+    }
+
+    /// Whether it has to be opened anew to go on.
+    pub(crate) fn has_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    pub(crate) fn partition(&self) -> i32 {
+        self.partition
     }
 
     /// Takes from the batch what was applied before, which must read back as it was.
@@ -202,11 +236,11 @@ impl<P: Projection> Feed<P> {
     }
 
     /// How many records lie between what was read, written or not, and these ends.
-    pub(crate) fn remaining(&self, ends: &[(Arc<str>, i64)]) -> i64 {
-        let remaining = ends
-            .iter()
-            .map(|(topic, end)| (end - self.read_to(topic)).max(0));
-        remaining.sum()
+    pub(crate) fn remaining(&self, ends: &Positions) -> i64 {
+        let topics = self.checkpoints.iter().map(|of| &of.topic);
+        topics
+            .map(|topic| (end(ends, topic, self.partition) - self.read_to(topic)).max(0))
+            .sum()
     }
 
     fn read_to(&self, topic: &Arc<str>) -> i64 {
@@ -325,6 +359,13 @@ async fn advance<P: Projection>(
     .execute(connection)
     .await?;
     Ok(moved.rows_affected() == moves.len() as u64)
+}
+
+/// Nothing is asked for of a topic that is not named.
+fn end(ends: &Positions, topic: &str, partition: i32) -> i64 {
+    ends.get(&(topic.to_owned(), partition))
+        .copied()
+        .unwrap_or(0)
 }
 
 fn diverged(reason: String) -> ProjectorError {

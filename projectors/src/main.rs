@@ -4,8 +4,7 @@ use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
     Database, ProjectionName, ProjectorError, Report,
-    args::{Args, Command},
-    rebuild::Show,
+    args::{Args, Command, RebuildArgs},
 };
 use runtime::{
     config,
@@ -26,7 +25,10 @@ async fn main() -> anyhow::Result<()> {
             println!("the database has the newest schema");
             Ok(())
         }
-        Command::Rebuild { names, json } => rebuild(&args, &names, json).await,
+        Command::Rebuild {
+            rebuild: wanted,
+            json,
+        } => rebuild(&args, &wanted, json).await,
     }
 }
 
@@ -46,11 +48,12 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     Ok(feeding.await??)
 }
 
-async fn rebuild(args: &Args, names: &[String], json: bool) -> anyhow::Result<()> {
+async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Result<()> {
+    let names = wanted.projections()?;
     let (log, database) = connect(args)?;
     let mut reports: Vec<Report> = Vec::new();
     for name in names {
-        let report = projectors::rebuild(name, &log, &database, Show::detect()).await?;
+        let report = projectors::rebuild(name, &log, &database, wanted.options()).await?;
         match json {
             true => reports.push(report),
             false => println!("{report}"),

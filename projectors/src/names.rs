@@ -8,7 +8,7 @@ use crate::{
     Carts, Database, History, Notifications, Orders, Payments, Products, Projection,
     ProjectorError, Report, SalesDaily, Shipments,
     live::Live,
-    rebuild::{Show, rebuild_projection},
+    rebuild::{Options, rebuild_projection},
     source::Source,
 };
 
@@ -76,19 +76,21 @@ impl ProjectionName {
         self,
         source: &S,
         database: &Database,
-        show: Show,
+        options: Options,
     ) -> Result<Report, ProjectorError> {
         match self {
-            Self::Orders => rebuild_projection::<Orders, S>(source, database, show).await,
-            Self::Products => rebuild_projection::<Products, S>(source, database, show).await,
-            Self::Carts => rebuild_projection::<Carts, S>(source, database, show).await,
-            Self::Payments => rebuild_projection::<Payments, S>(source, database, show).await,
-            Self::Shipments => rebuild_projection::<Shipments, S>(source, database, show).await,
+            Self::Orders => rebuild_projection::<Orders, S>(source, database, options).await,
+            Self::Products => rebuild_projection::<Products, S>(source, database, options).await,
+            Self::Carts => rebuild_projection::<Carts, S>(source, database, options).await,
+            Self::Payments => rebuild_projection::<Payments, S>(source, database, options).await,
+            Self::Shipments => rebuild_projection::<Shipments, S>(source, database, options).await,
             Self::Notifications => {
-                rebuild_projection::<Notifications, S>(source, database, show).await
+                rebuild_projection::<Notifications, S>(source, database, options).await
             }
-            Self::History => rebuild_projection::<History, S>(source, database, show).await,
-            Self::SalesDaily => rebuild_projection::<SalesDaily, S>(source, database, show).await,
+            Self::History => rebuild_projection::<History, S>(source, database, options).await,
+            Self::SalesDaily => {
+                rebuild_projection::<SalesDaily, S>(source, database, options).await
+            }
         }
     }
 }

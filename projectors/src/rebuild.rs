@@ -1,13 +1,15 @@
-//! A projection anew from offset zero, beside the one that is live, and swapped in when it has caught up.
+//! A projection anew from offset zero, beside the one that is live, compared with it, and swapped in when it has caught up.
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
 //! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
 //! only read by those who are at it, and the next rebuild drops it.
 
 pub(crate) mod candidate;
+pub(crate) mod compare;
 mod fill;
 mod meter;
 mod swap;
+mod verify;
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +19,31 @@ use std::{
 };
 
 use serde::Serialize;
+use sqlx::PgConnection;
 
-pub use self::meter::Show;
 use self::{
     candidate::Candidate,
+    fill::Goal,
     meter::{Meter, Phase},
 };
-use crate::{
-    Database, Projection, ProjectionName, ProjectorError, live::origin_of, source::Source,
+pub use self::{
+    compare::{Comparison, Difference, Differing},
+    meter::Show,
+    verify::Verification,
 };
+use crate::{
+    Database, Projection, ProjectionName, ProjectorError, live::origin_of, registry, source::Source,
+};
+
+/// How to rebuild.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Who is told of the progress.
+    pub show: Show,
+    /// Swap in nothing but what was proven equal to the live version. Unless told, differences are reported and swapped in: a
+    /// rebuild is also the cure for rows that are wrong.
+    pub require_equal: bool,
+}
 
 /// What a rebuild has done.
 #[derive(Debug, Clone, Serialize)]
@@ -48,6 +66,8 @@ pub struct Report {
     pub events_per_second: f64,
     /// The offset after the last one applied, by `Topic/partition`, at the swap.
     pub positions: BTreeMap<String, i64>,
+    /// Whether the new version's rows are those of the old one.
+    pub verification: Verification,
 }
 
 impl fmt::Display for Report {
@@ -60,37 +80,38 @@ impl fmt::Display for Report {
             rows,
             seconds,
             events_per_second,
+            verification,
             ..
         } = self;
         let resumed = if self.resumed { ", resumed" } else { "" };
         write!(
             f,
             "rebuilt {projection}: version {version} replaces {replaced}{resumed}; \
-             {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s"
+             {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s; {verification}"
         )
     }
 }
 
-/// Rebuilds one projection by name. Run it where it is not dropped halfway, though nothing worse than a resume would follow.
+/// Rebuilds one projection. Run it where it is not dropped halfway, though nothing worse than a resume would follow.
 ///
 /// # Errors
-/// When there is no such projection, it is being rebuilt already, or the log or Postgres fails; run again, it resumes.
+/// When it is being rebuilt already, or the log or Postgres fails; run again, it resumes. And when it had to equal the live
+/// version, and did not.
 pub async fn rebuild<S: Source>(
-    name: &str,
+    name: ProjectionName,
     source: &S,
     database: &Database,
-    show: Show,
+    options: Options,
 ) -> Result<Report, ProjectorError> {
     // Large, since it is one future of all the kinds that there are.
-    let name: ProjectionName = name.parse()?;
-    Box::pin(name.rebuild(source, database, show)).await
+    Box::pin(name.rebuild(source, database, options)).await
 }
 
 /// Rebuilds one projection; see [`rebuild`].
 pub(crate) async fn rebuild_projection<P: Projection, S: Source>(
     source: &S,
     database: &Database,
-    show: Show,
+    options: Options,
 ) -> Result<Report, ProjectorError> {
     let origin = origin_of::<P, S>(source).await?;
     // This connection holds the lock that keeps a second rebuild out.
@@ -102,16 +123,24 @@ pub(crate) async fn rebuild_projection<P: Projection, S: Source>(
         Arc::clone(&meter),
         candidate.version.number,
         database.clone(),
-        show,
+        options.show,
     );
 
     let filling = fill::Filling {
         source: source.clone(),
         database: database.clone(),
         version: candidate.version.clone(),
+        origin,
         meter: Arc::clone(&meter),
     };
-    let feeds = filling.fill::<P>(origin.partitions).await?;
+    let feeds = filling.open::<P>().await?;
+    let (feeds, verification) = verify::verify(&filling, feeds).await?;
+    if options.require_equal && !verification.is_equal() {
+        return Err(refuse::<P>(&mut registry, &candidate, verification).await?);
+    }
+    meter.enter(Phase::Filling);
+    let ends = filling.ends::<P>().await?;
+    let feeds = filling.read_to(feeds, Goal::AtLeast(ends)).await?;
     meter.enter(Phase::Indexing);
     candidate.index::<P>(database).await?;
     meter.enter(Phase::CatchingUp);
@@ -132,5 +161,23 @@ pub(crate) async fn rebuild_projection<P: Projection, S: Source>(
         seconds,
         events_per_second: events as f64 / seconds.max(f64::EPSILON),
         positions: swapped.positions,
+        verification,
     })
+}
+
+/// The version stays, to be looked at; the next rebuild drops it and begins anew, with a projector that may be another one.
+async fn refuse<P: Projection>(
+    registry: &mut PgConnection,
+    candidate: &Candidate,
+    verification: Verification,
+) -> Result<ProjectorError, ProjectorError> {
+    let version = candidate.version.number;
+    let error = ProjectorError::Differs {
+        projection: P::NAME,
+        version,
+        verification: Box::new(verification),
+    };
+    let reason = "it was required to equal the live version, and was not proven to";
+    registry::refuse(registry, P::NAME, version, reason).await?;
+    Ok(error)
 }

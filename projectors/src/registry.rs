@@ -1,6 +1,6 @@
 //! What Postgres knows of projections: their versions, and how far each has come.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
@@ -33,6 +33,9 @@ pub(crate) struct Checkpoint {
     /// Offset and id of the last event that was applied.
     pub(crate) last: Option<(i64, Uuid)>,
 }
+
+/// The offset after the last one applied, by topic and partition.
+pub(crate) type Positions = BTreeMap<(String, i32), i64>;
 
 /// The live version; the first one is created here.
 pub(crate) async fn ensure_live<P: Projection>(
@@ -169,6 +172,25 @@ pub(crate) async fn checkpoints(
     Ok(checkpoints.collect())
 }
 
+/// How far a version has come in all partitions.
+pub(crate) async fn positions(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<Positions> {
+    let rows = sqlx::query!(
+        "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
+        name,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.topic, row.partition), row.next_offset))
+        .collect())
+}
+
 /// Whether another feed has shown a sign of life within the last seconds.
 pub(crate) async fn is_fed(
     connection: &mut PgConnection,
@@ -241,6 +263,28 @@ pub(crate) async fn bump_epochs(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Sets a new version aside because its rows are not the live version's.
+pub(crate) async fn refuse(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    reason: &str,
+) -> sqlx::Result<()> {
+    let mut tx = connection.begin().await?;
+    bump_epochs(&mut tx, name, &[version]).await?;
+    sqlx::query!(
+        "update offset_zero.projection_versions
+         set state = 'failed', error = $3, events_per_second = 0, updated_at = now()
+         where name = $1 and version = $2",
+        name,
+        version,
+        reason,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
 }
 
 /// Shows the live version's rate to whoever asks the query API.

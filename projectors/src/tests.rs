@@ -13,6 +13,7 @@ mod notices;
 mod rebuilding;
 mod running;
 mod shop;
+mod verifying;
 
 use std::{
     sync::OnceLock,

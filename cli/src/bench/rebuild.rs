@@ -13,7 +13,10 @@ use dev::stack::StackOptions;
 use event_store::kafka::KafkaLog;
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use projectors::{Database, rebuild::Show};
+use projectors::{
+    Database, ProjectionName,
+    rebuild::{Options, Show},
+};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
@@ -77,7 +80,11 @@ async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
     let reading = Reading::start(&running.query_api.url, &example)?;
     let log = KafkaLog::connect(&running.target().kafka())?;
     let database = Database::new(&running.wiring.database_url)?;
-    let report = projectors::rebuild("orders", &log, &database, Show::detect()).await?;
+    let options = Options {
+        show: Show::detect(),
+        require_equal: true,
+    };
+    let report = projectors::rebuild(ProjectionName::Orders, &log, &database, options).await?;
     let reads_meanwhile = reading.stop().await?;
 
     let url = &running.wiring.database_url;

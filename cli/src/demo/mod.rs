@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use dev::stack::StackOptions;
+use projectors::args::RebuildArgs;
 use serde_json::{Value, json};
 
 use crate::{
@@ -66,7 +67,12 @@ async fn rebuild(running: &Running, order: &str) -> Result<()> {
     // Nothing more will happen to it.
     let before = wait_for_status(running, order, "completed").await?;
     step("rebuilding the read model from offset zero, while the old one serves");
-    operate::rebuild(&running.target(), &["orders".to_owned()], false).await?;
+    let wanted = RebuildArgs {
+        names: vec!["orders".to_owned()],
+        all: false,
+        verify: true,
+    };
+    operate::rebuild(&running.target(), &wanted, false).await?;
     let after = get_at(&order_url(running, order), "").await?;
     ensure!(
         after.body == before.body,

@@ -9,7 +9,7 @@ use super::meter::Meter;
 use crate::{
     Database, Projection, ProjectorError,
     feed::Feed,
-    registry::{self, Version},
+    registry::{self, Origin, Positions, Version},
     source::{Source, ask},
 };
 
@@ -27,28 +27,37 @@ pub(super) struct Filling<S> {
     pub(super) source: S,
     pub(super) database: Database,
     pub(super) version: Version,
+    pub(super) origin: Origin,
     pub(super) meter: Arc<Meter>,
 }
 
+/// How far to read.
+#[derive(Debug, Clone)]
+pub(super) enum Goal {
+    /// At least so far.
+    AtLeast(Positions),
+    /// So far and not further: what was read beyond is read again later.
+    Exactly(Positions),
+}
+
 impl<S: Source> Filling<S> {
-    /// Reads every partition to where it ends now.
-    pub(super) async fn fill<P: Projection>(
-        &self,
-        partitions: i32,
-    ) -> Result<Vec<Feed<P>>, ProjectorError> {
-        let mut tasks = JoinSet::new();
-        for partition in 0..partitions {
-            tasks.spawn(self.clone().fill_partition::<P>(partition));
-        }
-        let mut feeds = Vec::new();
-        // The first failure drops the others: their connections end, and with them what they had not committed.
-        while let Some(feed) = tasks.join_next().await {
-            feeds.push(feed??);
-        }
-        Ok(feeds)
+    /// A feed for each partition, from where the version has come to.
+    pub(super) async fn open<P: Projection>(&self) -> Result<Vec<Feed<P>>, ProjectorError> {
+        let partitions = 0..self.origin.partitions;
+        all(partitions.map(|partition| self.clone().open_partition::<P>(partition))).await
     }
 
-    async fn fill_partition<P: Projection>(
+    /// Reads every partition so far, all at once, and writes what was read.
+    pub(super) async fn read_to<P: Projection>(
+        &self,
+        feeds: Vec<Feed<P>>,
+        goal: Goal,
+    ) -> Result<Vec<Feed<P>>, ProjectorError> {
+        let read = |feed| self.clone().read_partition(feed, goal.clone());
+        all(feeds.into_iter().map(read)).await
+    }
+
+    async fn open_partition<P: Projection>(
         self,
         partition: i32,
     ) -> Result<Feed<P>, ProjectorError> {
@@ -56,7 +65,6 @@ impl<S: Source> Filling<S> {
         let mut connection = self.database.connect_to_fill(&self.version.schema).await?;
         let checkpoints =
             registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
-        let ends = self.ends::<P>(partition).await?;
         let opened = Feed::open(
             &self.source,
             connection,
@@ -66,36 +74,44 @@ impl<S: Source> Filling<S> {
             LIMITS,
         )
         .await;
-        let mut feed = match opened {
+        match opened {
             Err(error) if error.is_final() => {
                 let mut registry = self.database.connect().await?;
-                return Err(registry::fail::<P>(
-                    &mut registry,
-                    number,
-                    partition,
-                    &checkpoints,
-                    &error,
+                Err(
+                    registry::fail::<P>(&mut registry, number, partition, &checkpoints, &error)
+                        .await?,
                 )
-                .await?);
             }
-            opened => opened?,
-        };
-        self.meter.expect(feed.remaining(&ends));
-        match self.read_to(&mut feed, &ends).await {
+            opened => opened,
+        }
+    }
+
+    async fn read_partition<P: Projection>(
+        self,
+        mut feed: Feed<P>,
+        goal: Goal,
+    ) -> Result<Feed<P>, ProjectorError> {
+        match self.try_read_to(&mut feed, &goal).await {
             Err(error) if error.is_final() => Err(feed.fail(&error).await?),
             Err(error) => Err(error),
+            Ok(()) if feed.has_overrun() => self.open_partition(feed.partition()).await,
             Ok(()) => Ok(feed),
         }
     }
 
-    async fn read_to<P: Projection>(
+    async fn try_read_to<P: Projection>(
         &self,
         feed: &mut Feed<P>,
-        ends: &[(Arc<str>, i64)],
+        goal: &Goal,
     ) -> Result<(), ProjectorError> {
+        let (Goal::AtLeast(ends) | Goal::Exactly(ends)) = goal;
         let mut remaining = feed.remaining(ends);
+        self.meter.expect(remaining);
         while remaining > 0 {
-            let batch = feed.next().await?;
+            let batch = match goal {
+                Goal::AtLeast(_) => feed.next().await?,
+                Goal::Exactly(_) => feed.next_before(ends).await?,
+            };
             feed.absorb(&batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, batch.events.len());
@@ -107,13 +123,18 @@ impl<S: Source> Filling<S> {
         Ok(())
     }
 
-    async fn ends<P: Projection>(
-        &self,
-        partition: i32,
-    ) -> Result<Vec<(Arc<str>, i64)>, ProjectorError> {
+    /// Where the log ends now.
+    pub(super) async fn ends<P: Projection>(&self) -> Result<Positions, ProjectorError> {
+        let partitions = self.origin.partitions;
         ask(&self.source, move |source| {
-            let end = |topic: &&str| Ok((Arc::from(*topic), source.end_offset(topic, partition)?));
-            P::TOPICS.iter().map(end).collect()
+            let mut ends = Positions::new();
+            for topic in P::TOPICS {
+                for partition in 0..partitions {
+                    let end = source.end_offset(topic, partition)?;
+                    ends.insert(((*topic).to_owned(), partition), end);
+                }
+            }
+            Ok(ends)
         })
         .await
     }
@@ -151,4 +172,21 @@ impl<S: Source> Filling<S> {
         self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// All of them at once. The first failure drops the others: their connections end, and with them what they had not committed.
+async fn all<P: Projection>(
+    partitions: impl Iterator<
+        Item = impl Future<Output = Result<Feed<P>, ProjectorError>> + Send + 'static,
+    >,
+) -> Result<Vec<Feed<P>>, ProjectorError> {
+    let mut tasks = JoinSet::new();
+    for partition in partitions {
+        tasks.spawn(partition);
+    }
+    let mut feeds = Vec::new();
+    while let Some(feed) = tasks.join_next().await {
+        feeds.push(feed??);
+    }
+    Ok(feeds)
 }

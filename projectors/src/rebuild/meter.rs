@@ -20,13 +20,14 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Who is told of the progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Show {
     /// A bar on stderr.
     Bar,
     /// A log line each second.
     Lines,
     /// Only the registry.
+    #[default]
     Nothing,
 }
 
@@ -45,6 +46,7 @@ impl Show {
 pub(super) enum Phase {
     #[default]
     Filling,
+    Verifying,
     Indexing,
     CatchingUp,
     Swapping,
@@ -54,6 +56,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Filling => "filling",
+            Self::Verifying => "verifying",
             Self::Indexing => "indexing",
             Self::CatchingUp => "catching up",
             Self::Swapping => "swapping",

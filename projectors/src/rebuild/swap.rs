@@ -9,7 +9,10 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use super::candidate::Candidate;
-use crate::{Projection, ProjectorError, registry};
+use crate::{
+    Projection, ProjectorError,
+    registry::{self, Positions},
+};
 
 /// How long the live version may be held still while the candidate comes up to it.
 const HOLD: Duration = Duration::from_secs(1);
@@ -27,8 +30,6 @@ pub(super) struct Swapped {
     /// The offset after the last one applied, by `Topic/partition`.
     pub(super) positions: BTreeMap<String, i64>,
 }
-
-type Positions = BTreeMap<(String, i32), i64>;
 
 /// Tries until the candidate has come up to the live version; `followers` keep feeding it meanwhile.
 pub(super) async fn swap<P: Projection>(
@@ -72,7 +73,10 @@ async fn attempt<P: Projection>(
     .await?;
     let goal = lock_positions::<P>(&mut tx, live).await?;
     let deadline = Instant::now() + HOLD;
-    while !has_reached(&positions::<P>(&mut tx, candidate).await?, &goal) {
+    while !has_reached(
+        &registry::positions(&mut tx, P::NAME, candidate).await?,
+        &goal,
+    ) {
         if Instant::now() >= deadline {
             tx.rollback().await?;
             return Ok(None);
@@ -96,24 +100,7 @@ fn has_reached(candidate: &Positions, goal: &Positions) -> bool {
         .all(|(place, next)| candidate.get(place).is_some_and(|reached| reached >= next))
 }
 
-async fn positions<P: Projection>(
-    connection: &mut PgConnection,
-    version: i32,
-) -> sqlx::Result<Positions> {
-    let rows = sqlx::query!(
-        "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
-        P::NAME,
-        version,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.topic, row.partition), row.next_offset))
-        .collect())
-}
-
-/// As [`positions`], and nobody moves them before the transaction ends.
+/// As [`registry::positions`], and nobody moves them before the transaction ends.
 async fn lock_positions<P: Projection>(
     connection: &mut PgConnection,
     version: i32,

@@ -5,7 +5,7 @@ use event_store::log::Log;
 use super::{World, eventually, running::Runner, shop::Shop};
 use crate::{
     Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectionName,
-    SalesDaily, Shipments, rebuild, rebuild::Show,
+    SalesDaily, Shipments, rebuild, rebuild::Options,
 };
 
 const PARTITIONS: i32 = 2;
@@ -42,12 +42,13 @@ async fn a_rebuild_gives_row_for_row_the_live_table() {
     catches_up::<SalesDaily>(&world, &shop).await;
     runner.stop().await;
     for name in ProjectionName::ALL {
-        let report = rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+        let report = rebuild(name, &shop.log, &world.database, Options::default())
             .await
             .expect("rebuilds");
         let live = world.rows(&format!("{name}_1")).await;
         assert_eq!(report.rows, live.len() as u64, "{name}");
         assert!(report.rows > 0, "{name}");
+        assert!(report.verification.is_equal(), "{report}");
         assert_eq!(world.rows(&format!("{name}_2")).await, live, "{name}");
     }
 }
@@ -58,7 +59,7 @@ async fn rows_say_what_has_happened() {
     shop.stock(6).await;
     shop.shop(4).await;
     for name in ProjectionName::ALL {
-        rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+        rebuild(name, &shop.log, &world.database, Options::default())
             .await
             .expect("rebuilds");
     }
@@ -98,7 +99,7 @@ async fn rows_say_what_has_become_of_orders() {
     let (world, shop) = (World::new().await, Shop::open(PARTITIONS));
     shop.fulfil(6).await;
     for name in ProjectionName::ALL {
-        rebuild(name.as_str(), &shop.log, &world.database, Show::Nothing)
+        rebuild(name, &shop.log, &world.database, Options::default())
             .await
             .expect("rebuilds");
     }

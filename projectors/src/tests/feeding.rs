@@ -23,7 +23,7 @@ async fn open(
     Ok((feed, version))
 }
 
-pub(super) async fn step(feed: &mut Feed<Orders>) -> Result<u64, ProjectorError> {
+pub(super) async fn step<P: Projection>(feed: &mut Feed<P>) -> Result<u64, ProjectorError> {
     let batch = feed.next().await?;
     feed.absorb(&batch).await?;
     feed.flush().await

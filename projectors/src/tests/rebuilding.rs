@@ -15,11 +15,11 @@ use super::{
     shop::{EVENTS_OF_THREE, MESSAGES_OF_THREE, Shop},
 };
 use crate::{
-    Orders, Projection, ProjectorError, Report,
+    Orders, Projection, ProjectionName, ProjectorError, Report,
     feed::Feed,
     live::origin_of,
     rebuild,
-    rebuild::{Show, candidate::Candidate},
+    rebuild::{Options, candidate::Candidate},
     registry,
     source::Source,
 };
@@ -31,7 +31,13 @@ async fn rebuild_orders<L: Source>(
     world: &World,
     shop: &Shop<L>,
 ) -> Result<Report, ProjectorError> {
-    rebuild("orders", &shop.log, &world.database, Show::Nothing).await
+    rebuild(
+        ProjectionName::Orders,
+        &shop.log,
+        &world.database,
+        Options::default(),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -126,6 +132,7 @@ async fn reads_neither_fail_nor_go_back() {
     for version in 2..=4 {
         let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
         assert_eq!(report.version, version);
+        assert!(report.verification.is_equal(), "{report}");
     }
     done.store(true, Ordering::Relaxed);
     assert!(reader.await.expect("no read failed") > 10);
@@ -203,11 +210,8 @@ async fn goes_on_where_a_killed_one_left_off() {
     assert_eq!(world.rows("orders_3").await, world.rows("orders_2").await);
 }
 
-#[tokio::test]
-async fn an_unknown_name_is_refused_with_those_there_are() {
-    let (world, shop) = (World::new().await, Shop::open(1));
-    let error = rebuild("order", &shop.log, &world.database, Show::Nothing)
-        .await
-        .expect_err("unknown");
+#[test]
+fn an_unknown_name_is_refused_with_those_there_are() {
+    let error = "order".parse::<ProjectionName>().expect_err("unknown");
     assert!(error.to_string().contains("orders"), "{error}");
 }

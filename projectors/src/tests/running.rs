@@ -8,7 +8,7 @@ use super::{
     shop::{EVENTS_OF_THREE, Shop},
 };
 use crate::{
-    Orders, Projection, ProjectionName, ProjectorError, rebuild, rebuild::Show, source::Source,
+    Orders, Projection, ProjectionName, ProjectorError, rebuild, rebuild::Options, source::Source,
 };
 
 pub(super) struct Runner {
@@ -132,9 +132,14 @@ async fn what_cannot_be_applied_stops_the_version_until_it_is_rebuilt() {
     })
     .await;
 
-    rebuild("orders", &shop.log, &world.database, Show::Nothing)
-        .await
-        .expect("rebuilds");
+    rebuild(
+        ProjectionName::Orders,
+        &shop.log,
+        &world.database,
+        Options::default(),
+    )
+    .await
+    .expect("rebuilds");
     eventually("ready", async || runner.readiness.is_ready()).await;
     shop.cancel(ids[1]).await;
     eventually("fed", async || {
@@ -167,9 +172,14 @@ async fn a_version_of_other_topics_waits_to_be_rebuilt() {
         orders.is_some_and(|(_, reason)| reason.contains("projectors rebuild orders"))
     })
     .await;
-    rebuild("orders", &shop.log, &world.database, Show::Nothing)
-        .await
-        .expect("rebuilds");
+    rebuild(
+        ProjectionName::Orders,
+        &shop.log,
+        &world.database,
+        Options::default(),
+    )
+    .await
+    .expect("rebuilds");
     eventually("ready", async || runner.readiness.is_ready()).await;
     runner.stop().await;
 }

@@ -1,0 +1,348 @@
+//! Two versions of the same tables, row by row: which keys differ, and in which columns.
+//!
+//! Rows are hashed by Postgres, in buckets of keys, so that tables that are equal cost one scan each and send next to
+//! nothing. Only of buckets that differ the rows' checksums are read, in the order of their keys and side by side, so that
+//! memory stays bounded however many rows there are. The SQL is made from the catalogue, since it is about whatever tables
+//! a projection has (docs/adr/0006-verified-rebuilds.md).
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+
+/// So many are listed; the others are counted.
+const MAX_LISTED: usize = 1_000;
+/// Keys are spread over so many checksums.
+const BUCKETS: i64 = 4_096;
+
+/// One version's tables, as this connection's transaction sees them.
+pub(crate) struct Side<'a> {
+    pub(crate) connection: &'a mut PgConnection,
+    pub(crate) schema: &'a str,
+}
+
+/// What comparing has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// Rows of the new version.
+    pub rows: u64,
+    /// Keys whose rows differ, missing and additional ones included.
+    pub differing: u64,
+    /// The first of them, by table and key.
+    pub differences: Vec<Difference>,
+    /// Columns and tables that only one of the two has, or that changed their type: not compared.
+    pub not_compared: BTreeSet<String>,
+}
+
+/// A row that is not the same in both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Table.
+    pub table: String,
+    /// The primary key's columns.
+    pub key: Vec<Value>,
+    /// What is different about it.
+    pub row: Differing,
+}
+
+/// How a row differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Differing {
+    /// The new version has none.
+    Missing,
+    /// The live version has none.
+    Additional,
+    /// In these columns: the live value and the new one.
+    Columns(BTreeMap<String, (Value, Value)>),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key: Vec<String> = self.key.iter().map(ToString::to_string).collect();
+        write!(f, "{} {}: ", self.table, key.join(", "))?;
+        match &self.row {
+            Differing::Missing => f.write_str("missing in the new version"),
+            Differing::Additional => f.write_str("only in the new version"),
+            Differing::Columns(columns) => {
+                let changes = columns
+                    .iter()
+                    .map(|(column, (live, new))| format!("{column} {live} is now {new}"));
+                f.write_str(&changes.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// Compares all tables.
+pub(crate) async fn compare(
+    live: &mut Side<'_>,
+    new: &mut Side<'_>,
+) -> Result<Comparison, sqlx::Error> {
+    let mut comparison = Comparison::default();
+    let olds = tables(live).await?;
+    let news = tables(new).await?;
+    let names: BTreeSet<&String> = olds.keys().chain(news.keys()).collect();
+    for name in names {
+        let common = match (olds.get(name), news.get(name)) {
+            (Some(old), Some(new)) => Table::common(name, old, new, &mut comparison.not_compared),
+            _ => None,
+        };
+        match common {
+            Some(table) => table.compare(live, new, &mut comparison).await?,
+            None => drop(comparison.not_compared.insert(name.clone())),
+        }
+    }
+    Ok(comparison)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Column {
+    name: String,
+    quoted: String,
+    kind: String,
+    is_key: bool,
+}
+
+async fn tables(side: &mut Side<'_>) -> sqlx::Result<BTreeMap<String, Vec<Column>>> {
+    let rows = sqlx::query!(
+        r#"select c.relname::text as "table!", a.attname::text as "name!", quote_ident(a.attname) as "quoted!",
+               format_type(a.atttypid, a.atttypmod) as "kind!", coalesce(a.attnum = any(i.indkey), false) as "is_key!"
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           left join pg_index i on i.indrelid = c.oid and i.indisprimary
+           where n.nspname = $1 and c.relkind = 'r'
+           order by c.relname, a.attnum"#,
+        side.schema,
+    )
+    .fetch_all(&mut *side.connection)
+    .await?;
+    let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();
+    for row in rows {
+        tables.entry(row.table).or_default().push(Column {
+            name: row.name,
+            quoted: row.quoted,
+            kind: row.kind,
+            is_key: row.is_key,
+        });
+    }
+    Ok(tables)
+}
+
+/// What two versions of a table have in common, as SQL.
+struct Table {
+    name: String,
+    key: String,
+    columns: String,
+    names: Vec<String>,
+}
+
+/// Of one bucket: how many rows it has, and what they come to.
+type Digest = BTreeMap<i32, (i64, i64)>;
+
+impl Table {
+    /// None where their keys are not the same.
+    fn common(
+        name: &str,
+        old: &[Column],
+        new: &[Column],
+        not_compared: &mut BTreeSet<String>,
+    ) -> Option<Self> {
+        let keys = |columns: &[Column]| -> Vec<Column> {
+            columns
+                .iter()
+                .filter(|column| column.is_key)
+                .cloned()
+                .collect()
+        };
+        let key = keys(new);
+        if key.is_empty() || key != keys(old) {
+            return None;
+        }
+        let is_in = |columns: &[Column], column: &Column| columns.contains(column);
+        let lost = old.iter().filter(|column| !is_in(new, column));
+        let gained = new.iter().filter(|column| !is_in(old, column));
+        not_compared.extend(
+            lost.chain(gained)
+                .map(|column| format!("{name}.{}", column.name)),
+        );
+        let common: Vec<&Column> = new.iter().filter(|column| is_in(old, column)).collect();
+        let list = |columns: Vec<&Column>| {
+            let quoted: Vec<&str> = columns.into_iter().map(|column| &*column.quoted).collect();
+            quoted.join(", ")
+        };
+        Some(Self {
+            name: name.to_owned(),
+            key: list(key.iter().collect()),
+            names: common.iter().map(|column| column.name.clone()).collect(),
+            columns: list(common),
+        })
+    }
+
+    async fn compare(
+        &self,
+        live: &mut Side<'_>,
+        new: &mut Side<'_>,
+        comparison: &mut Comparison,
+    ) -> sqlx::Result<()> {
+        let (old_digest, new_digest) =
+            tokio::try_join!(self.digest(&mut *live), self.digest(&mut *new))?;
+        let rows: i64 = new_digest.values().map(|(rows, _)| rows).sum();
+        comparison.rows += rows.unsigned_abs();
+        let buckets: BTreeSet<i32> = old_digest
+            .keys()
+            .chain(new_digest.keys())
+            .copied()
+            .collect();
+        let differs = |bucket: &i32| old_digest.get(bucket) != new_digest.get(bucket);
+        let buckets: Vec<i32> = buckets.into_iter().filter(differs).collect();
+        if buckets.is_empty() {
+            return Ok(());
+        }
+        let listed = self.merge(live, new, &buckets, comparison).await?;
+        self.list(live, new, listed, comparison).await
+    }
+
+    /// A scan of the whole table, answered in some thousand numbers.
+    async fn digest(&self, side: &mut Side<'_>) -> sqlx::Result<Digest> {
+        let Self { name, columns, .. } = self;
+        let statement = format!(
+            "select {bucket} as bucket, count(*), bit_xor(hash_record_extended(row({columns}), 0))
+             from {schema}.{name} group by 1",
+            bucket = self.bucket(),
+            schema = side.schema,
+        );
+        // Safe, here and below: names from the catalogue, quoted by Postgres; a schema's and its tables' are of our making.
+        let rows: Vec<(i32, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+            .fetch_all(&mut *side.connection)
+            .await?;
+        let entries = rows
+            .into_iter()
+            .map(|(bucket, rows, checksum)| (bucket, (rows, checksum)));
+        Ok(entries.collect())
+    }
+
+    fn bucket(&self) -> String {
+        format!(
+            "(hash_record_extended(row({}), 0) & {})::integer",
+            self.key,
+            BUCKETS - 1
+        )
+    }
+
+    /// Walks both sides in the order of their keys; answers the keys to list.
+    async fn merge(
+        &self,
+        live: &mut Side<'_>,
+        new: &mut Side<'_>,
+        buckets: &[i32],
+        comparison: &mut Comparison,
+    ) -> sqlx::Result<Vec<String>> {
+        use futures::TryStreamExt;
+        let of_side = |schema: &str| {
+            let Self {
+                name, key, columns, ..
+            } = self;
+            format!(
+                "select jsonb_build_array({key})::text collate \"C\", hash_record_extended(row({columns}), 0)
+                 from {schema}.{name} where {bucket} = any($1) order by 1",
+                bucket = self.bucket(),
+            )
+        };
+        let (of_live, of_new) = (of_side(live.schema), of_side(new.schema));
+        let mut olds = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(of_live))
+            .bind(buckets)
+            .fetch(&mut *live.connection);
+        let mut news = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(of_new))
+            .bind(buckets)
+            .fetch(&mut *new.connection);
+        let (mut old, mut new) = (olds.try_next().await?, news.try_next().await?);
+        let mut listed = Vec::new();
+        loop {
+            let order = match (&old, &new) {
+                (None, None) => return Ok(listed),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            let (of_old, of_new) = (
+                if order.is_le() {
+                    std::mem::replace(&mut old, olds.try_next().await?)
+                } else {
+                    None
+                },
+                if order.is_ge() {
+                    std::mem::replace(&mut new, news.try_next().await?)
+                } else {
+                    None
+                },
+            );
+            if of_old == of_new {
+                continue;
+            }
+            comparison.differing += 1;
+            if comparison.differences.len() + listed.len() < MAX_LISTED {
+                listed.extend(of_old.or(of_new).map(|(key, _)| key));
+            }
+        }
+    }
+
+    async fn list(
+        &self,
+        live: &mut Side<'_>,
+        new: &mut Side<'_>,
+        keys: Vec<String>,
+        comparison: &mut Comparison,
+    ) -> sqlx::Result<()> {
+        let mut olds = self.rows(live, &keys).await?;
+        let mut news = self.rows(new, &keys).await?;
+        for key in keys {
+            let row = match (olds.remove(&key), news.remove(&key)) {
+                (Some(old), Some(new)) => Differing::Columns(self.differing_columns(&old, &new)),
+                (Some(_), None) => Differing::Missing,
+                (None, _) => Differing::Additional,
+            };
+            comparison.differences.push(Difference {
+                table: self.name.clone(),
+                key: serde_json::from_str(&key).unwrap_or_else(|_| vec![Value::String(key)]),
+                row,
+            });
+        }
+        Ok(())
+    }
+
+    async fn rows(
+        &self,
+        side: &mut Side<'_>,
+        keys: &[String],
+    ) -> sqlx::Result<BTreeMap<String, Value>> {
+        let Self { name, key, .. } = self;
+        let statement = format!(
+            "select jsonb_build_array({key})::text, to_jsonb(t) from {schema}.{name} t
+             where jsonb_build_array({key})::text = any($1)",
+            schema = side.schema,
+        );
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(keys)
+            .fetch_all(&mut *side.connection)
+            .await?;
+        let entry = |row: PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        rows.into_iter().map(entry).collect()
+    }
+
+    fn differing_columns(&self, old: &Value, new: &Value) -> BTreeMap<String, (Value, Value)> {
+        let differing = self
+            .names
+            .iter()
+            .filter(|name| old[name.as_str()] != new[name.as_str()]);
+        differing
+            .map(|name| (name.clone(), (old[name].clone(), new[name].clone())))
+            .collect()
+    }
+}

@@ -1,0 +1,230 @@
+//! A rebuild is compared with the live version at the very same positions, and says what differs.
+
+use domain::order::OrderEvent;
+use event_store::{BatchLimits, Recorded, log::Log};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{World, feeding::step, shop::Shop};
+use crate::{
+    Orders, Projection, ProjectionName, ProjectorError,
+    copy::CopyBuffer,
+    feed::Feed,
+    live::origin_of,
+    orders::{row::OrderRow, view::OrderView},
+    rebuild,
+    rebuild::{Comparison, Difference, Differing, Options, Verification},
+    registry,
+};
+
+/// The orders' projector with a bug: it overlooks that an order was cancelled.
+struct WrongOrders;
+
+impl Projection for WrongOrders {
+    const NAME: &'static str = Orders::NAME;
+    const TOPICS: &'static [&'static str] = Orders::TOPICS;
+    const TABLES: &'static str = Orders::TABLES;
+    const INDEXES: &'static str = Orders::INDEXES;
+    const COPY: &'static str = Orders::COPY;
+
+    type Event = OrderView;
+    type Key = Uuid;
+    type Row = OrderRow;
+
+    fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
+        Orders::key(event)
+    }
+
+    fn begin(event: &Recorded<OrderView>) -> Result<Option<OrderRow>, String> {
+        Orders::begin(event)
+    }
+
+    fn blank() -> Option<OrderRow> {
+        Orders::blank()
+    }
+
+    fn apply(row: &mut OrderRow, event: &Recorded<OrderView>) -> Result<(), String> {
+        let mut event = event.clone();
+        if matches!(event.event, OrderView::Order(OrderEvent::Cancelled(_))) {
+            event.event = OrderView::Other;
+        }
+        Orders::apply(row, &event)
+    }
+
+    async fn load(
+        connection: &mut PgConnection,
+        keys: &[Uuid],
+    ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
+        Orders::load(connection, keys).await
+    }
+
+    async fn update(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sqlx::Result<()> {
+        Orders::update(connection, rows).await
+    }
+
+    fn copy(key: &Uuid, row: &OrderRow, to: &mut CopyBuffer) {
+        Orders::copy(key, row, to);
+    }
+}
+
+/// Has the live version hold all that the log does.
+async fn feed<P: Projection>(world: &World, shop: &Shop) {
+    let origin = origin_of::<P, _>(&shop.log).await.expect("answers");
+    let mut registry = world.database.connect().await.expect("connects");
+    let version = registry::ensure_live::<P>(&mut registry, &origin)
+        .await
+        .expect("creates");
+    for partition in 0..origin.partitions {
+        let checkpoints = registry::checkpoints(&mut registry, P::NAME, version.number, partition)
+            .await
+            .expect("reads");
+        let connection = world
+            .database
+            .connect_to(&version.schema)
+            .await
+            .expect("connects");
+        let limits = BatchLimits::default();
+        let opened = Feed::<P>::open(
+            &shop.log,
+            connection,
+            &version,
+            partition,
+            checkpoints,
+            limits,
+        );
+        let mut feed = opened.await.expect("opens");
+        while feed.refresh_ends(&shop.log).await.expect("refreshes") > 0 {
+            step(&mut feed).await.expect("applies");
+        }
+    }
+}
+
+async fn rebuilt(
+    world: &World,
+    shop: &Shop,
+    require_equal: bool,
+) -> Result<Comparison, ProjectorError> {
+    let options = Options {
+        require_equal,
+        ..Options::default()
+    };
+    let report = rebuild(ProjectionName::Orders, &shop.log, &world.database, options).await?;
+    match report.verification {
+        Verification::Compared(comparison) => Ok(comparison),
+        Verification::Skipped(reason) => panic!("skipped: {reason}"),
+    }
+}
+
+#[tokio::test]
+async fn exactly_the_rows_that_a_bug_has_touched_are_listed() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let ids = shop.trade(30).await;
+    feed::<WrongOrders>(&world, &shop).await;
+    let mut cancelled: Vec<Difference> = ids
+        .iter()
+        .skip(2)
+        .step_by(3)
+        .map(|id| Difference {
+            table: "orders".to_owned(),
+            key: vec![id.to_string().into()],
+            row: Differing::Columns(
+                [("status".to_owned(), ("paid".into(), "cancelled".into()))].into(),
+            ),
+        })
+        .collect();
+    cancelled.sort_by_key(|difference| difference.key[0].to_string());
+
+    let refused = rebuilt(&world, &shop, true).await.expect_err("refused");
+    let ProjectorError::Differs {
+        version: 2,
+        verification,
+        ..
+    } = &refused
+    else {
+        panic!("{refused}");
+    };
+    let Verification::Compared(found) = &**verification else {
+        panic!("{refused}");
+    };
+    assert_eq!((found.rows, found.differing), (30, 10));
+    assert_eq!(found.differences, cancelled);
+    let live = "select live_version from offset_zero.projections where name = 'orders'";
+    assert_eq!(
+        world.number(&format!("select ({live})::bigint")).await,
+        1,
+        "not swapped in"
+    );
+
+    let found = rebuilt(&world, &shop, false).await.expect("rebuilds");
+    assert_eq!(found.differences, cancelled);
+    assert_eq!(
+        world.number(&format!("select ({live})::bigint")).await,
+        2,
+        "swapped in, in the place of the one that was refused"
+    );
+    let found = rebuilt(&world, &shop, true).await.expect("equal now");
+    assert_eq!((found.rows, found.differing), (30, 0));
+}
+
+#[tokio::test]
+async fn rows_of_one_side_only_are_listed() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(9).await;
+    feed::<Orders>(&world, &shop).await;
+    world.execute("update orders_1.orders set id = 'ffffffff-0000-0000-0000-000000000000' where version = 1 and id = (select min(id::text)::uuid from orders_1.orders)").await;
+    let found = rebuilt(&world, &shop, false).await.expect("rebuilds");
+    let kinds: Vec<&Differing> = found
+        .differences
+        .iter()
+        .map(|difference| &difference.row)
+        .collect();
+    assert_eq!(kinds, [&Differing::Additional, &Differing::Missing]);
+}
+
+#[tokio::test]
+async fn a_live_version_that_is_behind_is_compared_where_it_is() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    shop.trade(9).await;
+    feed::<Orders>(&world, &shop).await;
+    shop.trade(6).await;
+    let found = rebuilt(&world, &shop, true)
+        .await
+        .expect("equal where the live one is");
+    assert_eq!((found.rows, found.differing), (9, 0));
+    assert_eq!(
+        world.rows("orders_2").await.len(),
+        15,
+        "and then goes on to the end"
+    );
+    assert!(shop.log.cluster_id().is_ok());
+}
+
+#[tokio::test]
+async fn a_live_version_that_cannot_be_compared_is_named() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    feed::<Orders>(&world, &shop).await;
+    world
+        .execute("update offset_zero.projection_versions set state = 'failed', error = 'test'")
+        .await;
+    let options = Options {
+        require_equal: true,
+        ..Options::default()
+    };
+    let refused = rebuild(ProjectionName::Orders, &shop.log, &world.database, options)
+        .await
+        .expect_err("not proven");
+    assert!(
+        refused.to_string().contains("the live version has failed"),
+        "{refused}"
+    );
+    let report = rebuild(
+        ProjectionName::Orders,
+        &shop.log,
+        &world.database,
+        Options::default(),
+    )
+    .await
+    .expect("rebuilds all the same");
+    assert!(!report.verification.is_equal());
+}
