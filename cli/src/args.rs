@@ -221,6 +221,9 @@ pub struct BenchOptions {
     /// Measure instead how an order service starts again whose log holds so many orders, placed and cancelled.
     #[arg(long, value_name = "ORDERS")]
     pub restart: Option<u64>,
+    /// Measure nothing but rebuilds, of a log of so many made-up orders of two events each.
+    #[arg(long, value_name = "ORDERS")]
+    pub rebuild_of: Option<u64>,
     /// Write the table there too, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -47,9 +47,10 @@ impl Headers {
     }
 }
 
-/// The record of an event.
+/// The record of an event. Only writers append to a log that others read; this is public for logs that are made up, to
+/// measure readers on.
 #[must_use]
-pub(crate) fn encode<E: Event>(
+pub fn encode<E: Event>(
     event: &E,
     key: String,
     metadata: &Metadata,

@@ -34,7 +34,7 @@ mod turn;
 mod writer;
 
 pub use checkpoint::{Checkpoint, LastEvent, Passed, Proof};
-pub use codec::Headers;
+pub use codec::{Headers, encode};
 pub use command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request};
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};
 pub use forward::{Peers, Transport, TransportError};

@@ -4,6 +4,8 @@
 
 mod journey;
 mod load;
+mod log_speed;
+mod made_up;
 mod memory;
 mod orders;
 mod prototype;
@@ -43,6 +45,14 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
     if let Some(orders) = options.restart {
         let restarted = restart::measure(orders).await?;
         println!("{}", serde_json::to_string_pretty(&restarted)?);
+        return Ok(());
+    }
+    if let Some(orders) = options.rebuild_of {
+        let measured = log_speed::measure(orders).await?;
+        match json {
+            true => println!("{}", serde_json::to_string_pretty(&measured)?),
+            false => println!("{measured}"),
+        }
         return Ok(());
     }
     eprintln!("starting Kafka and Postgres");

@@ -123,6 +123,22 @@ pub async fn copy(database_url: &str, table: &str) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
+/// Seconds that the indexes of such a table take on what was copied last, its primary key included.
+pub async fn index(database_url: &str, statements: &'static str) -> Result<f64> {
+    let mut connection = PgConnection::connect(database_url).await?;
+    let begun = Instant::now();
+    sqlx::raw_sql(
+        "set maintenance_work_mem = '256MB'; alter table bench_copy add primary key (id)",
+    )
+    .execute(&mut connection)
+    .await?;
+    let statements = statements.replace(" on orders ", " on bench_copy ");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&mut connection)
+        .await?;
+    Ok(begun.elapsed().as_secs_f64())
+}
+
 async fn read_out(connection: &mut PgConnection, table: &str) -> Result<Vec<u8>> {
     use futures::TryStreamExt;
     let statement = format!("copy {table} to stdout");

@@ -1,0 +1,161 @@
+//! How fast a rebuild goes through a log, beside raw consumption, COPY and index build of the same rows.
+
+use std::{
+    fmt,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use dev::stack::{Stack, StackOptions};
+use domain::topics;
+use event_store::kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec};
+use projectors::{Orders, Projection};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{MEASURED_TOPIC, made_up, memory, raw};
+use crate::running::PARTITIONS;
+
+/// How often a child's memory is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What was measured; the raw side is what Kafka and Postgres need for the same rows.
+#[derive(Debug, Serialize)]
+pub struct LogSpeed {
+    orders: u64,
+    events: u64,
+    /// Compared with nothing: the live version was empty.
+    first: Rebuilt,
+    /// Compared with all rows of the first.
+    verified: Rebuilt,
+    raw_consume_seconds: f64,
+    raw_copy_seconds: f64,
+    raw_index_seconds: f64,
+}
+
+/// One rebuild, in a process of its own.
+#[derive(Debug, Serialize)]
+pub struct Rebuilt {
+    seconds: f64,
+    events_per_second: f64,
+    peak_mib: f64,
+}
+
+impl LogSpeed {
+    fn raw_seconds(&self) -> f64 {
+        self.raw_consume_seconds + self.raw_copy_seconds + self.raw_index_seconds
+    }
+}
+
+impl fmt::Display for LogSpeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let raw = self.raw_seconds();
+        writeln!(f, "{} orders, {} events", self.orders, self.events)?;
+        writeln!(
+            f,
+            "raw: consumed in {:.2} s, copied in {:.2} s, indexed in {:.2} s: {raw:.2} s, {:.0} events/s",
+            self.raw_consume_seconds,
+            self.raw_copy_seconds,
+            self.raw_index_seconds,
+            self.events as f64 / raw
+        )?;
+        for (name, rebuilt) in [
+            ("rebuilt", &self.first),
+            ("rebuilt and verified", &self.verified),
+        ] {
+            writeln!(
+                f,
+                "{name}: {:.2} s, {:.0} events/s, {:.2} times raw; at most {:.0} MiB",
+                rebuilt.seconds,
+                rebuilt.events_per_second,
+                rebuilt.seconds / raw,
+                rebuilt.peak_mib
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// On a stack of its own.
+pub async fn measure(orders: u64) -> Result<LogSpeed> {
+    let stack = tokio::task::spawn_blocking(|| Stack::start(StackOptions::benchmark())).await??;
+    let stack = Arc::new(stack);
+    let measured = measure_on(&stack, orders).await;
+    let stack = Arc::into_inner(stack).context("everything measured has ended")?;
+    tokio::task::spawn_blocking(move || stack.stop()).await??;
+    measured
+}
+
+async fn measure_on(stack: &Arc<Stack>, orders: u64) -> Result<LogSpeed> {
+    let config = KafkaConfig::new(stack.brokers());
+    let url = stack.default_database_url()?;
+    projectors::migrate(&url).await?;
+    let log = KafkaLog::connect(&config)?;
+    let durability = Durability::DEVELOPMENT;
+    let specs = topics::ALL.map(|topic| TopicSpec::events(topic, PARTITIONS, durability));
+    log.ensure_topics(&specs).await?;
+    eprintln!("making up {orders} orders");
+    tokio::task::spawn_blocking(move || made_up::write(&log, PARTITIONS, orders)).await??;
+
+    let (brokers, database) = (stack.brokers(), url.clone());
+    let rebuild = move || rebuild(&brokers, &database);
+    let (first, verified, events) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let (first, report) = rebuild()?;
+        let (verified, again) = rebuild()?;
+        ensure!(
+            again["verification"]["compared"]["rows"] == report["rows"]
+                && again["verification"]["compared"]["differing"] == 0,
+            "the two rebuilds differ: {again}"
+        );
+        Ok((
+            first,
+            verified,
+            report["events"].as_u64().context("a count")?,
+        ))
+    })
+    .await??;
+    let consumed = tokio::task::spawn_blocking(move || raw::consume(&config, MEASURED_TOPIC));
+    let (records, rate) = consumed.await??;
+    Ok(LogSpeed {
+        orders,
+        events,
+        first,
+        verified,
+        raw_consume_seconds: records as f64 / rate,
+        raw_copy_seconds: raw::copy(&url, "orders_3.orders").await?,
+        raw_index_seconds: raw::index(&url, Orders::INDEXES).await?,
+    })
+}
+
+/// By this very program, so that its memory is its own.
+fn rebuild(brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["rebuild", "orders", "--json"])
+        .args(["--kafka-brokers", brokers, "--database-url", database_url])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut peak_mib = 0.0;
+    while child.try_wait()?.is_none() {
+        // One that has just ended has none any more.
+        peak_mib = memory::peak_mib(child.id().cast_signed()).unwrap_or(peak_mib);
+        std::thread::sleep(LOOK);
+    }
+    let output = child.wait_with_output()?;
+    ensure!(
+        output.status.success(),
+        "the rebuild failed: {}",
+        output.status
+    );
+    let reports: Value = serde_json::from_slice(&output.stdout)?;
+    let report = reports[0].clone();
+    Ok((
+        Rebuilt {
+            seconds: report["seconds"].as_f64().context("seconds")?,
+            events_per_second: report["events_per_second"].as_f64().context("a rate")?,
+            peak_mib,
+        },
+        report,
+    ))
+}

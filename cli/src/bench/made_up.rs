@@ -1,0 +1,166 @@
+//! A log of orders that nobody placed, written as fast as Kafka takes it: what a rebuild is measured on.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    Context, Event,
+    money::Money,
+    order::{OrderCommand, OrderEvent, OrderLine, OrderLines, Orders, PayOrder, PlaceOrder},
+    personal::ShippingAddress,
+    quantity::Quantity,
+};
+use event_store::{
+    DecisionMark, Metadata, encode,
+    kafka::KafkaLog,
+    log::{Appender, AppenderId, Lane, Log, OutgoingRecord, WriterId},
+    partition_for,
+};
+use uuid::Uuid;
+
+/// Orders of one transaction.
+const BATCH: u64 = 1_000;
+const CUSTOMERS: u64 = 100_000;
+
+/// Appends so many orders, each placed and then paid, to their partitions; each event is what the order service would decide.
+pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
+    let writers: Vec<_> = (0..partitions)
+        .map(|partition| {
+            let log = log.clone();
+            std::thread::spawn(move || write_partition(&log, partition, partitions, orders))
+        })
+        .collect();
+    for writer in writers {
+        writer
+            .join()
+            .map_err(|_| anyhow::anyhow!("a writer panicked"))??;
+    }
+    Ok(())
+}
+
+fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64) -> Result<()> {
+    let id = AppenderId {
+        writer: WriterId {
+            service: Orders::SERVICE,
+            partition,
+        },
+        lane: Lane::A,
+    };
+    let mut appender = log.appender(&id)?;
+    let begun = DateTime::from_timestamp(1_700_000_000, 0).context("a time")?;
+    let mut first = 0;
+    while first < orders {
+        let numbers = first..orders.min(first + BATCH);
+        first = numbers.end;
+        let (mut placed, mut paid) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let id = id_of(number);
+            if partition_for(id.to_string().as_bytes(), partitions) != partition {
+                continue;
+            }
+            let time = begun + TimeDelta::milliseconds(number.cast_signed());
+            let [place, pay] = events(id, number, time)?;
+            placed.push(record(&place, id, 1, time, partition));
+            paid.push(record(&pay, id, 2, time, partition));
+        }
+        placed.append(&mut paid);
+        if !placed.is_empty() {
+            appender.append(&placed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ids that grow with time, as real ones do.
+fn id_of(number: u64) -> Uuid {
+    let millis = 1_700_000_000_000 + number;
+    let random = Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
+    let mut bytes = *random.as_bytes();
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    uuid::Builder::from_bytes(bytes)
+        .with_version(uuid::Version::SortRand)
+        .into_uuid()
+}
+
+fn events(id: Uuid, number: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2]> {
+    let line = |sku: &str, quantity: i64, price| -> Result<OrderLine> {
+        Ok(OrderLine {
+            line_id: Uuid::new_v5(&id, sku.as_bytes()).into(),
+            sku: sku.parse()?,
+            quantity: Quantity::try_from(quantity)?,
+            unit_price: Money::new(price, "EUR".parse()?)?,
+        })
+    };
+    let place = OrderCommand::Place(Box::new(PlaceOrder {
+        order_id: id.into(),
+        customer_id: format!("customer-{}", number % CUSTOMERS).parse()?,
+        lines: OrderLines::new(vec![
+            line("TEA-EARL-GREY", 2, 1_999)?,
+            line("MUG-BLUE", 1, 1_499)?,
+        ])?,
+        shipping_address: ShippingAddress {
+            name: "Ada Lovelace".parse()?,
+            line1: "12 St James's Square".parse()?,
+            line2: None,
+            postal_code: "SW1Y 4JH".parse()?,
+            city: "London".parse()?,
+            country: "GB".parse()?,
+        },
+        contact: None,
+        placed_at: time,
+    }));
+    let pay = OrderCommand::Pay(PayOrder {
+        order_id: id.into(),
+        payment_id: Uuid::new_v5(&id, b"payment").into(),
+        method: "sealed-tok_visa".parse()?,
+        amount: None,
+        paid_at: time,
+    });
+    let mut state = <Orders as Context>::State::default();
+    let mut decide = |command: &OrderCommand| -> Result<OrderEvent> {
+        let decided =
+            Orders::decide(&state, command).map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
+        let own = decided
+            .into_iter()
+            .find(|event| Orders::TOPICS.contains(&event.topic()));
+        let own = own.context("an event of its own")?;
+        state = Orders::evolve(std::mem::take(&mut state), &own);
+        Ok(own)
+    };
+    Ok([decide(&place)?, decide(&pay)?])
+}
+
+fn record(
+    event: &OrderEvent,
+    id: Uuid,
+    version: u32,
+    time: DateTime<Utc>,
+    partition: i32,
+) -> OutgoingRecord {
+    let command = Uuid::new_v5(&id, &version.to_be_bytes());
+    let metadata = Metadata {
+        event_id: Uuid::new_v5(&command, b"1"),
+        source: Arc::from("/order"),
+        stream: event.stream().to_string(),
+        stream_version: version,
+        time,
+        correlation_id: id,
+        causation_id: command,
+        command_id: command,
+        command_hash: Uuid::new_v5(&command, b"hash"),
+        actor: Arc::from("customer"),
+        decision: DecisionMark {
+            number: u64::from(version),
+            index: 1,
+            of: 1,
+        },
+        traceparent: None,
+    };
+    encode(
+        event,
+        OrderEvent::key(&event.stream()),
+        &metadata,
+        partition,
+    )
+}
