@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Parser, Subcommand};
 use dev::carrier::MAX_DELAY;
 use event_store::kafka::KafkaConfig;
-use projectors::args::RebuildArgs;
+use projectors::args::{ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 
 use crate::running::PARTITIONS;
@@ -91,8 +91,12 @@ pub enum Command {
     Migrate,
     /// Build projections anew from offset zero, beside the live ones, and swap them in.
     Rebuild(RebuildArgs),
-    /// Show every projection: version, state, lag.
-    Projections,
+    /// Show every projection: version, state, lag. Or operate on them.
+    Projections {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Option<ProjectionsCommand>,
+    },
     /// Look at how far policies and effects have come, or have them begin again.
     Policies {
         /// What to do with them.

@@ -23,8 +23,13 @@ async fn main() -> anyhow::Result<()> {
         Command::Demo => demo::run().await,
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => operate::rebuild(&args.target, wanted, args.json).await,
-        Command::Projections => operate::projections(&args.target, args.json).await,
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
+        Command::Projections { command: None } => {
+            operate::projections(&args.target, args.json).await
+        }
+        Command::Projections {
+            command: Some(command),
+        } => operate::operate(&args.target, *command, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
         Command::Bench(options) => match options.prototype {
             Some(port) => bench::prototype(&args.target, port).await,

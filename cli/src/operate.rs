@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use domain::topics;
 use event_store::kafka::{Durability, KafkaLog, TopicSpec};
-use projectors::{Database, Report, args::RebuildArgs};
+use projectors::{
+    Database, Report,
+    args::{ProjectionsCommand, RebuildArgs},
+};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -41,6 +44,16 @@ pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Resul
     Ok(())
 }
 
+/// Does something to a projection.
+pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -> Result<()> {
+    let done = command.run(&Database::new(&target.database_url)?).await?;
+    match json {
+        true => println!("{}", json!({ "done": done })),
+        false => println!("{done}"),
+    }
+    Ok(())
+}
+
 /// A projection's version as people want to see it.
 #[derive(Debug, Serialize, sqlx::FromRow)]
 struct ProjectionRow {
@@ -50,6 +63,10 @@ struct ProjectionRow {
     lag: i64,
     events_per_second: f64,
     error: Option<String>,
+    phase: Option<String>,
+    records: i64,
+    of_records: i64,
+    eta_seconds: Option<i64>,
 }
 
 /// Shows every version of every projection.
@@ -59,6 +76,7 @@ pub async fn projections(target: &Target, json: bool) -> Result<()> {
         .context("connecting to Postgres")?;
     let rows: Vec<ProjectionRow> = sqlx::query_as(
         "select v.name, v.version, v.state, v.events_per_second, v.error,
+                case when v.state = 'building' then v.phase end as phase, v.records, v.of_records, v.eta_seconds,
                 coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as lag
          from offset_zero.projection_versions v
          left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
@@ -84,8 +102,16 @@ pub async fn projections(target: &Target, json: bool) -> Result<()> {
             lag,
             events_per_second,
             error,
+            phase,
+            records,
+            of_records,
+            eta_seconds,
         } = row;
         println!("{name:<16} {version:>7}  {state:<9} {lag:>10} {events_per_second:>10.0}");
+        if let Some(phase) = phase {
+            let eta = eta_seconds.map_or_else(String::new, |eta| format!(", {eta} s to go"));
+            println!("    {phase}: {records} of {of_records} records{eta}");
+        }
         if let Some(error) = error {
             println!("    {error}");
         }

@@ -7,7 +7,7 @@ use event_store::kafka::KafkaConfig;
 use runtime::telemetry::LogArgs;
 
 use crate::{
-    ProjectionName, ProjectorError,
+    Database, ProjectionName, ProjectorError, operate,
     rebuild::{Options, Show},
 };
 
@@ -63,6 +63,12 @@ pub enum Command {
     Run,
     /// Apply the database migrations that are missing.
     Migrate,
+    /// Operate on projections and their versions.
+    Projections {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ProjectionsCommand,
+    },
     /// Build projections anew from offset zero, beside the live ones, and swap them in.
     Rebuild {
         /// Which, and how.
@@ -72,6 +78,33 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What to do with projections.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ProjectionsCommand {
+    /// Drop the tables of a version that is not live any more.
+    Drop {
+        /// The projection.
+        name: ProjectionName,
+        /// Which version.
+        version: i32,
+    },
+}
+
+impl ProjectionsCommand {
+    /// Does it, and says what was done.
+    ///
+    /// # Errors
+    /// When it cannot be done; says why.
+    pub async fn run(self, database: &Database) -> Result<String, ProjectorError> {
+        match self {
+            Self::Drop { name, version } => {
+                operate::drop_version(database, name, version).await?;
+                Ok(format!("dropped version {version} of {name}"))
+            }
+        }
+    }
 }
 
 /// What to rebuild, and how.

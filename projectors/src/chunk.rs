@@ -6,7 +6,7 @@ use event_store::Recorded;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use sqlx::PgConnection;
 
-use crate::{Projection, ProjectorError, copy::copy_rows};
+use crate::{Projection, ProjectorError, copy::copy_rows, written::WrittenKeys};
 
 type Rows<P> = HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
 
@@ -32,23 +32,29 @@ impl<P: Projection> Chunk<P> {
         self.new.len() + self.changed.len()
     }
 
-    /// Folds events onto their rows, loading those that an earlier chunk has written and beginning those that none has.
+    /// Folds events onto their rows, loading those that an earlier chunk has written and beginning those that none has. Where it
+    /// is known what was written, nothing else is looked for.
     pub(crate) async fn absorb(
         &mut self,
         connection: &mut PgConnection,
         events: &[Recorded<P::Event>],
+        written: Option<&WrittenKeys>,
     ) -> Result<(), ProjectorError> {
         let mut of_unknown_rows = Vec::new();
         for event in events {
             let Some(key) = P::key(event) else {
                 continue;
             };
-            match self.row(&key) {
-                Some(row) => apply::<P>(row, event)?,
-                None => match P::begin(event).map_err(|reason| unappliable(event, reason))? {
-                    Some(row) => drop(self.new.insert(key, row)),
-                    None => of_unknown_rows.push((key, event)),
-                },
+            if let Some(row) = self.row(&key) {
+                apply::<P>(row, event)?;
+                continue;
+            }
+            match P::begin(event).map_err(|reason| unappliable(event, reason))? {
+                Some(row) => drop(self.new.insert(key, row)),
+                None if written.is_some_and(|written| !written.may_hold(&key)) => {
+                    self.apply_to_blank(key, event)?;
+                }
+                None => of_unknown_rows.push((key, event)),
             }
         }
         if of_unknown_rows.is_empty() {
@@ -58,16 +64,30 @@ impl<P: Projection> Chunk<P> {
         let keys: Vec<P::Key> = keys.into_iter().cloned().collect();
         self.changed.extend(P::load(connection, &keys).await?);
         for (key, event) in of_unknown_rows {
-            let row = self.row_or_blank(key).ok_or_else(|| {
-                let version = event.metadata.stream_version;
-                unappliable(
-                    event,
-                    format!("it is version {version} of a stream that has no row"),
-                )
-            })?;
-            apply::<P>(row, event)?;
+            self.apply_to_blank(key, event)?;
         }
         Ok(())
+    }
+
+    /// Of a row that is here by now, or nowhere.
+    fn apply_to_blank(
+        &mut self,
+        key: P::Key,
+        event: &Recorded<P::Event>,
+    ) -> Result<(), ProjectorError> {
+        let row = self.row_or_blank(key).ok_or_else(|| {
+            let version = event.metadata.stream_version;
+            unappliable(
+                event,
+                format!("it is version {version} of a stream that has no row"),
+            )
+        })?;
+        apply::<P>(row, event)
+    }
+
+    /// Notes the rows that [`write`](Self::write) will add.
+    pub(crate) fn note_new(&self, written: &mut WrittenKeys) {
+        self.new.keys().for_each(|key| written.add(key));
     }
 
     fn row_or_blank(&mut self, key: P::Key) -> Option<&mut P::Row> {

@@ -2,7 +2,7 @@
 
 use event_store::{LogError, Position};
 
-use crate::rebuild::Verification;
+use crate::{ProjectionName, rebuild::Verification, registry::NotDropped};
 
 /// What a projector can meet.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,16 @@ pub enum ProjectorError {
         /// What was found.
         verification: Box<Verification>,
     },
+    /// A version that is needed, or that there is not.
+    #[error("version {version} of {projection} was not dropped: {reason}")]
+    NotDropped {
+        /// Whose.
+        projection: ProjectionName,
+        /// Which.
+        version: i32,
+        /// Why not.
+        reason: NotDropped,
+    },
     /// A task of ours panicked or was stopped with the runtime.
     #[error("a task ended before its work was done")]
     Task(#[from] tokio::task::JoinError),
@@ -100,6 +110,7 @@ impl ProjectorError {
             | Self::RebuildRunning { .. }
             | Self::NotCaughtUp { .. }
             | Self::Differs { .. }
+            | Self::NotDropped { .. }
             | Self::Task(_) => false,
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     chunk::Chunk,
     registry::{self, Checkpoint, Positions, Version},
     source::{Source, ask},
+    written::WrittenKeys,
 };
 
 /// Applies the events of one partition number, in all topics of the projection, to one version.
@@ -23,6 +24,8 @@ pub(crate) struct Feed<P: Projection> {
     /// The last events applied, read once more to see that the log is still the same.
     unverified: Vec<(Arc<str>, i64, Uuid)>,
     chunk: Chunk<P>,
+    /// Where the table was empty when this feed began.
+    written: Option<WrittenKeys>,
     moves: Vec<Move>,
     /// Whether events were read that were not asked for, and are lost to this feed.
     overrun: bool,
@@ -61,9 +64,17 @@ impl<P: Projection> Feed<P> {
             unverified: checkpoints.iter().filter_map(last).collect(),
             checkpoints,
             chunk: Chunk::default(),
+            written: None,
             moves: Vec::new(),
             overrun: false,
         })
+    }
+
+    /// Remembers, in so many bytes, what it writes; if it begins with nothing, so that there is nothing else.
+    pub(crate) fn remember_written(&mut self, bytes: usize) {
+        if self.checkpoints.iter().all(|of| of.next_offset == 0) {
+            self.written = Some(WrittenKeys::with_bytes(bytes));
+        }
     }
 
     /// What comes next. May be dropped and called again.
@@ -134,7 +145,7 @@ impl<P: Projection> Feed<P> {
     /// Folds a batch in memory; what is read for it lies behind the checkpoint, so it is still true at [`flush`](Self::flush).
     pub(crate) async fn absorb(&mut self, batch: &Batch<P::Event>) -> Result<(), ProjectorError> {
         self.chunk
-            .absorb(&mut self.connection, &batch.events)
+            .absorb(&mut self.connection, &batch.events, self.written.as_ref())
             .await?;
         for progress in &batch.progress {
             let mut of_topic = batch.events.iter().rev();
@@ -167,6 +178,9 @@ impl<P: Projection> Feed<P> {
             return Ok(0);
         }
         let chunk = std::mem::take(&mut self.chunk);
+        if let Some(written) = &mut self.written {
+            chunk.note_new(written);
+        }
         let mut tx = self.connection.begin().await?;
         let moved = advance::<P>(
             &mut tx,

@@ -28,9 +28,11 @@ pub mod database;
 mod error;
 mod feed;
 pub mod live;
+pub mod operate;
 pub mod rebuild;
 mod registry;
 pub mod source;
+mod written;
 
 pub mod args;
 
@@ -46,6 +48,7 @@ pub use payments::Payments;
 pub use products::Products;
 pub use projection::Projection;
 pub use rebuild::{Report, rebuild};
+pub use registry::NotDropped;
 pub use sales_daily::SalesDaily;
 pub use shipments::Shipments;
 

@@ -25,6 +25,13 @@ async fn main() -> anyhow::Result<()> {
             println!("the database has the newest schema");
             Ok(())
         }
+        Command::Projections { command } => {
+            println!(
+                "{}",
+                command.run(&Database::new(&args.database_url)?).await?
+            );
+            Ok(())
+        }
         Command::Rebuild {
             rebuild: wanted,
             json,

@@ -2,7 +2,7 @@
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
 //! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
-//! only read by those who are at it, and the next rebuild drops it.
+//! not fed any more; it is kept until somebody drops it.
 
 pub(crate) mod candidate;
 pub(crate) mod compare;
@@ -87,7 +87,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "rebuilt {projection}: version {version} replaces {replaced}{resumed}; \
-             {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s; {verification}"
+             {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s; {verification}\n\
+             version {replaced} is kept; to drop it, type: offset-zero projections drop {projection} {replaced}"
         )
     }
 }

@@ -237,7 +237,7 @@ pub(crate) async fn fail<P: Projection>(
     bump_epochs(&mut tx, P::NAME, &[version]).await?;
     sqlx::query!(
         "update offset_zero.projection_versions
-         set state = 'failed', error = $3, events_per_second = 0, updated_at = now()
+         set state = 'failed', error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
          where name = $1 and version = $2",
         P::NAME,
         version,
@@ -276,7 +276,7 @@ pub(crate) async fn refuse(
     bump_epochs(&mut tx, name, &[version]).await?;
     sqlx::query!(
         "update offset_zero.projection_versions
-         set state = 'failed', error = $3, events_per_second = 0, updated_at = now()
+         set state = 'failed', error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
          where name = $1 and version = $2",
         name,
         version,
@@ -306,21 +306,100 @@ pub(crate) async fn report_live_rate(
     Ok(())
 }
 
-/// As [`report_live_rate`], for a version that is being built.
-pub(crate) async fn report_rate(
+/// How a version that is being built gets on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BuildProgress<'a> {
+    pub(crate) phase: &'a str,
+    pub(crate) events: u64,
+    pub(crate) records: u64,
+    pub(crate) of_records: u64,
+    pub(crate) events_per_second: f64,
+    pub(crate) eta_seconds: Option<u64>,
+}
+
+/// Shows it to whoever asks the query API.
+pub(crate) async fn report_progress(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
-    events_per_second: f64,
-) -> Result<(), ProjectorError> {
+    progress: BuildProgress<'_>,
+) -> sqlx::Result<()> {
+    let eta_seconds = progress.eta_seconds.map(u64::cast_signed);
     sqlx::query!(
-        "update offset_zero.projection_versions set events_per_second = $3, updated_at = now()
+        "update offset_zero.projection_versions
+         set events_per_second = $3, phase = $4, events = $5, records = $6, of_records = $7, eta_seconds = $8,
+             updated_at = now()
          where name = $1 and version = $2 and state = 'building'",
         name,
         version,
-        events_per_second,
+        progress.events_per_second,
+        progress.phase,
+        progress.events.cast_signed(),
+        progress.records.cast_signed(),
+        progress.of_records.cast_signed(),
+        eta_seconds,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Why a version was not dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDropped {
+    /// There is none of that number.
+    #[error("there is no such version; type: offset-zero projections")]
+    Unknown,
+    /// Readers need it.
+    #[error("it is live; rebuild the projection first")]
+    Live,
+    /// It is being built.
+    #[error("it is being built; end the rebuild first")]
+    Building,
+}
+
+/// Drops the tables of a version that nobody needs any more.
+pub(crate) async fn drop_version(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<Result<(), NotDropped>> {
+    let mut tx = connection.begin().await?;
+    // Some reader may be slow.
+    sqlx::raw_sql("set local lock_timeout = '5s'")
+        .execute(&mut *tx)
+        .await?;
+    let found = sqlx::query!(
+        r#"select v.schema_name, v.version = p.live_version as "is_live!",
+               v.state in ('building', 'ready')
+                   and not pg_try_advisory_xact_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "is_building!"
+           from offset_zero.projection_versions v
+           join offset_zero.projections p on p.name = v.name
+           where v.name = $1 and v.version = $2
+           for update of p"#,
+        name,
+        version,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let schema = match found {
+        None => return Ok(Err(NotDropped::Unknown)),
+        Some(found) if found.is_live => return Ok(Err(NotDropped::Live)),
+        Some(found) if found.is_building => return Ok(Err(NotDropped::Building)),
+        Some(found) => found.schema_name,
+    };
+    // Safe: `create` made the name of a constant and a number.
+    let drop_schema = format!("drop schema if exists {schema} cascade");
+    sqlx::raw_sql(AssertSqlSafe(drop_schema))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "delete from offset_zero.projection_versions where name = $1 and version = $2",
+        name,
+        version,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(Ok(()))
 }

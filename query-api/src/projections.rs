@@ -27,6 +27,24 @@ pub(crate) struct Projection {
     events_per_second: f64,
     /// Events that were set aside.
     dead_letters: i64,
+    /// How its building gets on; null where it is not being built.
+    progress: Option<Progress>,
+}
+
+/// How a rebuild gets on, as of a second ago.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Progress {
+    /// `filling`, `verifying`, `indexing`, `catching up` or `swapping`.
+    #[schema(example = "filling")]
+    phase: String,
+    /// Applied so far.
+    events: i64,
+    /// Records passed, those included that only end transactions.
+    records: i64,
+    /// Records to pass.
+    of_records: i64,
+    /// How long that will take at the pace so far; null where there is none yet.
+    eta_seconds: Option<i64>,
 }
 
 /// All of them; there is never a next page.
@@ -51,8 +69,7 @@ pub(crate) async fn list_projections(
 ) -> Result<Json<Projections>, Problem> {
     let pool = database.pool().clone();
     let items = detached(async move {
-        let rows = sqlx::query_as!(
-            Projection,
+        let rows = sqlx::query!(
             r#"
             select v.name,
                    v.version,
@@ -65,7 +82,12 @@ pub(crate) async fn list_projections(
                        '{}') as "positions!",
                    coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
                    v.events_per_second,
-                   0::bigint as "dead_letters!"
+                   0::bigint as "dead_letters!",
+                   case when v.state = 'building' then v.phase end as phase,
+                   v.events,
+                   v.records,
+                   v.of_records,
+                   v.eta_seconds
             from offset_zero.projections p
             join offset_zero.projection_versions v on v.name = p.name
             left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
@@ -81,8 +103,24 @@ pub(crate) async fn list_projections(
             rows => Ok(rows?),
         }
     });
+    let items = items.await?.into_iter().map(|row| Projection {
+        name: row.name,
+        version: row.version,
+        state: row.state,
+        positions: row.positions,
+        lag: row.lag,
+        events_per_second: row.events_per_second,
+        dead_letters: row.dead_letters,
+        progress: row.phase.map(|phase| Progress {
+            phase,
+            events: row.events,
+            records: row.records,
+            of_records: row.of_records,
+            eta_seconds: row.eta_seconds,
+        }),
+    });
     Ok(Json(Projections {
-        items: items.await?,
+        items: items.collect(),
         next_cursor: None,
     }))
 }

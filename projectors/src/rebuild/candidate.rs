@@ -90,19 +90,18 @@ async fn unfinished<P: Projection>(
     Ok(version)
 }
 
-/// Drops versions that will never be live again. One that was retired a moment ago is left for the next time: a reader may
-/// have looked up its name and be about to read it.
+/// Drops versions that will never be live again and of which nobody can want anything: those that have failed, and those of
+/// another log. One that was live once is kept until somebody drops it.
 async fn clear<P: Projection>(
     registry: &mut PgConnection,
     origin: &Origin,
 ) -> Result<(), ProjectorError> {
-    let useless = sqlx::query!(
-        "select v.version, v.schema_name
+    let useless = sqlx::query_scalar!(
+        "select v.version
          from offset_zero.projection_versions v
          join offset_zero.projections p on p.name = v.name
          where v.name = $1 and v.version is distinct from p.live_version
              and (v.state = 'failed'
-                 or v.state = 'retired' and v.updated_at < now() - interval '10 seconds'
                  or exists (select from offset_zero.checkpoints c
                      where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
         P::NAME,
@@ -110,35 +109,11 @@ async fn clear<P: Projection>(
     )
     .fetch_all(&mut *registry)
     .await?;
-    for row in useless {
-        if let Err(error) = drop_version::<P>(registry, row.version, row.schema_name).await {
-            // Some reader is slow. The next rebuild tries again.
-            tracing::warn!(projection = P::NAME, version = row.version, %error, "cannot drop an old version yet");
+    for version in useless {
+        if let Err(error) = registry::drop_version(registry, P::NAME, version).await {
+            // The next rebuild tries again.
+            tracing::warn!(projection = P::NAME, version, %error, "cannot drop an old version yet");
         }
     }
     Ok(())
-}
-
-async fn drop_version<P: Projection>(
-    registry: &mut PgConnection,
-    version: i32,
-    schema: String,
-) -> sqlx::Result<()> {
-    let mut tx = registry.begin().await?;
-    sqlx::raw_sql("set local lock_timeout = '5s'")
-        .execute(&mut *tx)
-        .await?;
-    // Safe: `registry::create` made the name of a constant and a number.
-    let drop_schema = format!("drop schema if exists {schema} cascade");
-    sqlx::raw_sql(AssertSqlSafe(drop_schema))
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!(
-        "delete from offset_zero.projection_versions where name = $1 and version = $2",
-        P::NAME,
-        version,
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await
 }

@@ -14,12 +14,14 @@ use crate::{
 };
 
 const LIMITS: BatchLimits = BatchLimits {
-    max_events: 10_000,
-    max_bytes: 16 << 20,
+    max_events: 2_500,
+    max_bytes: 4 << 20,
     max_wait_ms: 100,
 };
-/// Rows that each partition holds in memory before it writes them: some 25 MiB of orders.
-const MAX_HELD_ROWS: usize = 40_000;
+/// Rows that all partitions together hold in memory before they write them: some 100 MiB of orders.
+const MAX_HELD_ROWS: usize = 100_000;
+/// What is spent, by all partitions together, on not asking the table for rows that are new.
+const WRITTEN_KEYS_BYTES: usize = 64 << 20;
 
 /// What the tasks of a rebuild share.
 #[derive(Clone)]
@@ -82,7 +84,11 @@ impl<S: Source> Filling<S> {
                         .await?,
                 )
             }
-            opened => opened,
+            Err(error) => Err(error),
+            Ok(mut feed) => {
+                feed.remember_written(share(WRITTEN_KEYS_BYTES, self.origin.partitions));
+                Ok(feed)
+            }
         }
     }
 
@@ -115,7 +121,7 @@ impl<S: Source> Filling<S> {
             feed.absorb(&batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, batch.events.len());
-            if feed.held() >= MAX_HELD_ROWS || remaining == 0 {
+            if feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions) || remaining == 0 {
                 let new_rows = feed.flush().await?;
                 self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
             }
@@ -172,6 +178,13 @@ impl<S: Source> Filling<S> {
         self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// What each partition has of what all have.
+fn share(all: usize, partitions: i32) -> usize {
+    all / usize::try_from(partitions)
+        .expect("a topic has partitions")
+        .max(1)
 }
 
 /// All of them at once. The first failure drops the others: their connections end, and with them what they had not committed.

@@ -11,9 +11,13 @@ use std::{
 };
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
-use crate::{Database, Projection, registry};
+use crate::{
+    Database, Projection,
+    registry::{self, BuildProgress},
+};
 
 const BAR: &str = "{prefix} {bar:32} {percent:>3} %  {msg}";
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
@@ -52,15 +56,21 @@ pub(super) enum Phase {
     Swapping,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Phase {
+    const fn as_str(self) -> &'static str {
+        match self {
             Self::Filling => "filling",
             Self::Verifying => "verifying",
             Self::Indexing => "indexing",
             Self::CatchingUp => "catching up",
             Self::Swapping => "swapping",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -137,6 +147,7 @@ pub(super) fn show<P: Projection>(
         let begun = Instant::now();
         let mut second = (begun, 0);
         let mut rate = 0.0;
+        let mut registry = None;
         let mut ticks = tokio::time::interval(BAR_INTERVAL);
         loop {
             ticks.tick().await;
@@ -162,7 +173,15 @@ pub(super) fn show<P: Projection>(
                     "rebuilding"
                 );
             }
-            report::<P>(&database, version, rate).await;
+            let progress = BuildProgress {
+                phase: look.phase.as_str(),
+                events: look.events,
+                records: look.passed,
+                of_records: look.expected,
+                events_per_second: rate,
+                eta_seconds: eta.map(|eta| eta.as_secs()),
+            };
+            report::<P>(&database, &mut registry, version, progress).await;
         }
     }))
 }
@@ -179,9 +198,29 @@ fn bar<P: Projection>(show: Show) -> ProgressBar {
         .with_prefix(P::NAME)
 }
 
-/// A figure for people: where it cannot be written, the rebuild itself will say why.
-async fn report<P: Projection>(database: &Database, version: i32, rate: f64) {
-    if let Ok(mut registry) = database.connect().await {
-        drop(registry::report_rate(&mut registry, P::NAME, version, rate).await);
+/// Figures for people: where they cannot be written, the rebuild itself will say why.
+async fn report<P: Projection>(
+    database: &Database,
+    registry: &mut Option<PgConnection>,
+    version: i32,
+    progress: BuildProgress<'_>,
+) {
+    let labels = [
+        ("projection", P::NAME.to_owned()),
+        ("version", version.to_string()),
+    ];
+    metrics::gauge!("offset_zero_rebuild_records", &labels).set(progress.records as f64);
+    metrics::gauge!("offset_zero_rebuild_of_records", &labels).set(progress.of_records as f64);
+    metrics::gauge!("offset_zero_rebuild_events_per_second", &labels)
+        .set(progress.events_per_second);
+    if registry.is_none() {
+        *registry = database.connect().await.ok();
+    }
+    let Some(connection) = registry else {
+        return;
+    };
+    let reported = registry::report_progress(connection, P::NAME, version, progress);
+    if reported.await.is_err() {
+        *registry = None;
     }
 }

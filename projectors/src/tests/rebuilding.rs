@@ -15,9 +15,10 @@ use super::{
     shop::{EVENTS_OF_THREE, MESSAGES_OF_THREE, Shop},
 };
 use crate::{
-    Orders, Projection, ProjectionName, ProjectorError, Report,
+    NotDropped, Orders, Projection, ProjectionName, ProjectorError, Report,
     feed::Feed,
     live::origin_of,
+    operate::drop_version,
     rebuild,
     rebuild::{Options, candidate::Candidate},
     registry,
@@ -208,6 +209,47 @@ async fn goes_on_where_a_killed_one_left_off() {
     );
     rebuild_orders(&world, &shop).await.expect("rebuilds again");
     assert_eq!(world.rows("orders_3").await, world.rows("orders_2").await);
+}
+
+#[tokio::test]
+async fn an_old_version_is_kept_until_it_is_dropped() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    for _ in 0..2 {
+        rebuild_orders(&world, &shop).await.expect("rebuilds");
+    }
+    assert_eq!(world.rows("orders_2").await, world.rows("orders_3").await);
+    let drop = async |version| drop_version(&world.database, ProjectionName::Orders, version).await;
+    for (version, reason) in [(3, NotDropped::Live), (4, NotDropped::Unknown)] {
+        let error = drop(version).await.expect_err("refused");
+        assert!(error.to_string().contains(&reason.to_string()), "{error}");
+    }
+    drop(2).await.expect("drops");
+    let schemas = "select count(*) from pg_namespace where nspname like 'orders\\__'";
+    assert_eq!(world.number(schemas).await, 2, "1 and 3");
+}
+
+#[tokio::test]
+async fn a_version_that_is_being_built_is_not_dropped() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
+    let mut registry = world.database.connect().await.expect("connects");
+    Candidate::prepare::<Orders>(&mut registry, &origin)
+        .await
+        .expect("prepares");
+    let error = drop_version(&world.database, ProjectionName::Orders, 2)
+        .await
+        .expect_err("refused");
+    assert!(
+        error
+            .to_string()
+            .contains(&NotDropped::Building.to_string()),
+        "{error}"
+    );
+    registry.close().await.expect("gives up");
+    drop_version(&world.database, ProjectionName::Orders, 2)
+        .await
+        .expect("drops what was given up");
 }
 
 #[test]

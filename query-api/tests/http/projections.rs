@@ -15,10 +15,20 @@ async fn lists_the_live_version_and_those_on_their_way() {
             "update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300
                  where version = 1 and topic = 'OrderEvents' and partition = 1;
              update offset_zero.checkpoints set end_offset = 10 where version = 4 and topic = 'OrderEvents';
-             update offset_zero.projection_versions set events_per_second = 12.5 where version = 4;
+             update offset_zero.projection_versions
+                 set events_per_second = 12.5, phase = 'filling', events = 20, records = 25, of_records = 50, eta_seconds = 2
+                 where version in (3, 4);
+             update offset_zero.projection_versions set events_per_second = 0 where version = 3;
              insert into offset_zero.projections (name) values ('products')",
         )
         .await;
+    let progress = json!({
+        "phase": "filling",
+        "events": 20,
+        "records": 25,
+        "of_records": 50,
+        "eta_seconds": 2,
+    });
     let projection = |version, state, positions: &[&str], lag, rate| {
         json!({
             "name": "orders",
@@ -28,6 +38,7 @@ async fn lists_the_live_version_and_those_on_their_way() {
             "lag": lag,
             "events_per_second": rate,
             "dead_letters": 0,
+            "progress": if state == "building" { progress.clone() } else { json!(null) },
         })
     };
     assert_eq!(

@@ -26,7 +26,10 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-const MIGRATION: &str = include_str!("../../../migrations/0001_projections.sql");
+const MIGRATIONS: &str = concat!(
+    include_str!("../../../migrations/0001_projections.sql"),
+    include_str!("../../../migrations/0002_rebuild_progress.sql"),
+);
 
 /// A projection, as its projector would register it.
 pub(crate) struct Projection {
@@ -192,7 +195,7 @@ impl World {
 
     async fn register_as(&self, projection: &Projection) {
         let name = projection.name;
-        self.execute(MIGRATION).await;
+        self.execute(MIGRATIONS).await;
         self.execute(&format!(
             "insert into offset_zero.projections (name) values ('{name}')"
         ))
