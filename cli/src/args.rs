@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Parser, Subcommand};
 use dev::carrier::MAX_DELAY;
 use event_store::kafka::KafkaConfig;
-use projectors::args::{ProjectionsCommand, RebuildArgs};
+use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 
 use crate::running::PARTITIONS;
@@ -102,6 +102,12 @@ pub enum Command {
         /// What to do with them.
         #[command(subcommand)]
         command: PoliciesCommand,
+    },
+    /// Look at events that could not be applied, try them again, or give up on them.
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLettersCommand,
     },
     /// Look at the topics.
     Topics {

@@ -30,6 +30,9 @@ async fn main() -> anyhow::Result<()> {
         Command::Projections {
             command: Some(command),
         } => operate::operate(&args.target, *command, args.json).await,
+        Command::DeadLetters { command } => {
+            operate::dead_letters(&args.target, command, args.json).await
+        }
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
         Command::Bench(options) => match options.prototype {
             Some(port) => bench::prototype(&args.target, port).await,

@@ -5,7 +5,7 @@ use domain::topics;
 use event_store::kafka::{Durability, KafkaLog, TopicSpec};
 use projectors::{
     Database, Report,
-    args::{ProjectionsCommand, RebuildArgs},
+    args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -51,6 +51,14 @@ pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -
         true => println!("{}", json!({ "done": done })),
         false => println!("{done}"),
     }
+    Ok(())
+}
+
+/// Does something with events that could not be applied.
+pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: bool) -> Result<()> {
+    let log = KafkaLog::connect(&target.kafka())?;
+    let database = Database::new(&target.database_url)?;
+    println!("{}", command.run(&log, &database, json).await?);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::{LogError, OutgoingRecord, RawRecord},
+    subscription::Undecodable,
 };
 
 const SPEC_VERSION: &str = "1.0";
@@ -117,6 +118,29 @@ pub(crate) fn event_id_of(record: &OutgoingRecord) -> Option<Uuid> {
     Uuid::try_parse(value).ok()
 }
 
+/// The place, the key and what else can be told of a record that is no event of ours.
+pub(crate) fn undecodable(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+    reason: String,
+) -> Undecodable {
+    let text = |wanted: &str| {
+        let (_, value) = record.headers().find(|(name, _)| *name == wanted)?;
+        std::str::from_utf8(value).ok().map(Into::into)
+    };
+    Undecodable {
+        position: Position {
+            topic: interned.get(record.topic),
+            partition: record.partition,
+            offset: record.offset,
+        },
+        key: String::from_utf8_lossy(record.key).into(),
+        event_type: text("ce_type"),
+        stream: text("ce_subject"),
+        reason,
+    }
+}
+
 /// Reads a record back, lifting old shapes.
 ///
 /// # Errors
@@ -133,7 +157,8 @@ pub(crate) fn decode<E: ReadEvent>(
     })
 }
 
-fn decode_parts<E: ReadEvent>(
+/// As [`decode`]; the error is the reason.
+pub(crate) fn decode_parts<E: ReadEvent>(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<Recorded<E>, String> {
@@ -150,6 +175,7 @@ fn decode_parts<E: ReadEvent>(
             partition: record.partition,
             offset: record.offset,
         },
+        key: String::from_utf8_lossy(record.key).into(),
         metadata,
         event,
     })

@@ -91,6 +91,8 @@ pub struct Metadata {
 pub struct Recorded<E> {
     /// Where it stands.
     pub position: Position,
+    /// The record's key: the bare order id, SKU or cart id.
+    pub key: Box<str>,
     /// What is known of it.
     pub metadata: Metadata,
     /// What happened.

@@ -47,4 +47,4 @@ pub use policies::{Doing, Reactor, run_policy};
 pub use replica::{Replica, follow};
 pub use state::folder::{Rehydration, StateConfig};
 pub use store::{EventStore, StoreConfig};
-pub use subscription::{Batch, BatchLimits, Progress, StartAt, Subscription};
+pub use subscription::{Batch, BatchLimits, Progress, StartAt, Subscription, Undecodable};

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::{
     checkpoint::Landmarks,
     codec::{self, Interned},
-    envelope::Recorded,
+    envelope::{Position, Recorded},
     log::{Log, LogError, RawRecord, Reader},
 };
 
@@ -40,11 +40,28 @@ pub struct Progress {
     pub end_offset: i64,
 }
 
+/// A record that is no event of ours, or of a version that we do not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Where it stands.
+    pub position: Position,
+    /// The record's key.
+    pub key: Box<str>,
+    /// `ce_type`, where it says.
+    pub event_type: Option<Box<str>>,
+    /// `ce_subject`, where it says.
+    pub stream: Option<Box<str>>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// Events in the order of their partitions, and how far they lead.
 #[derive(Debug, Clone)]
 pub struct Batch<E> {
     /// The events; may be empty when only control records were passed.
     pub events: Vec<Recorded<E>>,
+    /// Records among them that could not be decoded: what becomes of them, and of what follows them, is for the reader to say.
+    pub undecodable: Vec<Undecodable>,
     /// One entry for each partition that moved since the last batch.
     pub progress: Vec<Progress>,
 }
@@ -76,7 +93,7 @@ pub trait Subscription<E>: Send {
     /// The next batch; waits until there is one. Safe to drop and call again: nothing is lost.
     ///
     /// # Errors
-    /// When the log is out of reach, does not hold the asked offset any more, or an event cannot be decoded.
+    /// When the log is out of reach, or does not hold the asked offset any more.
     async fn next_batch(&mut self) -> Result<Batch<E>, LogError>;
 }
 
@@ -94,9 +111,16 @@ pub(crate) fn subscribe<L: Log, E: ReadEvent>(
     limits: BatchLimits,
 ) -> Result<Box<dyn Subscription<E>>, LogError> {
     let landmarks = Landmarks::default();
-    let read = codec::decode::<E>;
-    let received = read_ahead(log, from, landmarks, limits, Lag::Watched, read)?;
+    let received = read_ahead(log, from, landmarks, limits, Lag::Watched, read::<E>)?;
     Ok(Box::new(Received(received)))
+}
+
+fn read<E: ReadEvent>(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+) -> Result<Result<Recorded<E>, Undecodable>, LogError> {
+    Ok(codec::decode_parts(record, interned)
+        .map_err(|reason| codec::undecodable(record, interned, reason)))
 }
 
 /// Whether the ends of the partitions are looked up now and then, which delays what comes meanwhile by a few milliseconds.
@@ -176,16 +200,24 @@ pub(crate) async fn next_chunk<T>(chunks: &mut Chunks<T>) -> Result<Chunk<T>, Lo
     })
 }
 
-struct Received<E>(Chunks<Recorded<E>>);
+struct Received<E>(Chunks<Result<Recorded<E>, Undecodable>>);
 
 #[async_trait]
 impl<E: ReadEvent> Subscription<E> for Received<E> {
     async fn next_batch(&mut self) -> Result<Batch<E>, LogError> {
         let Chunk { items, progress } = next_chunk(&mut self.0).await?;
-        Ok(Batch {
-            events: items,
+        let mut batch = Batch {
+            events: Vec::with_capacity(items.len()),
+            undecodable: Vec::new(),
             progress,
-        })
+        };
+        for item in items {
+            match item {
+                Ok(event) => batch.events.push(event),
+                Err(undecodable) => batch.undecodable.push(undecodable),
+            }
+        }
+        Ok(batch)
     }
 }
 

@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 use clap::{Parser, Subcommand};
 use event_store::kafka::KafkaConfig;
 use runtime::telemetry::LogArgs;
+use serde::Serialize;
 
 use crate::{
-    Database, ProjectionName, ProjectorError, operate,
+    Database, ProjectionName, ProjectorError,
+    dead_letters::{self, DeadLetter, ParkedKey},
+    operate,
     rebuild::{Options, Show},
+    source::Source,
 };
 
 /// Turns events into the tables that the query API reads.
@@ -69,6 +73,15 @@ pub enum Command {
         #[command(subcommand)]
         command: ProjectionsCommand,
     },
+    /// Look at events that could not be applied, try them again, or give up on them.
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+        /// Print JSON to stdout.
+        #[arg(long)]
+        json: bool,
+    },
     /// Build projections anew from offset zero, beside the live ones, and swap them in.
     Rebuild {
         /// Which, and how.
@@ -104,6 +117,111 @@ impl ProjectionsCommand {
                 Ok(format!("dropped version {version} of {name}"))
             }
         }
+    }
+}
+
+/// What to do with events that could not be applied.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLettersCommand {
+    /// List the keys that are parked.
+    List {
+        /// Only of this projection.
+        name: Option<ProjectionName>,
+    },
+    /// Show what is parked under a key, in order.
+    Show(ParkedArgs),
+    /// Apply what is parked under a key, in order, until an event still cannot be applied (then exit 1).
+    Retry(ParkedArgs),
+    /// Give up on what is parked under a key: its row stays as it is until the next rebuild.
+    Discard(ParkedArgs),
+}
+
+/// A key that is parked.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ParkedArgs {
+    /// The projection.
+    pub name: ProjectionName,
+    /// The record key: an order's id, a SKU, a cart's id.
+    pub key: String,
+}
+
+impl DeadLettersCommand {
+    /// Does it, and answers what to print.
+    ///
+    /// # Errors
+    /// When it cannot be done, or an event still cannot be applied; says why.
+    pub async fn run<S: Source>(
+        &self,
+        source: &S,
+        database: &Database,
+        json: bool,
+    ) -> Result<String, ProjectorError> {
+        match self {
+            Self::List { name } => {
+                let keys = dead_letters::list(database, *name).await?;
+                let line = |of: &ParkedKey| {
+                    let reason = of.reason.as_deref().unwrap_or_default();
+                    format!(
+                        "{} {}: {} parked, first {}: {reason}",
+                        of.projection, of.key, of.letters, of.position
+                    )
+                };
+                Ok(listed(&keys, json, "nothing is parked", line))
+            }
+            Self::Show(ParkedArgs { name, key }) => {
+                let letters = dead_letters::show(database, *name, key).await?;
+                let line = |of: &DeadLetter| {
+                    let stream = of.stream.as_deref().unwrap_or("of no stream");
+                    let reason = of.reason.as_deref().unwrap_or("follows");
+                    format!("{} {stream}: {reason}", of.position)
+                };
+                Ok(listed(&letters, json, "nothing is parked", line))
+            }
+            Self::Retry(ParkedArgs { name, key }) => {
+                let retried = dead_letters::retry(source, database, *name, key).await?;
+                match retried.stopped_by {
+                    None => Ok(said(
+                        json,
+                        &retried,
+                        format!("applied {} events", retried.applied),
+                    )),
+                    Some(reason) => Err(ProjectorError::StillDead {
+                        applied: retried.applied,
+                        reason,
+                    }),
+                }
+            }
+            Self::Discard(ParkedArgs { name, key }) => {
+                let discarded = dead_letters::discard(database, *name, key).await?;
+                Ok(said(
+                    json,
+                    &discarded,
+                    format!("gave up on {discarded} events"),
+                ))
+            }
+        }
+    }
+}
+
+fn listed<T: Serialize>(
+    items: &[T],
+    json: bool,
+    nothing: &str,
+    line: impl Fn(&T) -> String,
+) -> String {
+    let lines: Vec<String> = items.iter().map(line).collect();
+    let text = if lines.is_empty() {
+        nothing.to_owned()
+    } else {
+        lines.join("\n")
+    };
+    said(json, items, text)
+}
+
+fn said<T: Serialize + ?Sized>(json: bool, value: &T, text: String) -> String {
+    match json {
+        true => serde_json::to_string_pretty(value).expect("its maps have string keys"),
+        false => text,
     }
 }
 

@@ -25,12 +25,36 @@ pub enum ProjectorError {
     /// The checkpoint was moved by someone else: a swap, or a second projector.
     #[error("the checkpoint is no longer where this feed left it")]
     Superseded,
-    /// An event that does not follow from the row.
+    /// An event that does not follow from the row; it is parked when the feed is opened anew.
     #[error("{position} cannot be applied: {reason}")]
     Unappliable {
         /// Of the event.
         position: Position,
         /// What is wrong.
+        reason: String,
+    },
+    /// So many events could not be applied lately that it is no accident.
+    #[error("too many events cannot be applied, last {position}: {reason}")]
+    TooManyDeadLetters {
+        /// Of the last one.
+        position: Position,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is nothing parked under that key.
+    #[error("{projection} has parked nothing under the key {key}")]
+    NotParked {
+        /// Whose.
+        projection: &'static str,
+        /// The key.
+        key: String,
+    },
+    /// Trying again has not helped.
+    #[error("applied {applied} events; the next one still cannot be applied: {reason}")]
+    StillDead {
+        /// Those before it.
+        applied: u64,
+        /// Which one it is, and why.
         reason: String,
     },
     /// The rows belong to another log than the one that is read.
@@ -98,13 +122,16 @@ impl ProjectorError {
                 | LogError::OffsetLost { .. }
                 | LogError::Diverged { .. },
             )
-            | Self::Unappliable { .. }
+            | Self::TooManyDeadLetters { .. }
             | Self::Diverged { .. } => true,
             Self::Postgres(_)
             | Self::Migration(_)
             | Self::NotMigrated { .. }
             | Self::Log(LogError::Unavailable { .. } | LogError::Topic { .. })
             | Self::Superseded
+            | Self::Unappliable { .. }
+            | Self::NotParked { .. }
+            | Self::StillDead { .. }
             | Self::Failed(_)
             | Self::UnknownProjection { .. }
             | Self::RebuildRunning { .. }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
+    parking::{Letter, Parking, is_beyond_limit},
     registry::{self, Checkpoint, Positions, Version},
     source::{Source, ask},
     written::WrittenKeys,
@@ -23,6 +24,7 @@ pub(crate) struct Feed<P: Projection> {
     checkpoints: Vec<Checkpoint>,
     /// The last events applied, read once more to see that the log is still the same.
     unverified: Vec<(Arc<str>, i64, Uuid)>,
+    parking: Parking,
     chunk: Chunk<P>,
     /// Where the table was empty when this feed began.
     written: Option<WrittenKeys>,
@@ -43,12 +45,13 @@ impl<P: Projection> Feed<P> {
     /// Goes on from the version's checkpoint; the connection must be to its schema.
     pub(crate) async fn open<S: Source>(
         source: &S,
-        connection: PgConnection,
+        mut connection: PgConnection,
         version: &Version,
         partition: i32,
         checkpoints: Vec<Checkpoint>,
         limits: BatchLimits,
     ) -> Result<Self, ProjectorError> {
+        let parking = Parking::load(&mut connection, P::NAME, version.number, partition).await?;
         let known = checkpoints.clone();
         let subscribe = move |source: &S| Ok(subscribe::<P, S>(source, partition, &known, limits));
         let subscription = ask(source, subscribe).await??;
@@ -63,6 +66,7 @@ impl<P: Projection> Feed<P> {
             subscription,
             unverified: checkpoints.iter().filter_map(last).collect(),
             checkpoints,
+            parking,
             chunk: Chunk::default(),
             written: None,
             moves: Vec::new(),
@@ -105,6 +109,9 @@ impl<P: Projection> Feed<P> {
             end.is_none_or(|end| position.offset < *end)
         };
         batch.events.retain(|event| is_before(&event.position));
+        batch
+            .undecodable
+            .retain(|record| is_before(&record.position));
         Ok(batch)
     }
 
@@ -142,11 +149,19 @@ impl<P: Projection> Feed<P> {
         }
     }
 
+    /// Has an event that [`absorb`](Self::absorb) has refused be parked when it comes again.
+    pub(crate) fn park(&mut self, position: Position, reason: String) {
+        self.parking.refuse(position, reason);
+    }
+
     /// Folds a batch in memory; what is read for it lies behind the checkpoint, so it is still true at [`flush`](Self::flush).
-    pub(crate) async fn absorb(&mut self, batch: &Batch<P::Event>) -> Result<(), ProjectorError> {
-        self.chunk
-            .absorb(&mut self.connection, &batch.events, self.written.as_ref())
-            .await?;
+    /// What cannot be decoded is parked. After an event that cannot be applied this feed is of no use any more: another one
+    /// has to go on from the checkpoint, told to [`park`](Self::park) it. Answers how many events there were.
+    pub(crate) async fn absorb(
+        &mut self,
+        mut batch: Batch<P::Event>,
+    ) -> Result<usize, ProjectorError> {
+        let count = batch.events.len();
         for progress in &batch.progress {
             let mut of_topic = batch.events.iter().rev();
             let last = of_topic
@@ -159,7 +174,11 @@ impl<P: Projection> Feed<P> {
                 last,
             });
         }
-        Ok(())
+        self.parking.set_aside(&mut batch);
+        self.chunk
+            .absorb(&mut self.connection, &batch.events, self.written.as_ref())
+            .await?;
+        Ok(count)
     }
 
     fn note(&mut self, new: Move) {
@@ -195,7 +214,19 @@ impl<P: Projection> Feed<P> {
             return Err(ProjectorError::Superseded);
         }
         let new_rows = chunk.write(&mut tx).await?;
-        tx.commit().await?;
+        if !self.parking.is_empty() {
+            let causes = self.parking.write(&mut tx, P::NAME, self.version).await?;
+            if let Some(last) = causes.last()
+                && is_beyond_limit(&mut tx, P::NAME, self.version, last.position()).await?
+            {
+                return Err(too_many(last));
+            }
+            tx.commit().await?;
+            told::<P>(self.version, &causes);
+            self.parking.clear();
+        } else {
+            tx.commit().await?;
+        }
         for done in self.moves.drain(..) {
             let checkpoint = self
                 .checkpoints
@@ -373,6 +404,25 @@ async fn advance<P: Projection>(
     .execute(connection)
     .await?;
     Ok(moved.rows_affected() == moves.len() as u64)
+}
+
+fn too_many(last: &Letter) -> ProjectorError {
+    ProjectorError::TooManyDeadLetters {
+        position: last.position().clone(),
+        reason: last.reason().to_owned(),
+    }
+}
+
+fn told<P: Projection>(version: i32, causes: &[&Letter]) {
+    let labels = [("projection", P::NAME)];
+    metrics::counter!("offset_zero_projection_dead_letters_total", &labels)
+        .increment(causes.len() as u64);
+    for letter in causes {
+        tracing::error!(
+            projection = P::NAME, version, position = %letter.position(), key = letter.key(), reason = letter.reason(),
+            "parked an event that cannot be applied, with what follows for its key"
+        );
+    }
 }
 
 /// Nothing is asked for of a topic that is not named.

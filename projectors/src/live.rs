@@ -1,7 +1,8 @@
 //! Keeps the live version of each projection up to date, a task for each partition number.
 //!
-//! What goes wrong is retried with back-off, except an event that cannot be decoded or applied, or a log that is not the one
-//! that was read before: then the version is marked as failed and waits for a rebuild, while the others go on. A rebuild's
+//! What goes wrong is retried with back-off. An event that cannot be decoded or applied is parked with what follows for its
+//! key. Where there are too many of them, or the log is not the one that was read before, the version is marked as failed and waits
+//! for a rebuild, while the others go on. A rebuild's
 //! swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes on there.
 
 mod health;
@@ -16,7 +17,8 @@ use std::{
     time::Duration,
 };
 
-use event_store::{BatchLimits, LogError};
+use event_store::{BatchLimits, LogError, Position};
+use futures::{FutureExt, future::BoxFuture};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
@@ -24,6 +26,7 @@ use self::health::Health;
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
     feed::Feed,
+    names::OnProjection,
     registry::{self, Checkpoint, Origin, Version},
     source::{Source, ask},
 };
@@ -56,7 +59,7 @@ pub async fn run<S: Source>(
             health: Health::new(readiness.clone(), name.as_str()),
             stop: stop.clone(),
         };
-        name.feed(live, &mut projections);
+        projections.spawn(name.on(live));
     }
     while let Some(ended) = projections.join_next().await {
         ended??;
@@ -71,6 +74,14 @@ pub(crate) struct Live<S> {
     database: Database,
     health: Health,
     stop: watch::Receiver<bool>,
+}
+
+impl<S: Source> OnProjection for Live<S> {
+    type Output = BoxFuture<'static, Result<(), ProjectorError>>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        self.run::<P>().boxed()
+    }
 }
 
 impl<S: Source> Live<S> {
@@ -88,6 +99,7 @@ impl<S: Source> Live<S> {
                 number,
                 applied: Arc::clone(&applied),
                 lost: None,
+                refused: None,
                 projection: PhantomData,
             };
             tasks.spawn(partition.run());
@@ -180,6 +192,8 @@ struct Partition<P, S> {
     applied: Arc<AtomicU64>,
     /// The version and epoch that somebody else moved the checkpoint of.
     lost: Option<(i32, i64)>,
+    /// The event that folding has refused: parked when it comes again.
+    refused: Option<(Position, String)>,
     projection: PhantomData<fn() -> P>,
 }
 
@@ -188,6 +202,8 @@ enum Ended {
     Stopped,
     /// By a swap, or by a second projector.
     Superseded,
+    /// An event could not be applied: to be parked.
+    Refused,
     /// A second projector is at work.
     StandingBy,
 }
@@ -198,7 +214,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
         loop {
             let wait = match self.serve(&mut pause).await {
                 Ok(Ended::Stopped) => return,
-                Ok(Ended::Superseded) => Duration::ZERO,
+                Ok(Ended::Superseded | Ended::Refused) => Duration::ZERO,
                 Ok(Ended::StandingBy) => {
                     self.live.health.set(self.number, Ok(()));
                     STANDBY_PAUSE
@@ -257,11 +273,18 @@ impl<P: Projection, S: Source> Partition<P, S> {
             opened => opened?,
         };
         drop(registry);
+        if let Some((position, reason)) = self.refused.take() {
+            feed.park(position, reason);
+        }
         *pause = FIRST_PAUSE;
         match self.follow(&mut feed).await {
             Err(ProjectorError::Superseded) => {
                 self.lost = place;
                 Ok(Ended::Superseded)
+            }
+            Err(ProjectorError::Unappliable { position, reason }) => {
+                self.refused = Some((position, reason));
+                Ok(Ended::Refused)
             }
             Err(error) if error.is_final() => self.told(feed.fail(&error).await?),
             ended => ended,
@@ -313,9 +336,8 @@ impl<P: Projection, S: Source> Partition<P, S> {
             };
             match batch {
                 Some(batch) => {
-                    feed.absorb(&batch).await?;
+                    let count = feed.absorb(batch).await? as u64;
                     feed.flush().await?;
-                    let count = batch.events.len() as u64;
                     self.applied.fetch_add(count, Ordering::Relaxed);
                     events.increment(count);
                 }

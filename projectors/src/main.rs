@@ -32,6 +32,11 @@ async fn main() -> anyhow::Result<()> {
             );
             Ok(())
         }
+        Command::DeadLetters { command, json } => {
+            let (log, database) = connect(&args)?;
+            println!("{}", command.run(&log, &database, json).await?);
+            Ok(())
+        }
         Command::Rebuild {
             rebuild: wanted,
             json,

@@ -2,14 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use tokio::task::JoinSet;
-
 use crate::{
-    Carts, Database, History, Notifications, Orders, Payments, Products, Projection,
-    ProjectorError, Report, SalesDaily, Shipments,
-    live::Live,
-    rebuild::{Options, rebuild_projection},
-    source::Source,
+    Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectorError,
+    SalesDaily, Shipments,
 };
 
 /// A projection that there is.
@@ -54,45 +49,27 @@ impl ProjectionName {
         }
     }
 
-    /// Keeps the live version up to date, as one of these tasks.
-    pub(crate) fn feed<S: Source>(
-        self,
-        live: Live<S>,
-        tasks: &mut JoinSet<Result<(), ProjectorError>>,
-    ) {
+    /// Does something with the projection of that name.
+    pub(crate) fn on<O: OnProjection>(self, what: O) -> O::Output {
         match self {
-            Self::Orders => tasks.spawn(live.run::<Orders>()),
-            Self::Products => tasks.spawn(live.run::<Products>()),
-            Self::Carts => tasks.spawn(live.run::<Carts>()),
-            Self::Payments => tasks.spawn(live.run::<Payments>()),
-            Self::Shipments => tasks.spawn(live.run::<Shipments>()),
-            Self::Notifications => tasks.spawn(live.run::<Notifications>()),
-            Self::History => tasks.spawn(live.run::<History>()),
-            Self::SalesDaily => tasks.spawn(live.run::<SalesDaily>()),
-        };
-    }
-
-    pub(crate) async fn rebuild<S: Source>(
-        self,
-        source: &S,
-        database: &Database,
-        options: Options,
-    ) -> Result<Report, ProjectorError> {
-        match self {
-            Self::Orders => rebuild_projection::<Orders, S>(source, database, options).await,
-            Self::Products => rebuild_projection::<Products, S>(source, database, options).await,
-            Self::Carts => rebuild_projection::<Carts, S>(source, database, options).await,
-            Self::Payments => rebuild_projection::<Payments, S>(source, database, options).await,
-            Self::Shipments => rebuild_projection::<Shipments, S>(source, database, options).await,
-            Self::Notifications => {
-                rebuild_projection::<Notifications, S>(source, database, options).await
-            }
-            Self::History => rebuild_projection::<History, S>(source, database, options).await,
-            Self::SalesDaily => {
-                rebuild_projection::<SalesDaily, S>(source, database, options).await
-            }
+            Self::Orders => what.on::<Orders>(),
+            Self::Products => what.on::<Products>(),
+            Self::Carts => what.on::<Carts>(),
+            Self::Payments => what.on::<Payments>(),
+            Self::Shipments => what.on::<Shipments>(),
+            Self::Notifications => what.on::<Notifications>(),
+            Self::History => what.on::<History>(),
+            Self::SalesDaily => what.on::<SalesDaily>(),
         }
     }
+}
+
+/// Something to do with any projection.
+pub(crate) trait OnProjection {
+    /// What comes of it.
+    type Output;
+
+    fn on<P: Projection>(self) -> Self::Output;
 }
 
 impl FromStr for ProjectionName {

@@ -18,6 +18,7 @@ use std::{
     time::Instant,
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -32,7 +33,8 @@ pub use self::{
     verify::Verification,
 };
 use crate::{
-    Database, Projection, ProjectionName, ProjectorError, live::origin_of, registry, source::Source,
+    Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
+    registry, source::Source,
 };
 
 /// How to rebuild.
@@ -104,12 +106,30 @@ pub async fn rebuild<S: Source>(
     database: &Database,
     options: Options,
 ) -> Result<Report, ProjectorError> {
-    // Large, since it is one future of all the kinds that there are.
-    Box::pin(name.rebuild(source, database, options)).await
+    let rebuild = Rebuild {
+        source,
+        database,
+        options,
+    };
+    name.on(rebuild).await
+}
+
+struct Rebuild<'a, S> {
+    source: &'a S,
+    database: &'a Database,
+    options: Options,
+}
+
+impl<'a, S: Source> OnProjection for Rebuild<'a, S> {
+    type Output = BoxFuture<'a, Result<Report, ProjectorError>>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        rebuild_projection::<P, S>(self.source, self.database, self.options).boxed()
+    }
 }
 
 /// Rebuilds one projection; see [`rebuild`].
-pub(crate) async fn rebuild_projection<P: Projection, S: Source>(
+async fn rebuild_projection<P: Projection, S: Source>(
     source: &S,
     database: &Database,
     options: Options,

@@ -10,6 +10,7 @@ mod fulfilment;
 mod journeys;
 mod merging;
 mod notices;
+mod parking;
 mod rebuilding;
 mod running;
 mod shop;

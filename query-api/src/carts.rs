@@ -71,7 +71,7 @@ pub(crate) struct CartItem {
         (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_cart(
@@ -99,6 +99,10 @@ impl Read for ById {
     type Answer = Option<Cart>;
 
     const PROJECTION: &'static str = "carts";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(

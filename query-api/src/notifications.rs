@@ -99,7 +99,7 @@ pub(crate) struct Notifications {
         (status = 200, body = Notifications),
         (status = 400, description = "`invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_notifications(
@@ -157,6 +157,10 @@ impl Read for Page {
     type Answer = Vec<Notification>;
 
     const PROJECTION: &'static str = "notifications";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.order_id.to_string())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(

@@ -81,7 +81,7 @@ pub(crate) struct GatewayError {
         (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`payment-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_payment(
@@ -109,6 +109,10 @@ impl Read for ById {
     type Answer = Option<Payment>;
 
     const PROJECTION: &'static str = "payments";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(format!("payment-{}", self.0))
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(

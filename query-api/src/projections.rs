@@ -82,7 +82,8 @@ pub(crate) async fn list_projections(
                        '{}') as "positions!",
                    coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
                    v.events_per_second,
-                   0::bigint as "dead_letters!",
+                   (select count(*) from offset_zero.dead_letters d
+                       where d.name = v.name and d.version = v.version) as "dead_letters!",
                    case when v.state = 'building' then v.phase end as phase,
                    v.events,
                    v.records,

@@ -77,7 +77,7 @@ pub(crate) struct ShipmentLine {
         (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`shipment-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_shipment(
@@ -105,6 +105,10 @@ impl Read for ById {
     type Answer = Option<Shipment>;
 
     const PROJECTION: &'static str = "shipments";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(

@@ -40,6 +40,12 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
     /// `plan_cache_mode` of its statements: `force_custom_plan` where the best plan depends on the parameters.
     const PLAN: &'static str = "auto";
 
+    /// What it reads is one row: the record key of its events, or their stream. Where such are parked, the row is not what its
+    /// reader has written.
+    fn parked_as(&self) -> Option<String> {
+        None
+    }
+
     /// Reads, with unqualified SQL.
     fn run(
         &self,
@@ -51,6 +57,8 @@ enum Snapshot<T> {
     Answer(T),
     /// The projection has not come as far as was asked.
     Behind,
+    /// It has, but could not apply what this row is made of.
+    Parked,
 }
 
 /// Reads once the projection has come as far as was asked; waits for that, holding nothing meanwhile.
@@ -65,6 +73,7 @@ pub(crate) async fn read<R: Read>(
         match attempt(database, &read, min).await? {
             Snapshot::Answer(answer) => return Ok(answer),
             Snapshot::Behind => {}
+            Snapshot::Parked => return Err(parked(R::PROJECTION)),
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -119,6 +128,12 @@ async fn transaction<R: Read>(
     {
         return Ok(Snapshot::Behind);
     }
+    if !positions.is_empty()
+        && let Some(name) = read.parked_as()
+        && is_parked(&mut transaction, R::PROJECTION, version, &name).await?
+    {
+        return Ok(Snapshot::Parked);
+    }
     let answer = read.run(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Snapshot::Answer(answer))
@@ -172,6 +187,36 @@ async fn has_reached(
             .filter(|c| c.topic == position.topic && c.partition == position.partition)
             .all(|checkpoint| checkpoint.next_offset > position.offset)
     }))
+}
+
+async fn is_parked(
+    connection: &mut PgConnection,
+    projection: &str,
+    version: i32,
+    key_or_stream: &str,
+) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        r#"select exists(
+               select from offset_zero.dead_letters where name = $1 and version = $2 and (key = $3 or stream = $3)
+           ) as "exists!""#,
+        projection,
+        version,
+        key_or_stream,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+fn parked(projection: &str) -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "projection-parked",
+        "The row waits for an operator",
+    )
+    .detail(format_args!(
+        "the projection {projection} could not apply an event of it; read without x-min-position to see it as it was before"
+    ))
+    .retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn not_yet_visible(projection: &str) -> Problem {

@@ -108,6 +108,7 @@ async fn read_partition<E: ReadEvent>(
         let batch = batch
             .expect("the end comes in time")
             .expect("the log reads");
+        assert_eq!(batch.undecodable, [], "every record is an event");
         events.extend(batch.events);
         next = batch
             .progress

@@ -170,6 +170,7 @@ mod tests {
                 partition: 0,
                 offset: 0,
             },
+            key: outgoing.order_id.to_string().into(),
             metadata: Metadata {
                 event_id: EVENT_ID,
                 source: "/notification".into(),

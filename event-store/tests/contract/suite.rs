@@ -129,6 +129,7 @@ pub(crate) async fn events_in<S: Subject, E: ReadEvent>(
                 .await
                 .expect("the end comes in time")
                 .expect("the log reads");
+            assert_eq!(batch.undecodable, []);
             events.extend(batch.events);
             next = batch
                 .progress

@@ -19,9 +19,9 @@ const LIMITS: BatchLimits = BatchLimits {
     max_wait_ms: 100,
 };
 /// Rows that all partitions together hold in memory before they write them: some 100 MiB of orders.
-const MAX_HELD_ROWS: usize = 100_000;
+const MAX_HELD_ROWS: usize = 60_000;
 /// What is spent, by all partitions together, on not asking the table for rows that are new.
-const WRITTEN_KEYS_BYTES: usize = 64 << 20;
+const WRITTEN_KEYS_BYTES: usize = 32 << 20;
 
 /// What the tasks of a rebuild share.
 #[derive(Clone)]
@@ -97,11 +97,18 @@ impl<S: Source> Filling<S> {
         mut feed: Feed<P>,
         goal: Goal,
     ) -> Result<Feed<P>, ProjectorError> {
-        match self.try_read_to(&mut feed, &goal).await {
-            Err(error) if error.is_final() => Err(feed.fail(&error).await?),
-            Err(error) => Err(error),
-            Ok(()) if feed.has_overrun() => self.open_partition(feed.partition()).await,
-            Ok(()) => Ok(feed),
+        loop {
+            match self.try_read_to(&mut feed, &goal).await {
+                // From the checkpoint again, and past it.
+                Err(ProjectorError::Unappliable { position, reason }) => {
+                    feed = self.clone().open_partition(feed.partition()).await?;
+                    feed.park(position, reason);
+                }
+                Err(error) if error.is_final() => return Err(feed.fail(&error).await?),
+                Err(error) => return Err(error),
+                Ok(()) if feed.has_overrun() => return self.open_partition(feed.partition()).await,
+                Ok(()) => return Ok(feed),
+            }
         }
     }
 
@@ -118,9 +125,9 @@ impl<S: Source> Filling<S> {
                 Goal::AtLeast(_) => feed.next().await?,
                 Goal::Exactly(_) => feed.next_before(ends).await?,
             };
-            feed.absorb(&batch).await?;
+            let count = feed.absorb(batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
-            self.meter.passed(before - remaining, batch.events.len());
+            self.meter.passed(before - remaining, count);
             if feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions) || remaining == 0 {
                 let new_rows = feed.flush().await?;
                 self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
@@ -158,6 +165,14 @@ impl<S: Source> Filling<S> {
         loop {
             let error = match self.step(&mut feed).await {
                 Ok(()) => continue,
+                Err(ProjectorError::Unappliable { position, reason }) => {
+                    match self.clone().open_partition(feed.partition()).await {
+                        Ok(anew) => feed = anew,
+                        Err(error) => return error,
+                    }
+                    feed.park(position, reason);
+                    continue;
+                }
                 Err(error) => error,
             };
             if !error.is_final() {
@@ -172,9 +187,9 @@ impl<S: Source> Filling<S> {
 
     async fn step<P: Projection>(&self, feed: &mut Feed<P>) -> Result<(), ProjectorError> {
         let batch = feed.next().await?;
-        feed.absorb(&batch).await?;
+        let count = feed.absorb(batch).await?;
         let new_rows = feed.flush().await?;
-        self.meter.passed(0, batch.events.len());
+        self.meter.passed(0, count);
         self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
         Ok(())
     }

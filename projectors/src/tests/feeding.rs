@@ -25,7 +25,7 @@ async fn open(
 
 pub(super) async fn step<P: Projection>(feed: &mut Feed<P>) -> Result<u64, ProjectorError> {
     let batch = feed.next().await?;
-    feed.absorb(&batch).await?;
+    feed.absorb(batch).await?;
     feed.flush().await
 }
 

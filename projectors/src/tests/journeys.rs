@@ -38,6 +38,7 @@ pub(super) fn viewed<V: ReadEvent, E: Event>(recorded: &Recorded<E>) -> Recorded
     let event = V::deserialize(kind.name, kind.version, payload).expect("readable");
     Recorded {
         position: recorded.position.clone(),
+        key: recorded.key.clone(),
         metadata: recorded.metadata.clone(),
         event,
     }
@@ -67,12 +68,14 @@ pub(super) fn recorded<E>(
     offset: usize,
 ) -> Recorded<E> {
     let id = Uuid::now_v7();
+    let key = stream.split_once('-').map_or(stream, |(_, key)| key);
     Recorded {
         position: Position {
             topic: Arc::from(topic),
             partition: 0,
             offset: i64::try_from(offset).expect("few"),
         },
+        key: key.into(),
         metadata: Metadata {
             event_id: id,
             source: "/test".into(),

@@ -29,7 +29,7 @@ use crate::{
         (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_order(
@@ -50,6 +50,10 @@ impl Read for ById {
     type Answer = Option<Order>;
 
     const PROJECTION: &'static str = PROJECTION;
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_orders!("and id = $1", self.0)

@@ -79,7 +79,7 @@ pub(crate) struct HistoryItems {
         (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_history(
@@ -146,6 +146,10 @@ impl Read for Page {
     type Answer = Vec<HistoryItem>;
 
     const PROJECTION: &'static str = "history";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.order_id.to_string())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         sqlx::query_as!(

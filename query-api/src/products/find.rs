@@ -27,7 +27,7 @@ use crate::{
         (status = 304, description = "It is still what `if-none-match` names"),
         (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_product(
@@ -55,6 +55,10 @@ impl Read for BySku {
     type Answer = Option<Product>;
 
     const PROJECTION: &'static str = PROJECTION;
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.0.0.clone())
+    }
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         let Sku(sku) = &self.0;

@@ -56,6 +56,27 @@ async fn gives_up_after_the_preferred_time() {
 }
 
 #[tokio::test]
+async fn a_parked_row_is_not_what_its_writer_has_written() {
+    let world = World::new().await;
+    let id = "018f3c1e-0000-7000-8000-000000000001";
+    let park = format!(
+        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, stream, reason)
+           values ('orders', 1, 'OrderEvents', 1, 7, '{id}', 'order-{id}', 'test')"#
+    );
+    world.execute(&advance(1, 1235)).await;
+    world.execute(&park).await;
+    let headers = [("x-min-position", "OrderEvents/1@7"), ("prefer", "wait=0")];
+    let uri = format!("/v1/orders/{id}");
+    let answer = world.send("GET", &uri, &headers).await;
+    answer.problem(503, "projection-parked");
+    assert_eq!(answer.headers["retry-after"], "1");
+    // As it was before, it can be read: here not at all.
+    world.get(&uri).await.problem(404, "order-not-found");
+    let other = "/v1/orders/018f3c1e-0000-7000-8000-000000000002";
+    world.send("GET", other, &headers).await.problem(404, "order-not-found");
+}
+
+#[tokio::test]
 async fn refuses_what_is_no_position() {
     let world = World::new().await;
     for position in [

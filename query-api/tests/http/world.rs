@@ -29,6 +29,7 @@ use uuid::Uuid;
 const MIGRATIONS: &str = concat!(
     include_str!("../../../migrations/0001_projections.sql"),
     include_str!("../../../migrations/0002_rebuild_progress.sql"),
+    include_str!("../../../migrations/0003_dead_letters.sql"),
 );
 
 /// A projection, as its projector would register it.

@@ -1,0 +1,342 @@
+//! What an operator does with events that were parked: look, try again, give up.
+//!
+//! Trying again and giving up hold the partition's checkpoint for as long as they take, and move its epoch: a feed that is at work
+//! waits, fails whole, and finds out anew what is parked.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use event_store::{BatchLimits, LogError, Recorded, StartAt};
+use futures::{FutureExt, future::BoxFuture};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+
+use crate::{
+    Database, Projection, ProjectionName, ProjectorError,
+    chunk::Chunk,
+    names::OnProjection,
+    registry::{self, Version},
+    source::{Source, ask},
+};
+
+/// An event is read within this, or the log is away.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// A key of the live version that is parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParkedKey {
+    /// The projection.
+    pub projection: String,
+    /// The record key: an order's id, a SKU, a cart's id.
+    pub key: String,
+    /// How many events are parked under it.
+    pub letters: i64,
+    /// Where the first of them stands: `Topic/partition@offset`.
+    pub position: String,
+    /// Why that cannot be applied.
+    pub reason: Option<String>,
+    /// When it was parked.
+    pub parked_at: DateTime<Utc>,
+}
+
+/// An event that is parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Where it stands: `Topic/partition@offset`.
+    pub position: String,
+    /// What it says it is, where that is not known to be an event of ours.
+    pub event_type: Option<String>,
+    /// The stream it says it is of.
+    pub stream: Option<String>,
+    /// Why it cannot be applied; none where it only follows one that cannot.
+    pub reason: Option<String>,
+    /// When it was parked.
+    pub parked_at: DateTime<Utc>,
+}
+
+/// What became of trying again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Retried {
+    /// Events that are applied now.
+    pub applied: u64,
+    /// Why the next one still cannot be; none where nothing is left.
+    pub stopped_by: Option<String>,
+}
+
+/// All keys that are parked, of all projections or of one, those that were parked first at the top.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list(
+    database: &Database,
+    projection: Option<ProjectionName>,
+) -> Result<Vec<ParkedKey>, ProjectorError> {
+    let mut registry = database.connect().await?;
+    let keys = sqlx::query_as!(
+        ParkedKey,
+        r#"select d.name as projection, d.key, count(*) as "letters!",
+               (array_agg(format('%s/%s@%s', d.topic, d.partition, d."offset") order by d.id))[1] as "position!",
+               (array_agg(d.reason order by d.id))[1] as reason, min(d.parked_at) as "parked_at!"
+           from offset_zero.dead_letters d
+           join offset_zero.projections p on p.name = d.name and p.live_version = d.version
+           where $1::text is null or d.name = $1
+           group by d.name, d.key
+           order by d.name, min(d.id)"#,
+        projection.map(ProjectionName::as_str),
+    )
+    .fetch_all(&mut registry)
+    .await?;
+    Ok(keys)
+}
+
+/// What is parked under a key, in the order in which it has to be applied.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn show(
+    database: &Database,
+    projection: ProjectionName,
+    key: &str,
+) -> Result<Vec<DeadLetter>, ProjectorError> {
+    let mut registry = database.connect().await?;
+    let letters = sqlx::query_as!(
+        DeadLetter,
+        r#"select format('%s/%s@%s', d.topic, d.partition, d."offset") as "position!", d.event_type, d.stream, d.reason,
+               d.parked_at
+           from offset_zero.dead_letters d
+           join offset_zero.projections p on p.name = d.name and p.live_version = d.version
+           where d.name = $1 and d.key = $2
+           order by d.id"#,
+        projection.as_str(),
+        key,
+    )
+    .fetch_all(&mut registry)
+    .await?;
+    Ok(letters)
+}
+
+/// Applies what is parked under a key, in order, as this program understands it; stops at the first event that still cannot be.
+///
+/// # Errors
+/// When nothing is parked under the key, or the log or Postgres fails.
+pub async fn retry<S: Source>(
+    source: &S,
+    database: &Database,
+    projection: ProjectionName,
+    key: &str,
+) -> Result<Retried, ProjectorError> {
+    projection
+        .on(Retry {
+            source,
+            database,
+            key,
+        })
+        .await
+}
+
+/// Gives up on what is parked under a key. Its row stays as it is; what comes next for it is applied if that can be, else it is
+/// parked again. A rebuild finds all of it again.
+///
+/// # Errors
+/// When nothing is parked under the key, or Postgres fails.
+pub async fn discard(
+    database: &Database,
+    projection: ProjectionName,
+    key: &str,
+) -> Result<u64, ProjectorError> {
+    let name = projection.as_str();
+    let mut registry = database.connect().await?;
+    let (version, letters) = parked(&mut registry, name, key).await?;
+    let mut tx = registry.begin().await?;
+    hold(&mut tx, name, version.number, &letters).await?;
+    let discarded = sqlx::query!(
+        "delete from offset_zero.dead_letters where name = $1 and version = $2 and key = $3",
+        name,
+        version.number,
+        key,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(discarded.rows_affected())
+}
+
+struct Retry<'a, S> {
+    source: &'a S,
+    database: &'a Database,
+    key: &'a str,
+}
+
+impl<'a, S: Source> OnProjection for Retry<'a, S> {
+    type Output = BoxFuture<'a, Result<Retried, ProjectorError>>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        self.retry::<P>().boxed()
+    }
+}
+
+impl<S: Source> Retry<'_, S> {
+    async fn retry<P: Projection>(self) -> Result<Retried, ProjectorError> {
+        let mut registry = self.database.connect().await?;
+        let mut retried = Retried::default();
+        loop {
+            let (version, letters) = match parked(&mut registry, P::NAME, self.key).await {
+                // More may have been parked while the last were applied.
+                Err(ProjectorError::NotParked { .. }) if retried.applied > 0 => return Ok(retried),
+                parked => parked?,
+            };
+            let mut events = Vec::new();
+            for letter in &letters {
+                match self.read::<P>(letter).await? {
+                    Ok(event) => events.push(event),
+                    Err(reason) => {
+                        retried.stopped_by = Some(reason);
+                        break;
+                    }
+                }
+            }
+            let mut connection = self.database.connect_to(&version.schema).await?;
+            let mut tx = connection.begin().await?;
+            hold(&mut tx, P::NAME, version.number, &letters).await?;
+            for event in &events {
+                let mut chunk = Chunk::<P>::default();
+                match chunk
+                    .absorb(&mut tx, std::slice::from_ref(event), None)
+                    .await
+                {
+                    Ok(()) => {}
+                    Err(ProjectorError::Unappliable { position, reason }) => {
+                        retried.stopped_by = Some(format!("{position}: {reason}"));
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+                chunk.write(&mut tx).await?;
+                remove(&mut tx, P::NAME, version.number, event).await?;
+                retried.applied += 1;
+            }
+            tx.commit().await?;
+            if retried.stopped_by.is_some() {
+                return Ok(retried);
+            }
+        }
+    }
+
+    /// The event, from the log, lifted to what it is today; else why it is none.
+    async fn read<P: Projection>(
+        &self,
+        letter: &Place,
+    ) -> Result<Result<Recorded<P::Event>, String>, ProjectorError> {
+        let from = StartAt {
+            topic: Arc::clone(&letter.topic),
+            partition: letter.partition,
+            next_offset: letter.offset,
+        };
+        let limits = BatchLimits {
+            max_events: 1,
+            ..BatchLimits::default()
+        };
+        let subscribe = move |source: &S| source.subscribe::<P::Event>(&[from], limits);
+        let mut subscription = ask(self.source, subscribe).await?;
+        let batch = tokio::time::timeout(READ_WITHIN, subscription.next_batch()).await;
+        let batch = batch.map_err(|_| LogError::Unavailable {
+            attempted: "reading a dead letter",
+            reason: "nothing came".to_owned(),
+        })??;
+        let is_it = |offset| offset == letter.offset;
+        let undecodable = batch.undecodable.into_iter().next();
+        if let Some(undecodable) = undecodable.filter(|of| is_it(of.position.offset)) {
+            return Ok(Err(format!(
+                "{}: {}",
+                undecodable.position, undecodable.reason
+            )));
+        }
+        let event = batch.events.into_iter().next();
+        match event.filter(|event| is_it(event.position.offset)) {
+            Some(event) => Ok(Ok(event)),
+            None => Err(LogError::OffsetLost {
+                topic: letter.topic.to_string(),
+                partition: letter.partition,
+                offset: letter.offset,
+            }
+            .into()),
+        }
+    }
+}
+
+/// Where a parked event stands.
+struct Place {
+    topic: Arc<str>,
+    partition: i32,
+    offset: i64,
+}
+
+/// What the live version has parked under a key.
+async fn parked(
+    registry: &mut PgConnection,
+    name: &'static str,
+    key: &str,
+) -> Result<(Version, Vec<Place>), ProjectorError> {
+    let not_parked = || ProjectorError::NotParked {
+        projection: name,
+        key: key.to_owned(),
+    };
+    let live = registry::live(registry, name)
+        .await?
+        .ok_or_else(not_parked)?;
+    let letters = sqlx::query_as!(
+        Place,
+        r#"select topic, partition, "offset" from offset_zero.dead_letters
+           where name = $1 and version = $2 and key = $3
+           order by id"#,
+        name,
+        live.number,
+        key,
+    )
+    .fetch_all(registry)
+    .await?;
+    match letters.is_empty() {
+        true => Err(not_parked()),
+        false => Ok((live, letters)),
+    }
+}
+
+/// Until the transaction ends, no feed moves the checkpoints of the key's partition; and after it, none that is open now.
+async fn hold(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    letters: &[Place],
+) -> sqlx::Result<()> {
+    // All of a key's events have one partition number.
+    let partition = letters.first().map(|letter| letter.partition);
+    sqlx::query!(
+        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = $2 and partition = $3",
+        name,
+        version,
+        partition,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn remove<E>(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    event: &Recorded<E>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from offset_zero.dead_letters
+           where name = $1 and version = $2 and topic = $3 and partition = $4 and "offset" = $5"#,
+        name,
+        version,
+        &*event.position.topic,
+        event.position.partition,
+        event.position.offset,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Events that cannot be applied are set aside with what follows for their record key, in order; the rest moves on.
+//!
+//! A record key (an order's id, a SKU, a cart's id) is what all records of one row's events have, even those that cannot be
+//! decoded. So a key is parked in all topics of a version at once, and never in another version. A failure of Postgres parks nothing:
+//! only what decoding or folding refuses does, and would refuse again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event_store::{Batch, Position, Recorded, Undecodable};
+use sqlx::PgConnection;
+
+/// Of the last [`WINDOW`] offsets of a partition, so many may be causes: beyond that it is no accident, and the version fails.
+pub(crate) const MAX_CAUSES: i64 = 50;
+pub(crate) const WINDOW: i64 = 1_000;
+
+/// An event on its way to the dead letters.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    position: Position,
+    key: Box<str>,
+    event_type: Option<Box<str>>,
+    stream: Option<Box<str>>,
+    /// None where it only follows.
+    reason: Option<String>,
+}
+
+/// What one partition of a version has set aside.
+#[derive(Debug, Default)]
+pub(crate) struct Parking {
+    keys: BTreeSet<Box<str>>,
+    /// Events that folding has refused: found out by folding them, and known when they come again.
+    refused: BTreeMap<Position, String>,
+    /// Not written yet.
+    letters: Vec<Letter>,
+}
+
+impl Parking {
+    /// What was parked before.
+    pub(crate) async fn load(
+        connection: &mut PgConnection,
+        name: &str,
+        version: i32,
+        partition: i32,
+    ) -> sqlx::Result<Self> {
+        let keys = sqlx::query_scalar!(
+            "select distinct key from offset_zero.dead_letters where name = $1 and version = $2 and partition = $3",
+            name,
+            version,
+            partition,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(Self {
+            keys: keys.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        })
+    }
+
+    /// Has an event be parked when it comes again.
+    pub(crate) fn refuse(&mut self, position: Position, reason: String) {
+        self.refused.insert(position, reason);
+    }
+
+    /// Takes from a batch what cannot be applied, and what follows that.
+    pub(crate) fn set_aside<E>(&mut self, batch: &mut Batch<E>) {
+        if batch.undecodable.is_empty() && self.keys.is_empty() && self.refused.is_empty() {
+            return;
+        }
+        let first = self.letters.len();
+        let undecodable = std::mem::take(&mut batch.undecodable);
+        // Of its own topic, what comes before it is applied; other topics come in no promised order.
+        let mut begins: BTreeMap<Box<str>, Position> = BTreeMap::new();
+        for of in undecodable {
+            if !self.keys.contains(&of.key) {
+                begins
+                    .entry(of.key.clone())
+                    .or_insert_with(|| of.position.clone());
+            }
+            self.letters.push(Letter::of_undecodable(of));
+        }
+        let mut kept = Vec::with_capacity(batch.events.len());
+        for event in batch.events.drain(..) {
+            let refused = self.refused.remove(&event.position);
+            let follows = self.keys.contains(&event.key)
+                || begins
+                    .get(&event.key)
+                    .is_some_and(|from| is_from(&event.position, from));
+            if refused.is_none() && !follows {
+                kept.push(event);
+                continue;
+            }
+            self.keys.insert(event.key.clone());
+            self.letters.push(Letter::of_event(&event, refused));
+        }
+        batch.events = kept;
+        self.keys.extend(begins.into_keys());
+        // Within a topic by offset; between topics, as they come.
+        self.letters[first..].sort_by(|one, other| one.position.cmp(&other.position));
+    }
+
+    /// Writes what was set aside; answers the causes among it.
+    pub(crate) async fn write(
+        &self,
+        connection: &mut PgConnection,
+        name: &str,
+        version: i32,
+    ) -> sqlx::Result<Vec<&Letter>> {
+        let letters = || self.letters.iter();
+        let topics: Vec<&str> = letters().map(|of| &*of.position.topic).collect();
+        let partitions: Vec<i32> = letters().map(|of| of.position.partition).collect();
+        let offsets: Vec<i64> = letters().map(|of| of.position.offset).collect();
+        let keys: Vec<&str> = letters().map(|of| &*of.key).collect();
+        let types: Vec<Option<&str>> = letters().map(|of| of.event_type.as_deref()).collect();
+        let streams: Vec<Option<&str>> = letters().map(|of| of.stream.as_deref()).collect();
+        let reasons: Vec<Option<&str>> = letters().map(|of| of.reason.as_deref()).collect();
+        sqlx::query!(
+            r#"insert into offset_zero.dead_letters
+                   (name, version, topic, partition, "offset", key, event_type, stream, reason)
+               select $1, $2, l.*
+               from unnest($3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]) l"#,
+            name,
+            version,
+            &topics as &[&str],
+            &partitions,
+            &offsets,
+            &keys as &[&str],
+            &types as &[Option<&str>],
+            &streams as &[Option<&str>],
+            &reasons as &[Option<&str>],
+        )
+        .execute(connection)
+        .await?;
+        Ok(letters().filter(|of| of.reason.is_some()).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// They are written.
+    pub(crate) fn clear(&mut self) {
+        self.letters.clear();
+    }
+}
+
+impl Letter {
+    fn of_undecodable(of: Undecodable) -> Self {
+        Self {
+            position: of.position,
+            key: of.key,
+            event_type: of.event_type,
+            stream: of.stream,
+            reason: Some(of.reason),
+        }
+    }
+
+    fn of_event<E>(event: &Recorded<E>, reason: Option<String>) -> Self {
+        Self {
+            position: event.position.clone(),
+            key: event.key.clone(),
+            event_type: None,
+            stream: Some(event.metadata.stream.as_str().into()),
+            reason,
+        }
+    }
+
+    pub(crate) fn position(&self) -> &Position {
+        &self.position
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        self.reason
+            .as_deref()
+            .unwrap_or("it follows one that cannot be applied")
+    }
+}
+
+fn is_from(position: &Position, from: &Position) -> bool {
+    position.topic != from.topic || position.offset >= from.offset
+}
+
+/// Whether so many have failed lately that it is no accident.
+pub(crate) async fn is_beyond_limit(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    latest: &Position,
+) -> sqlx::Result<bool> {
+    let causes = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from offset_zero.dead_letters
+           where name = $1 and version = $2 and topic = $3 and partition = $4 and "offset" > $5 and reason is not null"#,
+        name,
+        version,
+        &*latest.topic,
+        latest.partition,
+        latest.offset - WINDOW,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(causes > MAX_CAUSES)
+}
