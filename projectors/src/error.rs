@@ -142,6 +142,14 @@ impl ProjectorError {
         }
     }
 
+    /// Whether the log is not the one that the rows are made from.
+    pub(crate) fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Self::Diverged { .. } | Self::Log(LogError::OffsetLost { .. })
+        )
+    }
+
     /// The error with its causes, for logs and the registry; never for clients.
     pub(crate) fn in_full(&self) -> String {
         let mut text = self.to_string();

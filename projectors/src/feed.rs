@@ -239,7 +239,7 @@ impl<P: Projection> Feed<P> {
         Ok(new_rows)
     }
 
-    /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded.
+    /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded, or the log cut back.
     /// Answers how many records are yet to come.
     pub(crate) async fn refresh_ends<S: Source>(
         &mut self,
@@ -258,6 +258,13 @@ impl<P: Projection> Feed<P> {
                 .collect::<Result<Vec<_>, _>>()
         })
         .await?;
+        let beyond = std::iter::zip(&self.checkpoints, &ends);
+        if let Some((checkpoint, end)) = beyond
+            .into_iter()
+            .find(|(checkpoint, end)| checkpoint.next_offset > **end)
+        {
+            return Err(cut_back(checkpoint, partition, *end));
+        }
         self.moves = std::iter::zip(&self.checkpoints, ends)
             .map(|(checkpoint, end_offset)| Move {
                 topic: Arc::clone(&checkpoint.topic),
@@ -329,29 +336,22 @@ fn subscribe<P: Projection, S: Source>(
 ) -> Result<Box<dyn Subscription<P::Event>>, ProjectorError> {
     let cluster_id = source.cluster_id()?;
     let mut from = Vec::with_capacity(checkpoints.len());
-    for Checkpoint {
-        topic,
-        next_offset,
-        cluster_id: read,
-        last,
-        ..
-    } in checkpoints
-    {
+    for checkpoint in checkpoints {
+        let read = &checkpoint.cluster_id;
         if *read != cluster_id {
             return Err(diverged(format!(
                 "the rows come from cluster {read}, this is {cluster_id}"
             )));
         }
-        let end = source.end_offset(topic, partition)?;
-        if *next_offset > end {
-            return Err(diverged(format!(
-                "the rows hold {topic}/{partition} to offset {next_offset}, where it now ends at {end}"
-            )));
+        let end = source.end_offset(&checkpoint.topic, partition)?;
+        if checkpoint.next_offset > end {
+            return Err(cut_back(checkpoint, partition, end));
         }
+        let last = checkpoint.last.map(|(offset, _)| offset);
         from.push(StartAt {
-            topic: Arc::clone(topic),
+            topic: Arc::clone(&checkpoint.topic),
             partition,
-            next_offset: last.map_or(*next_offset, |(offset, _)| offset),
+            next_offset: last.unwrap_or(checkpoint.next_offset),
         });
     }
     Ok(source.subscribe(&from, limits)?)
@@ -430,6 +430,15 @@ fn end(ends: &Positions, topic: &str, partition: i32) -> i64 {
     ends.get(&(topic.to_owned(), partition))
         .copied()
         .unwrap_or(0)
+}
+
+fn cut_back(checkpoint: &Checkpoint, partition: i32, end: i64) -> ProjectorError {
+    let Checkpoint {
+        topic, next_offset, ..
+    } = checkpoint;
+    diverged(format!(
+        "the rows hold {topic}/{partition} to offset {next_offset}, where it now ends at {end}"
+    ))
 }
 
 fn diverged(reason: String) -> ProjectorError {

@@ -167,7 +167,7 @@ async fn rebuild_projection<P: Projection, S: Source>(
     meter.enter(Phase::CatchingUp);
     let mut followers = filling.follow(feeds);
     meter.enter(Phase::Swapping);
-    let swapped = swap::swap::<P>(&mut registry, &candidate, &mut followers).await?;
+    let swapped = swap::swap::<P, S>(&mut registry, &filling, &mut followers).await?;
     drop(shown);
 
     let seconds = begun.elapsed().as_secs_f64();

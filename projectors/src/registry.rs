@@ -213,7 +213,7 @@ pub(crate) async fn is_fed(
     Ok(fed)
 }
 
-/// Marks a version as failed and stops its other feeds, by their epoch; answers what to tell. That is
+/// Marks a version as failed, or as diverged from the log, and stops its other feeds, by their epoch; answers what to tell. That is
 /// [`ProjectorError::Superseded`] where the checkpoints are not as the feed left them: its complaint is then about rows that
 /// have gone on.
 pub(crate) async fn fail<P: Projection>(
@@ -228,6 +228,10 @@ pub(crate) async fn fail<P: Projection>(
     if !current.iter().map(place).eq(left.iter().map(place)) {
         return Ok(ProjectorError::Superseded);
     }
+    let state = match error.is_divergence() {
+        true => "diverged",
+        false => "failed",
+    };
     let error = format!(
         "{}; mend the cause, then type: projectors rebuild {}",
         error.in_full(),
@@ -237,11 +241,12 @@ pub(crate) async fn fail<P: Projection>(
     bump_epochs(&mut tx, P::NAME, &[version]).await?;
     sqlx::query!(
         "update offset_zero.projection_versions
-         set state = 'failed', error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
+         set state = $4, error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
          where name = $1 and version = $2",
         P::NAME,
         version,
         error,
+        state,
     )
     .execute(&mut *tx)
     .await?;

@@ -16,7 +16,8 @@ pub(crate) struct Projection {
     name: String,
     /// Grows with every rebuild.
     version: i32,
-    /// `live` (it serves reads), `building`, `ready` (to be swapped in) or `failed`.
+    /// `live` (it serves reads), `building`, `ready` (to be swapped in), `failed`, or `diverged` (it holds another log than the one
+    /// that is there now).
     #[schema(example = "live")]
     state: String,
     /// The last position of each partition that the rows hold, e.g. `OrderEvents/3@1234`.
@@ -73,7 +74,7 @@ pub(crate) async fn list_projections(
             r#"
             select v.name,
                    v.version,
-                   case when v.version = p.live_version and v.state <> 'failed'
+                   case when v.version = p.live_version and v.state not in ('failed', 'diverged')
                         then 'live' else v.state end as "state!",
                    coalesce(
                        array_agg(format('%s/%s@%s', c.topic, c.partition, c.next_offset - 1)
@@ -92,7 +93,7 @@ pub(crate) async fn list_projections(
             from offset_zero.projections p
             join offset_zero.projection_versions v on v.name = p.name
             left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
-            where v.version = p.live_version or v.state in ('building', 'ready', 'failed')
+            where v.version = p.live_version or v.state in ('building', 'ready', 'failed', 'diverged')
             group by v.name, v.version, p.live_version
             order by v.name, v.version
             "#

@@ -101,7 +101,7 @@ async fn clear<P: Projection>(
          from offset_zero.projection_versions v
          join offset_zero.projections p on p.name = v.name
          where v.name = $1 and v.version is distinct from p.live_version
-             and (v.state = 'failed'
+             and (v.state in ('failed', 'diverged')
                  or exists (select from offset_zero.checkpoints c
                      where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
         P::NAME,

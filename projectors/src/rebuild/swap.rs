@@ -8,10 +8,11 @@ use std::{
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
-use super::candidate::Candidate;
+use super::fill::Filling;
 use crate::{
     Projection, ProjectorError,
     registry::{self, Positions},
+    source::Source,
 };
 
 /// How long the live version may be held still while the candidate comes up to it.
@@ -32,21 +33,21 @@ pub(super) struct Swapped {
 }
 
 /// Tries until the candidate has come up to the live version; `followers` keep feeding it meanwhile.
-pub(super) async fn swap<P: Projection>(
+pub(super) async fn swap<P: Projection, S: Source>(
     registry: &mut PgConnection,
-    candidate: &Candidate,
+    filling: &Filling<S>,
     followers: &mut JoinSet<ProjectorError>,
 ) -> Result<Swapped, ProjectorError> {
     for _ in 0..MAX_TRIES {
         if let Some(ended) = followers.try_join_next() {
             return Err(ended?);
         }
-        match attempt::<P>(registry, candidate.version.number).await {
+        match attempt::<P, S>(registry, filling).await {
             Ok(Some(swapped)) => return Ok(swapped),
             Ok(None) => {}
-            Err(sqlx::Error::Database(error))
+            Err(ProjectorError::Postgres(sqlx::Error::Database(error)))
                 if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -57,10 +58,11 @@ pub(super) async fn swap<P: Projection>(
 
 /// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
 /// not there in time.
-async fn attempt<P: Projection>(
+async fn attempt<P: Projection, S: Source>(
     registry: &mut PgConnection,
-    candidate: i32,
-) -> sqlx::Result<Option<Swapped>> {
+    filling: &Filling<S>,
+) -> Result<Option<Swapped>, ProjectorError> {
+    let candidate = filling.version.number;
     let mut tx = registry.begin().await?;
     sqlx::raw_sql("set local lock_timeout = '2s'")
         .execute(&mut *tx)
@@ -71,7 +73,12 @@ async fn attempt<P: Projection>(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let goal = lock_positions::<P>(&mut tx, live).await?;
+    let mut goal = lock_positions::<P>(&mut tx, live).await?;
+    // What the log does not hold any more nobody can come up to.
+    let ends = filling.ends::<P>().await?;
+    for (place, next) in &mut goal {
+        *next = ends.get(place).map_or(0, |end| *end.min(next));
+    }
     let deadline = Instant::now() + HOLD;
     while !has_reached(
         &registry::positions(&mut tx, P::NAME, candidate).await?,

@@ -7,7 +7,7 @@ use crate::world::World;
 #[tokio::test]
 async fn lists_the_live_version_and_those_on_their_way() {
     let world = World::new().await;
-    for (version, state) in [(2, "retired"), (3, "failed"), (4, "building"), (5, "ready")] {
+    for (version, state) in [(2, "retired"), (3, "failed"), (4, "building"), (5, "ready"), (6, "diverged")] {
         world.create_version(version, state).await;
     }
     world
@@ -49,6 +49,7 @@ async fn lists_the_live_version_and_those_on_their_way() {
                 projection(3, "failed", &[], 0, 0.0),
                 projection(4, "building", &[], 20, 12.5),
                 projection(5, "ready", &[], 0, 0.0),
+                projection(6, "diverged", &[], 0, 0.0),
             ],
             "next_cursor": null,
         })

@@ -30,6 +30,7 @@ const MIGRATIONS: &str = concat!(
     include_str!("../../../migrations/0001_projections.sql"),
     include_str!("../../../migrations/0002_rebuild_progress.sql"),
     include_str!("../../../migrations/0003_dead_letters.sql"),
+    include_str!("../../../migrations/0004_diverged.sql"),
 );
 
 /// A projection, as its projector would register it.
