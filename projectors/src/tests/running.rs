@@ -116,19 +116,25 @@ async fn diverges_and_is_cured(damage: &str) {
     rows_reach(&world, "orders_1", 3).await;
     runner.stop().await;
     world
-        .execute(&format!("update offset_zero.checkpoints set {damage} where name = 'orders'"))
+        .execute(&format!(
+            "update offset_zero.checkpoints set {damage} where name = 'orders'"
+        ))
         .await;
     let runner = Runner::start(&world, &shop);
     eventually("told what to type", async || {
         let failing = runner.readiness.failing();
         let orders = failing.iter().find(|(name, _)| *name == Orders::NAME);
-        orders.is_some_and(|(_, reason)| reason.contains("diverged") && reason.contains("projectors rebuild orders"))
+        orders.is_some_and(|(_, reason)| {
+            reason.contains("diverged") && reason.contains("projectors rebuild orders")
+        })
     })
     .await;
     let diverged = "select count(*) from offset_zero.projection_versions where state = 'diverged'";
     assert_eq!(world.number(diverged).await, 1);
     let options = Options::default();
-    let report = rebuild(ProjectionName::Orders, &shop.log, &world.database, options).await.expect("rebuilds");
+    let report = rebuild(ProjectionName::Orders, &shop.log, &world.database, options)
+        .await
+        .expect("rebuilds");
     assert!(!report.verification.is_equal(), "{report}");
     eventually("ready", async || runner.readiness.is_ready()).await;
     shop.trade(1).await;

@@ -73,7 +73,10 @@ async fn a_parked_row_is_not_what_its_writer_has_written() {
     // As it was before, it can be read: here not at all.
     world.get(&uri).await.problem(404, "order-not-found");
     let other = "/v1/orders/018f3c1e-0000-7000-8000-000000000002";
-    world.send("GET", other, &headers).await.problem(404, "order-not-found");
+    world
+        .send("GET", other, &headers)
+        .await
+        .problem(404, "order-not-found");
 }
 
 #[tokio::test]

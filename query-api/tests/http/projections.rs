@@ -7,7 +7,13 @@ use crate::world::World;
 #[tokio::test]
 async fn lists_the_live_version_and_those_on_their_way() {
     let world = World::new().await;
-    for (version, state) in [(2, "retired"), (3, "failed"), (4, "building"), (5, "ready"), (6, "diverged")] {
+    for (version, state) in [
+        (2, "retired"),
+        (3, "failed"),
+        (4, "building"),
+        (5, "ready"),
+        (6, "diverged"),
+    ] {
         world.create_version(version, state).await;
     }
     world
