@@ -1,6 +1,9 @@
 //! A client of both APIs that takes every answer as it is.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -51,6 +54,8 @@ impl Answer {
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    /// What the shop has to know before it takes an order from this client.
+    seen: Arc<Mutex<String>>,
 }
 
 impl Client {
@@ -61,6 +66,7 @@ impl Client {
         Self {
             http: http.expect("the client is configured"),
             url: url.to_owned(),
+            seen: Arc::default(),
         }
     }
 
@@ -98,8 +104,17 @@ impl Client {
     /// # Errors
     /// When there is no whole answer.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> reqwest::Result<Answer> {
-        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body))
-            .await
+        let seen = self.seen.lock().expect("no panic").clone();
+        let mut headers = vec![("idempotency-key", key)];
+        if !seen.is_empty() {
+            headers.extend([("x-min-position", &*seen), ("prefer", "wait=30")]);
+        }
+        self.send(Method::POST, path, &headers, Some(body)).await
+    }
+
+    /// From now on, whoever answers this client has to have seen this position.
+    pub fn has_seen(&self, position: &str) {
+        position.clone_into(&mut self.seen.lock().expect("no panic"));
     }
 
     /// Posts as clients are told to: again, with the same key, for as long as the answer is 503 or there is none. Says how

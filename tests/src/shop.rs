@@ -21,6 +21,7 @@ pub async fn create(commands: &Client, sku: &str, price: i64, pieces: u64) -> St
         "sku": sku, "name": format!("A fine {sku}"), "price": {"amount": price, "currency": "EUR"}
     });
     let created = accepted(commands, "/v1/products", &product).await;
+    commands.has_seen(created.header("x-position"));
     let received = receive(commands, sku, pieces).await;
     format!("{},{received}", created.header("x-position"))
 }
