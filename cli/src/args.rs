@@ -7,6 +7,7 @@ use dev::carrier::MAX_DELAY;
 use event_store::kafka::KafkaConfig;
 use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
+use uuid::Uuid;
 
 use crate::running::PARTITIONS;
 
@@ -109,6 +110,15 @@ pub enum Command {
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
+    /// Look at events, as they are written.
+    Events {
+        /// Which, and how.
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
+    /// Look for what is wrong: brokers, topics, owners, transactions, every event, policies, projections. Says what to do,
+    /// and exits 1 where something is.
+    Doctor,
     /// Look at the topics.
     Topics {
         /// What to do with them.
@@ -178,6 +188,31 @@ pub enum PoliciesCommand {
         /// One or more of the policies.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+    },
+}
+
+/// Which events, and how.
+#[derive(Debug, Clone, Subcommand)]
+pub enum EventsCommand {
+    /// Print events as they come, until Ctrl-C.
+    Tail {
+        /// Only of this topic; may be repeated.
+        #[arg(long = "topic", value_name = "TOPIC")]
+        topics: Vec<String>,
+        /// Stop after so many.
+        #[arg(long)]
+        count: Option<u64>,
+    },
+    /// Print every event of an order's journey, the oldest first.
+    Show {
+        /// The order.
+        order_id: Uuid,
+    },
+    /// Print every event up to now, a line of JSON each.
+    Export {
+        /// Only of this topic; may be repeated.
+        #[arg(long = "topic", value_name = "TOPIC")]
+        topics: Vec<String>,
     },
 }
 

@@ -1,10 +1,13 @@
 //! Talking to the two APIs as any client would.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
+
+/// Whoever is alive says so at once.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One for all requests: each new one would read the system's certificates, which takes longer than any answer here.
 fn http() -> &'static reqwest::Client {
@@ -45,6 +48,17 @@ impl Answer {
             body,
         })
     }
+}
+
+/// Whether a server says that it is alive.
+pub async fn is_live(url: &str) -> bool {
+    let asked = http()
+        .get(format!("{url}/health/live"))
+        .timeout(LIVE_TIMEOUT)
+        .send();
+    asked
+        .await
+        .is_ok_and(|response| response.status().is_success())
 }
 
 /// Posts JSON; a key makes it safe to send again.

@@ -4,6 +4,8 @@ mod args;
 mod bench;
 mod client;
 mod demo;
+mod doctor;
+mod events;
 mod operate;
 mod policies;
 mod running;
@@ -33,6 +35,8 @@ async fn main() -> anyhow::Result<()> {
         Command::DeadLetters { command } => {
             operate::dead_letters(&args.target, command, args.json).await
         }
+        Command::Events { command } => events::run(&args.target, command, args.json).await,
+        Command::Doctor => doctor::run(&args.target, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
         Command::Bench(options) => match options.prototype {
             Some(port) => bench::prototype(&args.target, port).await,

@@ -1,8 +1,7 @@
 //! Commands on a system that runs: migrate, rebuild, look.
 
 use anyhow::{Context, Result};
-use domain::topics;
-use event_store::kafka::{Durability, KafkaLog, TopicSpec};
+use event_store::kafka::KafkaLog;
 use projectors::{
     Database, Report,
     args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs},
@@ -11,7 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::args::{Target, TopicsCommand};
+use crate::{
+    args::{Target, TopicsCommand},
+    doctor,
+};
 
 /// Brings the database to the newest schema.
 pub async fn migrate(target: &Target, json: bool) -> Result<()> {
@@ -64,25 +66,24 @@ pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: b
 
 /// A projection's version as people want to see it.
 #[derive(Debug, Serialize, sqlx::FromRow)]
-struct ProjectionRow {
-    name: String,
-    version: i32,
-    state: String,
-    lag: i64,
+pub(crate) struct ProjectionRow {
+    pub(crate) name: String,
+    pub(crate) version: i32,
+    pub(crate) state: String,
+    pub(crate) lag: i64,
     events_per_second: f64,
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     phase: Option<String>,
     records: i64,
     of_records: i64,
     eta_seconds: Option<i64>,
 }
 
-/// Shows every version of every projection.
-pub async fn projections(target: &Target, json: bool) -> Result<()> {
-    let mut connection = PgConnection::connect(&target.database_url)
-        .await
-        .context("connecting to Postgres")?;
-    let rows: Vec<ProjectionRow> = sqlx::query_as(
+/// Every version of every projection.
+pub(crate) async fn projection_rows(
+    connection: &mut PgConnection,
+) -> sqlx::Result<Vec<ProjectionRow>> {
+    sqlx::query_as(
         "select v.name, v.version, v.state, v.events_per_second, v.error,
                 case when v.state = 'building' then v.phase end as phase, v.records, v.of_records, v.eta_seconds,
                 coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as lag
@@ -91,9 +92,18 @@ pub async fn projections(target: &Target, json: bool) -> Result<()> {
          group by v.name, v.version
          order by v.name, v.version",
     )
-    .fetch_all(&mut connection)
+    .fetch_all(connection)
     .await
-    .context("reading the projections (has `offset-zero migrate` been run?)")?;
+}
+
+/// Shows every version of every projection.
+pub async fn projections(target: &Target, json: bool) -> Result<()> {
+    let mut connection = PgConnection::connect(&target.database_url)
+        .await
+        .context("connecting to Postgres")?;
+    let rows = projection_rows(&mut connection)
+        .await
+        .context("reading the projections (has `offset-zero migrate` been run?)")?;
     if json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
@@ -132,14 +142,7 @@ pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Resu
     match command {
         TopicsCommand::Check => {
             let log = KafkaLog::connect(&target.kafka())?;
-            let durability = Durability {
-                replication: target.replication_factor,
-            };
-            let events = topics::ALL.into_iter();
-            let events =
-                events.map(|topic| TopicSpec::events(topic, target.partitions, durability));
-            let ownership = TopicSpec::ownership(target.partitions, durability);
-            let specs: Vec<_> = events.chain([ownership]).collect();
+            let specs = doctor::specs(target);
             log.verify_topics(&specs).await?;
             match json {
                 true => println!("{}", json!({"checked": specs.len(), "ok": true})),

@@ -157,6 +157,31 @@ pub(crate) fn decode<E: ReadEvent>(
     })
 }
 
+/// Where a record lies and what is known of its event, without reading the payload.
+///
+/// # Errors
+/// [`LogError::Undecodable`] when it is no event of ours.
+pub(crate) fn metadata(
+    record: &RawRecord<'_>,
+    interned: &mut Interned,
+) -> Result<(Position, Metadata), LogError> {
+    let metadata = EventHeaders::find(record).and_then(|headers| headers.metadata(interned));
+    let position = Position {
+        topic: interned.get(record.topic),
+        partition: record.partition,
+        offset: record.offset,
+    };
+    match metadata {
+        Ok(metadata) => Ok((position, metadata)),
+        Err(reason) => Err(LogError::Undecodable {
+            topic: record.topic.to_owned(),
+            partition: record.partition,
+            offset: record.offset,
+            reason,
+        }),
+    }
+}
+
 /// As [`decode`]; the error is the reason.
 pub(crate) fn decode_parts<E: ReadEvent>(
     record: &RawRecord<'_>,

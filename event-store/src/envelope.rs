@@ -3,6 +3,8 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use domain::ReadEvent;
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 /// A record's place: `OrderEvents/3@1234`. The topic is the name that clients know, without the deployment's namespace.
@@ -97,4 +99,29 @@ pub struct Recorded<E> {
     pub metadata: Metadata,
     /// What happened.
     pub event: E,
+}
+
+/// An event as it is written, whatever it says: for those who only show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawEvent {
+    /// `ce_type`.
+    pub name: Box<str>,
+    /// Of the payload's shape.
+    pub version: u16,
+    /// The payload.
+    pub payload: serde_json::Value,
+}
+
+impl ReadEvent for RawEvent {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        name: &str,
+        version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        Ok(Self {
+            name: name.into(),
+            version,
+            payload: serde_json::Value::deserialize(payload)?,
+        })
+    }
 }

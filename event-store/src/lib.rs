@@ -4,6 +4,7 @@
 //! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back,
 //! [`run_policy`] has a [`Reactor`] react to them, and a [`Replica`] keeps a copy of what they say.
 
+mod audit;
 mod checkpoint;
 mod codec;
 mod command;
@@ -33,15 +34,16 @@ mod telemetry;
 mod turn;
 mod writer;
 
+pub use audit::{Audit, Finding, Owned, audit};
 pub use checkpoint::{Checkpoint, LastEvent, Passed, Proof};
 pub use codec::{Headers, encode};
 pub use command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request};
-pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, Recorded};
+pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, RawEvent, Recorded};
 pub use forward::{Peers, Transport, TransportError};
 pub use inbox::PartitionStatus;
 pub use log::LogError;
 pub use owners::Owners;
-pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord};
+pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord, owner_of};
 pub use partitioner::{murmur2, partition_for};
 pub use policies::{Doing, Reactor, run_policy};
 pub use replica::{Replica, follow};

@@ -52,6 +52,20 @@ impl OwnershipRecord {
     }
 }
 
+/// Who owns a service's partition, or did last; none where nobody ever has. Blocks.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn owner_of<L: Log>(
+    log: &L,
+    service: &'static str,
+    partition: i32,
+) -> Result<Option<OwnershipRecord>, LogError> {
+    last_owner(log, &WriterId { service, partition }, PATIENCE)
+}
+
+/// Another producer's open transaction hides what follows until it times out.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How far from the end to look first. Renewals add records, but one service's last is rarely far.
 const WINDOW: i64 = 1_000;
 

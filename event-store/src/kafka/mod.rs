@@ -121,6 +121,26 @@ impl KafkaLog {
         topics::verify(&self.shared.config, specs).await
     }
 
+    /// Up to where a partition can be read: an open transaction holds it back (the last stable offset). Blocks.
+    ///
+    /// # Errors
+    /// When the log cannot be reached or has no such partition.
+    pub fn stable_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        let name = self.shared.config.physical(topic);
+        // The watermark of a client is that of its isolation level, so it takes another one than for all other questions.
+        let reading: BaseConsumer = self
+            .shared
+            .config
+            .client()
+            .set("isolation.level", "read_committed")
+            .create()
+            .map_err(|error| unavailable("configuring the Kafka client", &error))?;
+        reading
+            .fetch_watermarks(&name, partition, METADATA_TIMEOUT)
+            .map(|(_, stable)| stable)
+            .map_err(|error| unavailable("reading the last stable offset", &error))
+    }
+
     /// Events of some partitions from their offsets, as batches.
     ///
     /// # Errors

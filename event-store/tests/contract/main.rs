@@ -1,5 +1,6 @@
 //! One contract for every event store: the same promises, shown on the in-memory twin and on real Kafka.
 
+mod auditing;
 mod checkpoints;
 mod counter;
 mod desk;
@@ -31,6 +32,9 @@ macro_rules! contract {
         contract!($subject; expecting;
             an_expected_version_is_kept_to,
             one_of_those_that_expect_the_same_wins,
+        );
+        contract!($subject; auditing;
+            an_audit_finds_nothing_in_what_was_written,
         );
         contract!($subject; checkpoints;
             a_policy_goes_on_in_the_log_that_it_has_read,

@@ -42,7 +42,7 @@ fn request<C: Context>(command: C::Command) -> Request<C> {
     }
 }
 
-fn punch(ticket: Uuid) -> Request<Tickets> {
+pub(crate) fn punch(ticket: Uuid) -> Request<Tickets> {
     request(TicketCommand::Punch(ticket))
 }
 

@@ -2,6 +2,7 @@
 
 mod checkout;
 mod delivery;
+mod doctor;
 mod drain;
 mod effects;
 mod journey;

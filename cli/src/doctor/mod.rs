@@ -1,0 +1,135 @@
+//! `offset-zero doctor`: what is wrong, and what to do about it.
+
+mod log;
+mod read_side;
+
+pub(crate) use self::log::specs;
+
+use anyhow::{Result, bail};
+use event_store::kafka::KafkaLog;
+use serde::Serialize;
+
+use crate::{args::Target, policies};
+
+/// Something that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// What was looked at.
+    check: &'static str,
+    /// Whether it is as it has to be.
+    ok: bool,
+    /// How it is.
+    detail: String,
+    /// What to do; none where nothing has to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Default, Serialize)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn well(&mut self, check: &'static str, detail: impl Into<String>) {
+        self.0.push(Finding {
+            check,
+            ok: true,
+            detail: detail.into(),
+            remedy: None,
+        });
+    }
+
+    fn wrong(&mut self, check: &'static str, detail: impl Into<String>, remedy: &'static str) {
+        self.0.push(Finding {
+            check,
+            ok: false,
+            detail: detail.into(),
+            remedy: Some(remedy),
+        });
+    }
+
+    /// That all is well, where nothing was found wrong since.
+    fn well_if_none_since(&mut self, before: usize, check: &'static str, detail: String) {
+        if self.0.len() == before {
+            self.well(check, detail);
+        }
+    }
+}
+
+/// Looks at everything, and fails where something is wrong.
+pub async fn run(target: &Target, json: bool) -> Result<()> {
+    let mut findings = Findings::default();
+    let kafka = KafkaLog::connect(&target.kafka())?;
+    if log::is_reachable(&kafka, target, &mut findings).await? {
+        let before = policies::lags(&kafka).await;
+        if log::topics(&kafka, target, &mut findings).await {
+            log::owners(&kafka, target.partitions, &mut findings).await?;
+            log::transactions(&kafka, &mut findings).await?;
+            log::events(&kafka, &mut findings).await?;
+            reactors(&kafka, before, &mut findings).await;
+        }
+    }
+    read_side::look(&target.database_url, &mut findings).await;
+
+    let wrong = findings.0.iter().filter(|finding| !finding.ok).count();
+    match json {
+        true => {
+            let report = serde_json::json!({"ok": wrong == 0, "findings": findings});
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+        false => print(&findings),
+    }
+    match wrong {
+        0 => Ok(()),
+        wrong => bail!("{wrong} of {} things are wrong", findings.0.len()),
+    }
+}
+
+fn print(findings: &Findings) {
+    for Finding {
+        check,
+        ok,
+        detail,
+        remedy,
+    } in &findings.0
+    {
+        let mark = if *ok { "ok   " } else { "WRONG" };
+        println!("{mark}  {check:<12} {detail}");
+        if let Some(remedy) = remedy {
+            println!("       {:<12} -> {remedy}", "");
+        }
+    }
+}
+
+/// So far behind a policy or a projection may be while it goes on.
+const MAX_LAG: i64 = 1_000;
+
+/// Whoever is far behind has come no nearer while the log was read.
+async fn reactors(
+    log: &KafkaLog,
+    before: Result<Vec<policies::PolicyLag>>,
+    findings: &mut Findings,
+) {
+    const REMEDY: &str = "see the command API's log for what holds the policy up; `offset-zero policies list` shows whether it \
+                          goes on";
+    let found = findings.0.len();
+    let lags = match (before, policies::lags(log).await) {
+        (Ok(before), Ok(after)) => std::iter::zip(before, after),
+        (Err(error), _) | (_, Err(error)) => {
+            return findings.wrong("policies", format!("{error:#}"), REMEDY);
+        }
+    };
+    let mut behind = 0;
+    for (before, after) in lags {
+        behind += after.lag;
+        if after.lag > MAX_LAG && after.lag >= before.lag {
+            let detail = format!(
+                "{} is {} records behind, and no nearer",
+                after.name, after.lag
+            );
+            findings.wrong("policies", detail, REMEDY);
+        }
+    }
+    let detail = format!("{behind} records behind in all");
+    findings.well_if_none_since(found, "policies", detail);
+}

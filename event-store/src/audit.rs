@@ -1,0 +1,460 @@
+//! Looking through a whole log for what must not be in it: decisions of which a part is missing, events that are there twice,
+//! and streams that do not count on.
+
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
+
+use crate::{
+    codec::{self, Interned},
+    envelope::{Metadata, Position},
+    log::{Log, LogError, RawRecord, Reader},
+    rehydrate::read_to,
+    subscription::StartAt,
+};
+
+/// Another producer's open transaction hides what follows until it times out.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Further findings are counted only.
+const MAX_FINDINGS: usize = 100;
+/// Between two words on how far it is.
+const TOLD_EVERY: u64 = 10_000;
+
+/// A service, and the topics whose streams are its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Owned {
+    /// Its name.
+    pub service: &'static str,
+    /// Its topics.
+    pub topics: &'static [&'static str],
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Events that were looked at.
+    pub events: u64,
+    /// What is wrong, at most a hundred of it.
+    pub findings: Vec<Finding>,
+    /// How much more is wrong.
+    pub more: u64,
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Some of the events of a decision are not there, though all of them were one transaction.
+    TornDecision {
+        /// The decision's first event that is there.
+        first: Position,
+        /// The stream of that event.
+        stream: String,
+        /// The command that was decided.
+        command_id: Uuid,
+        /// Which of its events are missing, from 1.
+        missing: Vec<u16>,
+        /// How many there should be.
+        of: u16,
+    },
+    /// An event is there a second time.
+    Duplicate {
+        /// Where.
+        position: Position,
+        /// Which.
+        event_id: Uuid,
+    },
+    /// A stream goes on with another version than its next.
+    Gap {
+        /// Where.
+        position: Position,
+        /// Whose.
+        stream: String,
+        /// The version that is there.
+        version: u32,
+        /// The one before it.
+        after: u32,
+    },
+    /// A record that is no event.
+    Unreadable {
+        /// Where and why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TornDecision {
+                first,
+                stream,
+                command_id,
+                missing,
+                of,
+            } => write!(
+                f,
+                "torn decision on {stream} (command {command_id}, first event at {first}): of its {of} events {missing:?} \
+                 are missing"
+            ),
+            Self::Duplicate { position, event_id } => {
+                write!(f, "event {event_id} is there a second time, at {position}")
+            }
+            Self::Gap {
+                position,
+                stream,
+                version,
+                after,
+            } => write!(
+                f,
+                "{stream} goes from version {after} to {version}, at {position}"
+            ),
+            Self::Unreadable { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// Reads every event of these services' topics. Blocks for as long as that takes; tells how many of how many records it
+/// has passed.
+///
+/// Reading several topics shows no single moment: a decision that is appended meanwhile is seen in one before it is seen in
+/// another. So what looks torn is looked at again, to where the topics end by then.
+///
+/// # Errors
+/// When the log cannot be read to its end.
+pub fn audit<L: Log>(
+    log: &L,
+    services: &[Owned],
+    mut tell: impl FnMut(u64, u64),
+) -> Result<Audit, LogError> {
+    let mut places = Vec::new();
+    for topic in services.iter().flat_map(|service| service.topics) {
+        for partition in 0..log.partitions(topic)? {
+            places.push((*topic, partition));
+        }
+    }
+    let ends = || {
+        let end = |&(topic, partition)| Ok((topic, partition, log.end_offset(topic, partition)?));
+        places.iter().map(end).collect::<Result<Vec<_>, LogError>>()
+    };
+    let from: Vec<StartAt> = places
+        .iter()
+        .map(|(topic, partition)| StartAt {
+            topic: Arc::from(*topic),
+            partition: *partition,
+            next_offset: 0,
+        })
+        .collect();
+    let mut reader = log.reader(&from)?;
+    let mut auditor = Auditor::new(services);
+    let first_ends = ends()?;
+    let total = first_ends.iter().map(|(.., end)| end.unsigned_abs()).sum();
+    auditor.read(&mut reader, &first_ends, |passed| tell(passed, total))?;
+    let suspects: FxHashSet<_> = auditor.open.keys().copied().collect();
+    if !suspects.is_empty() {
+        auditor.read(&mut reader, &ends()?, |_| {})?;
+    }
+    Ok(auditor.finish(&suspects))
+}
+
+/// A command, and the number of its decision.
+type DecisionKey = (Uuid, u64);
+
+/// A decision some of whose events have been seen.
+struct Open {
+    first: Position,
+    stream: String,
+    missing: Vec<u16>,
+    of: u16,
+}
+
+/// How far a stream is known.
+struct Known {
+    version: u32,
+    /// What another service has said of it may have opened it, or was a message to it, which does not count.
+    perhaps_opened: bool,
+}
+
+struct Auditor<'a> {
+    services: &'a [Owned],
+    interned: Interned,
+    audit: Audit,
+    /// Half of each id: enough to tell millions apart, in half the memory.
+    event_ids: FxHashSet<u64>,
+    /// By hash of owner and stream.
+    streams: FxHashMap<u64, Known>,
+    open: FxHashMap<DecisionKey, Open>,
+}
+
+impl<'a> Auditor<'a> {
+    fn new(services: &'a [Owned]) -> Self {
+        Self {
+            services,
+            interned: Interned::default(),
+            audit: Audit::default(),
+            event_ids: FxHashSet::default(),
+            streams: FxHashMap::default(),
+            open: FxHashMap::default(),
+        }
+    }
+
+    fn read<R: Reader>(
+        &mut self,
+        reader: &mut R,
+        ends: &[(&str, i32, i64)],
+        mut tell: impl FnMut(u64),
+    ) -> Result<(), LogError> {
+        read_to(reader, ends, PATIENCE, |record| {
+            self.look_at(record);
+            if self.audit.events.is_multiple_of(TOLD_EVERY) {
+                tell(self.audit.events);
+            }
+            Ok(())
+        })
+    }
+
+    fn look_at(&mut self, record: &RawRecord<'_>) {
+        self.audit.events += 1;
+        match codec::metadata(record, &mut self.interned) {
+            Ok((position, metadata)) => self.observe(&position, &metadata),
+            Err(error) => self.find(Finding::Unreadable {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn observe(&mut self, position: &Position, metadata: &Metadata) {
+        let (_, half) = metadata.event_id.as_u64_pair();
+        if !self.event_ids.insert(half) {
+            self.find(Finding::Duplicate {
+                position: position.clone(),
+                event_id: metadata.event_id,
+            });
+            return;
+        }
+        self.count_on(position, metadata);
+        self.complete(position, metadata);
+    }
+
+    /// Another service's event opens a stream or is a message, which the log alone does not tell.
+    fn count_on(&mut self, position: &Position, metadata: &Metadata) {
+        let of_topic = |service: &&Owned| service.topics.contains(&&*position.topic);
+        let Some(owner) = self.services.iter().find(of_topic) else {
+            return;
+        };
+        let is_own = metadata.source.strip_prefix('/') == Some(owner.service);
+        let mut hasher = DefaultHasher::new();
+        (owner.service, &metadata.stream).hash(&mut hasher);
+        let known = self.streams.entry(hasher.finish()).or_insert(Known {
+            version: 0,
+            perhaps_opened: false,
+        });
+        if !is_own {
+            known.perhaps_opened |= known.version == 0;
+            return;
+        }
+        let after = known.version;
+        let opened = after == 0 && known.perhaps_opened && metadata.stream_version == 2;
+        known.version = metadata.stream_version;
+        if metadata.stream_version != after + 1 && !opened {
+            self.find(Finding::Gap {
+                position: position.clone(),
+                stream: metadata.stream.clone(),
+                version: metadata.stream_version,
+                after,
+            });
+        }
+    }
+
+    fn complete(&mut self, position: &Position, metadata: &Metadata) {
+        let mark = metadata.decision;
+        if mark.of == 1 {
+            return;
+        }
+        let key = (metadata.command_id, mark.number);
+        let open = self.open.entry(key).or_insert_with(|| Open {
+            first: position.clone(),
+            stream: metadata.stream.clone(),
+            missing: (1..=mark.of).collect(),
+            of: mark.of,
+        });
+        open.missing.retain(|index| *index != mark.index);
+        if open.missing.is_empty() {
+            self.open.remove(&key);
+        }
+    }
+
+    fn find(&mut self, finding: Finding) {
+        if self.audit.findings.len() < MAX_FINDINGS {
+            self.audit.findings.push(finding);
+        } else {
+            self.audit.more += 1;
+        }
+    }
+
+    fn finish(mut self, suspects: &FxHashSet<DecisionKey>) -> Audit {
+        let open = std::mem::take(&mut self.open);
+        let mut torn: Vec<_> = open
+            .into_iter()
+            .filter(|(key, _)| suspects.contains(key))
+            .collect();
+        torn.sort_by(|(_, a), (_, b)| a.first.cmp(&b.first));
+        for ((command_id, _), decision) in torn {
+            self.find(Finding::TornDecision {
+                first: decision.first,
+                stream: decision.stream,
+                command_id,
+                missing: decision.missing,
+                of: decision.of,
+            });
+        }
+        self.audit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::envelope::DecisionMark;
+
+    const SERVICES: [Owned; 2] = [
+        Owned {
+            service: "order",
+            topics: &["Orders"],
+        },
+        Owned {
+            service: "cart",
+            topics: &["Carts"],
+        },
+    ];
+
+    struct Said {
+        topic: &'static str,
+        source: &'static str,
+        version: u32,
+        command: u128,
+        mark: (u16, u16),
+    }
+
+    /// What is found in events that were read in this order.
+    fn found(events: &[Said]) -> Vec<Finding> {
+        let mut auditor = Auditor::new(&SERVICES);
+        for (offset, said) in (0..).zip(events) {
+            let (index, of) = said.mark;
+            let command_id = Uuid::from_u128(said.command);
+            let metadata = Metadata {
+                event_id: domain::ids::event_id(command_id, index),
+                source: said.source.into(),
+                stream: "order-1".to_owned(),
+                stream_version: said.version,
+                time: DateTime::UNIX_EPOCH,
+                correlation_id: command_id,
+                causation_id: command_id,
+                command_id,
+                command_hash: command_id,
+                actor: "tester".into(),
+                decision: DecisionMark {
+                    number: 1,
+                    index,
+                    of,
+                },
+                traceparent: None,
+            };
+            let position = Position {
+                topic: said.topic.into(),
+                partition: 0,
+                offset,
+            };
+            auditor.observe(&position, &metadata);
+        }
+        let suspects = auditor.open.keys().copied().collect();
+        auditor.finish(&suspects).findings
+    }
+
+    fn said(topic: &'static str, source: &'static str, version: u32, command: u128) -> Said {
+        Said {
+            topic,
+            source,
+            version,
+            command,
+            mark: (1, 1),
+        }
+    }
+
+    fn part(command: u128, topic: &'static str, version: u32, index: u16) -> Said {
+        Said {
+            mark: (index, 2),
+            ..said(topic, "/order", version, command)
+        }
+    }
+
+    #[test]
+    fn what_is_whole_is_not_found() {
+        let opened = [
+            said("Orders", "/cart", 1, 1),
+            said("Orders", "/order", 2, 2),
+        ];
+        assert_eq!(found(&opened), []);
+        // A message of another service is about the stream, and none of its events.
+        let told = [
+            said("Orders", "/cart", 1, 1),
+            said("Orders", "/order", 1, 2),
+            said("Orders", "/cart", 1, 3),
+            said("Orders", "/order", 2, 4),
+        ];
+        assert_eq!(found(&told), []);
+        let across = [part(1, "Carts", 1, 2), part(1, "Orders", 1, 1)];
+        assert_eq!(found(&across), []);
+    }
+
+    #[test]
+    fn what_is_torn_doubled_or_skipped_is_named() {
+        let torn = found(&[part(7, "Orders", 1, 2)]);
+        let [
+            Finding::TornDecision {
+                missing,
+                of: 2,
+                command_id,
+                ..
+            },
+        ] = &torn[..]
+        else {
+            panic!("{torn:?}");
+        };
+        assert_eq!((&missing[..], *command_id), (&[1][..], Uuid::from_u128(7)));
+        let doubled = found(&[
+            said("Orders", "/order", 1, 1),
+            said("Orders", "/order", 2, 1),
+        ]);
+        assert!(
+            matches!(doubled[..], [Finding::Duplicate { .. }]),
+            "{doubled:?}"
+        );
+        let skipped = found(&[
+            said("Orders", "/order", 1, 1),
+            said("Orders", "/order", 3, 2),
+        ]);
+        assert!(
+            matches!(
+                skipped[..],
+                [Finding::Gap {
+                    version: 3,
+                    after: 1,
+                    ..
+                }]
+            ),
+            "{skipped:?}"
+        );
+        let late = found(&[said("Orders", "/order", 2, 1)]);
+        assert!(
+            matches!(late[..], [Finding::Gap { after: 0, .. }]),
+            "{late:?}"
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! `offset-zero` on a system that runs: it says that all is well where it is, and what is wrong where something is.
+
+use std::{process::Output, sync::Arc, time::Instant};
+
+use dev::services::binary;
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use serde_json::Value;
+use system_tests::{Client, Journal, Stock, World, client::order, shop};
+use uuid::Uuid;
+
+use crate::{PATIENCE, blocking, wait_for, world};
+
+/// Runs the program on this world.
+async fn offset_zero(world: &Arc<World>, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(binary("offset-zero").expect("it is built"));
+    let partitions = world.wiring.partitions.to_string();
+    command.args(arguments).args([
+        "--json",
+        "--kafka-brokers",
+        &world.wiring.brokers,
+        "--namespace",
+        &world.wiring.namespace,
+        "--database-url",
+        &world.wiring.database_url,
+        "--partitions",
+        &partitions,
+    ]);
+    blocking(move || command.output()).await.expect("it runs")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {output:?}"))
+}
+
+/// JSON, a line each.
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{output:?}");
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
+}
+
+fn wrong(report: &Value) -> Vec<&Value> {
+    let findings = report["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .filter(|finding| finding["ok"] == false)
+        .collect()
+}
+
+/// Doctor calls it well until a part of a decision is missing, a stream skips a version, and an owner is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_what_is_wrong() {
+    let world = Arc::new(world().await);
+    let running = {
+        let world = Arc::clone(&world);
+        blocking(move || (world.command_api(None), world.read_side())).await
+    };
+    let (commands, (_, query_api)) = &running;
+    let (client, queries) = (Client::new(&commands.url), Client::new(&query_api.url));
+    shop::fill(&client).await;
+    for _ in 0..4 {
+        let id = client.placed("ada").await;
+        wait_for(&queries, &format!("/v1/orders/{id}"), |order| {
+            order["status"] == "awaiting_payment"
+        })
+        .await;
+    }
+    let healthy = offset_zero(&world, &["doctor"]).await;
+    let report = json(&healthy);
+    assert_eq!(report["ok"], true, "{report:#}");
+    assert!(healthy.status.success(), "{healthy:?}");
+
+    let command_id = Uuid::now_v7();
+    {
+        let world = Arc::clone(&world);
+        blocking(move || append_torn(&world, command_id)).await;
+    }
+    let sick = offset_zero(&world, &["doctor"]).await;
+    assert_eq!(sick.status.code(), Some(1), "{sick:?}");
+    let report = json(&sick);
+    let detail = |finding: &&Value| finding["detail"].as_str().unwrap_or_default().to_owned();
+    let torn: Vec<_> = wrong(&report).iter().map(detail).collect();
+    let names = |parts: &[&str]| {
+        torn.iter()
+            .any(|detail| parts.iter().all(|part| detail.contains(part)))
+    };
+    let command_id = command_id.to_string();
+    assert!(
+        names(&["torn decision", &command_id, "[1, 3]"]),
+        "{report:#}"
+    );
+    assert!(names(&["cart-nobody", "from version 0 to 7"]), "{report:#}");
+
+    blocking(move || drop(running)).await;
+    let report = json(&offset_zero(&world, &["doctor"]).await);
+    let owners = wrong(&report).into_iter();
+    let owners = owners.filter(|finding| finding["check"] == "owners");
+    // Each of six services has let go of each partition.
+    assert_eq!(
+        owners.count(),
+        6 * usize::try_from(world.wiring.partitions).expect("few"),
+        "{report:#}"
+    );
+}
+
+/// A record that no transaction of ours can leave: the second of three events, and none of the others.
+fn append_torn(world: &World, command_id: Uuid) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &world.wiring.brokers)
+        .create()
+        .expect("the producer is configured");
+    let id = Uuid::now_v7().to_string();
+    let command_id = command_id.to_string();
+    let headers = [
+        ("ce_id", id.as_str()),
+        ("ce_type", "Unheard"),
+        ("ce_source", "/cart"),
+        ("ce_subject", "cart-nobody"),
+        ("ce_time", "2026-01-02T03:04:05Z"),
+        ("ce_dataschema", "urn:offset-zero:event:Unheard/1"),
+        ("ce_correlationid", &command_id),
+        ("ce_causationid", &command_id),
+        ("ce_commandid", &command_id),
+        ("ce_commandhash", &command_id),
+        ("ce_actor", "tester"),
+        ("ce_streamversion", "7"),
+        ("ce_txn", "1;2;3"),
+    ];
+    let headers = headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (key, value)| {
+            headers.insert(Header {
+                key,
+                value: Some(*value),
+            })
+        });
+    let topic = format!("{}CartEvents", world.wiring.namespace);
+    let record = BaseRecord::<str, [u8]>::to(&topic)
+        .partition(0)
+        .key("nobody")
+        .payload(b"{}")
+        .headers(headers);
+    producer
+        .send(record)
+        .map_err(|(error, _)| error)
+        .expect("sent");
+    producer.flush(PATIENCE).expect("delivered");
+}
+
+/// What is in the log can be seen, as it is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_shown_exported_and_followed() {
+    let world = Arc::new(world().await);
+    let server = {
+        let world = Arc::clone(&world);
+        blocking(move || world.services(&["product", "order"], None)).await
+    };
+    let client = Client::new(&server.url);
+    shop::fill(&client).await;
+    let id = client.placed("ada").await;
+    client.placed("eve").await;
+    crate::wait_for_event(&world, &id, |event| {
+        matches!(event, domain::order::OrderEvent::Confirmed(_))
+    })
+    .await;
+
+    let checked = offset_zero(&world, &["topics", "check"]).await;
+    assert_eq!(json(&checked)["ok"], true, "{checked:?}");
+    let shown = lines(&offset_zero(&world, &["events", "show", &id]).await);
+    assert_eq!(shown[0]["type"], "OrderPlaced");
+    let types: Vec<_> = shown.iter().map(|event| &event["type"]).collect();
+    for expected in ["InventoryCheck", "OrderConfirmed"] {
+        assert!(types.iter().any(|name| **name == expected), "{types:?}");
+    }
+    assert!(shown.iter().all(|event| event["correlation_id"] == id));
+    let unknown = offset_zero(&world, &["events", "show", &Uuid::nil().to_string()]).await;
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+
+    let exported = offset_zero(&world, &["events", "export", "--topic", "OrderEvents"]).await;
+    let journal = Journal::read(&world.log()).await;
+    assert!(lines(&exported).len() >= 2);
+    assert!(lines(&exported).len() <= journal.events.len());
+
+    let tailing = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            let tail = ["events", "tail", "--topic", "OrderEvents", "--count", "2"];
+            offset_zero(&world, &tail).await
+        })
+    };
+    let begun = Instant::now();
+    while !tailing.is_finished() {
+        assert!(begun.elapsed() < PATIENCE, "it follows nothing");
+        let key = Uuid::now_v7().to_string();
+        let placed = client.post("/v1/orders", &key, &order("ada")).await;
+        assert_eq!(placed.expect("an answer").status, 201);
+    }
+    assert_eq!(lines(&tailing.await.expect("no panic")).len(), 2);
+
+    let policies = json(&offset_zero(&world, &["policies", "list"]).await);
+    let names: Vec<_> = policies.as_array().expect("policies").iter().collect();
+    assert_eq!(names.len(), 7, "{policies:#}");
+    Stock::at_rest(&world.log()).await;
+    blocking(move || drop(server)).await;
+    let unknown = offset_zero(&world, &["policies", "reset", "nobody"]).await;
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    let reset = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
+    assert!(reset.status.success(), "{reset:?}");
+    // What it has done already has no second effect.
+    let before = Journal::read(&world.log()).await.events.len();
+    let server = {
+        let world = Arc::clone(&world);
+        blocking(move || world.services(&["product", "order"], None)).await
+    };
+    let begun = Instant::now();
+    while lag_of(&world, "order-workflow").await > 0 {
+        assert!(begun.elapsed() < PATIENCE, "it does not come to the end");
+    }
+    let after = Journal::read(&world.log()).await.events.len();
+    assert_eq!(after, before);
+    blocking(move || drop(server)).await;
+}
+
+async fn lag_of(world: &Arc<World>, policy: &str) -> i64 {
+    let policies = json(&offset_zero(world, &["policies", "list"]).await);
+    let mut policies = policies.as_array().expect("policies").iter();
+    let of_policy = policies.find(|of| of["name"] == policy);
+    of_policy.expect("it is listed")["lag"]
+        .as_i64()
+        .expect("a number")
+}
