@@ -9,13 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendTimeoutError, Sender};
 use metrics::Histogram;
+use tracing::warn;
 
 use super::{Batch, StateError};
 
 /// Between two looks at whether the store has caught up with what it was given.
 const PAUSE: Duration = Duration::from_millis(2);
+/// A disk that takes longer than this for what it has been given counts as broken.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A thread that commits batches. When this is dropped, what was handed over is committed first.
 pub(crate) struct Keeper {
@@ -43,9 +46,7 @@ impl Keeper {
             .name("state-keeper".to_owned())
             .spawn(move || {
                 for batch in waiting {
-                    while batch.store().is_behind() {
-                        std::thread::sleep(PAUSE);
-                    }
+                    wait_while(|| batch.store().is_behind());
                     let begun = Instant::now();
                     if let Err(error) = batch.commit() {
                         // It is told once; what comes after would leave a hole.
@@ -86,24 +87,44 @@ impl Keeper {
     /// Hands a batch over; waits while the one before is still waiting.
     pub(crate) fn hand_over(&mut self, batch: Batch) -> Result<(), StateError> {
         self.handed += 1;
-        let taken = self.batches.as_ref().map(|batches| batches.send(batch));
-        match (taken, self.shared.failure.get()) {
-            (_, Some(failure)) => Err(failure.clone()),
-            (Some(Ok(())), None) => Ok(()),
-            (Some(Err(_)) | None, None) => Err(StateError::Failed {
-                attempted: "handing states over",
-                reason: "the thread of the state store has ended".to_owned(),
-            }),
-        }
+        let batches = self.batches.as_ref();
+        let taken = batches.map(|batches| batches.send_timeout(batch, PATIENCE));
+        let reason = match (taken, self.shared.failure.get()) {
+            (_, Some(failure)) => return Err(failure.clone()),
+            (Some(Ok(())), None) => return Ok(()),
+            (Some(Err(SendTimeoutError::Timeout(_))), None) => "the disk is too slow",
+            (Some(Err(SendTimeoutError::Disconnected(_))) | None, None) => "its thread has ended",
+        };
+        Err(StateError::Failed {
+            attempted: "handing states over",
+            reason: reason.to_owned(),
+        })
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.batches = None;
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if wait_while(|| !thread.is_finished()) {
             // A panic there has said what it had to say.
             drop(thread.join());
+        } else {
+            warn!("a state store hangs, and is left to itself");
         }
     }
+}
+
+/// Waits, though not for ever; whether it has come to an end.
+fn wait_while(goes_on: impl Fn() -> bool) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while goes_on() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    true
 }

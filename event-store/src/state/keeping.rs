@@ -24,10 +24,12 @@ use crate::{
     subscription::StartAt,
 };
 
-/// So many changed streams are written at once: a few milliseconds of the writer's time.
-const AT_ONCE: usize = 4_000;
+/// So many changed streams are written at once: one or two milliseconds of the writer's time.
+const AT_ONCE: usize = 1_000;
+/// A replay keeps nobody waiting: it writes more at once.
+const REPLAYED_AT_ONCE: usize = 8 * AT_ONCE;
 /// With so many the writer waits for the disk, since they are all in memory.
-const AT_MOST: usize = 8 * AT_ONCE;
+const AT_MOST: usize = 32 * AT_ONCE;
 
 pub(crate) struct Keeping<C: Context> {
     store: StateStore,
@@ -178,7 +180,7 @@ impl<C: Context> Keeping<C> {
 
     /// Whether so much has changed that it is to be written; for who changes much and looks at no clock.
     pub(crate) fn is_full(&self) -> bool {
-        self.changed.len() >= AT_ONCE
+        self.changed.len() >= REPLAYED_AT_ONCE
     }
 
     /// Hands over what has changed.
