@@ -68,8 +68,10 @@ impl Action {
 pub enum When {
     /// So much later.
     After(Duration),
-    /// When a test says so.
+    /// When somebody says so.
     Opened(Gate),
+    /// So much later. The gate is opened at once, so that what it holds comes before.
+    Opening(Gate, Duration),
 }
 
 impl When {
@@ -77,6 +79,10 @@ impl When {
         match self {
             Self::After(delay) => tokio::time::sleep(*delay).await,
             Self::Opened(gate) => gate.opened().await,
+            Self::Opening(gate, delay) => {
+                gate.open();
+                tokio::time::sleep(*delay).await;
+            }
         }
     }
 }

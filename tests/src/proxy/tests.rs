@@ -230,6 +230,29 @@ fn all_connections_are_severed_together() {
 }
 
 #[test]
+fn one_fault_can_have_another_strike_first() {
+    let broker = Broker::start();
+    let proxy = Proxy::start(0, broker.port).expect("the proxy starts");
+    let gate = Gate::closed();
+    let fault = |nth, action| Fault {
+        api: Api::EndTxn,
+        nth,
+        action,
+    };
+    let stray = fault(1, Action::Stray(When::Opened(gate.clone())));
+    let held = fault(2, Action::Late(When::Opening(gate, DELAY)));
+    proxy.aim("client", vec![stray, held]);
+    let mut client = Client::connect(&proxy);
+    client.send(1);
+    assert_eq!(client.hear(), None, "the connection is lost");
+    let mut again = Client::connect(&proxy);
+    again.send(2);
+    assert_eq!(again.hear(), Some(2));
+    let correlation_ids: Vec<_> = broker.wait_for(2).iter().map(|(_, id)| *id).collect();
+    assert_eq!(correlation_ids, [1, 2]);
+}
+
+#[test]
 fn isolation_holds_new_connections_too() {
     let begun = Instant::now();
     let (broker, proxy, mut client) = broken(Action::Isolated(When::After(DELAY)));
