@@ -7,7 +7,7 @@ use std::{
 };
 
 use event_store::{
-    LogError, StartAt,
+    Checkpoint, LogError, StartAt,
     kafka::KafkaLog,
     log::{AppendError, AppenderId, Handover, Log, Member, Membership, Replaced},
 };
@@ -111,11 +111,16 @@ impl Log for AstrayLog {
         })
     }
 
-    fn committed(&self, group: &str, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
+    fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Option<Checkpoint>, LogError> {
         self.log.committed(group, topic, partition)
     }
 
-    fn commit(&self, group: &str, places: &[StartAt]) -> Result<(), LogError> {
+    fn commit(&self, group: &str, places: &[Checkpoint]) -> Result<(), LogError> {
         self.log.commit(group, places)
     }
 }

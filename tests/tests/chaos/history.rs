@@ -298,6 +298,9 @@ impl Window<'_> {
                     disagree(format!("the id was not used: {attempt:?}"))
                 }
             }
+            (Err(Refusal::VersionMismatch { .. }), _) => {
+                disagree(format!("no version was expected: {attempt:?}"))
+            }
             // That it is not in the log is looked at where the log is.
             (Err(Refusal::Unavailable { .. } | Refusal::OutcomeUnknown { .. }), _) => Ok(None),
         }

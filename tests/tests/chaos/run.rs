@@ -286,7 +286,8 @@ pub(crate) async fn make_topics(log: &KafkaLog) -> Result<(), String> {
 
 fn is_definite(answer: &Answer<Seats>) -> bool {
     match answer {
-        Ok(_) | Err(Refusal::Rejected(_) | Refusal::KeyReused) => true,
+        Ok(_)
+        | Err(Refusal::Rejected(_) | Refusal::KeyReused | Refusal::VersionMismatch { .. }) => true,
         Err(Refusal::Unavailable { .. } | Refusal::OutcomeUnknown { .. }) => false,
     }
 }
@@ -298,6 +299,7 @@ pub(crate) fn kind(answer: &Answer<Seats>) -> &'static str {
         Ok(_) => "accepted",
         Err(Refusal::Rejected(_)) => "rejected",
         Err(Refusal::KeyReused) => "id used before",
+        Err(Refusal::VersionMismatch { .. }) => "another version",
         Err(Refusal::Unavailable { .. }) => "unavailable",
         Err(Refusal::OutcomeUnknown { .. }) => "outcome unknown",
     }
@@ -315,6 +317,7 @@ pub(crate) fn request(command_id: Uuid, command: SeatCommand) -> Request<Seats> 
             actor: Arc::from("client"),
             time: DateTime::from_timestamp(1_760_000_000, 0).expect("a valid time"),
             traceparent: None,
+            expected_version: None,
         },
     }
 }

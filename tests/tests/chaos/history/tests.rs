@@ -67,6 +67,7 @@ impl Made {
             positions.push(position.clone());
             to.push(Recorded {
                 position,
+                key: "show".into(),
                 metadata: metadata(request, index, of),
                 event,
             });
