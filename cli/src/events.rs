@@ -78,7 +78,7 @@ impl Span {
     }
 
     /// Begins where the partitions end now.
-    fn from_the_end(mut self) -> Self {
+    fn beginning_at_the_end(mut self) -> Self {
         for start in &mut self.from {
             let end = self.ends.get(&(Arc::clone(&start.topic), start.partition));
             start.next_offset = end.copied().unwrap_or_default();
@@ -122,7 +122,7 @@ async fn subscribe(log: &KafkaLog, from: &[StartAt]) -> Result<Box<dyn Subscript
 
 /// Prints events as they come, so many or for ever.
 async fn tail(log: &KafkaLog, topics: &[String], count: Option<u64>, json: bool) -> Result<()> {
-    let span = Span::of(log, topics, None).await?.from_the_end();
+    let span = Span::of(log, topics, None).await?.beginning_at_the_end();
     let mut subscription = subscribe(log, &span.from).await?;
     let mut left = count.unwrap_or(u64::MAX);
     while left > 0 {

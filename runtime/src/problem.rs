@@ -3,7 +3,7 @@
 //! What clients may read is in the members; what only we may read is the *cause*, which travels beside the response to
 //! the edge of [`crate::http::app`], is logged there once with the request's id, and never leaves the process.
 
-use std::fmt::Display;
+use std::{fmt::Display, num::NonZeroU32};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -39,9 +39,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     #[serde(skip)]
-    retry_after_seconds: Option<u32>,
+    retry_after_seconds: Option<NonZeroU32>,
     #[serde(skip)]
-    entity_tag: Option<EntityTag>,
+    entity_tag: Option<Box<EntityTag>>,
     #[serde(skip)]
     cause: Option<Box<str>>,
 }
@@ -117,14 +117,14 @@ impl Problem {
     /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after_seconds = Some(seconds);
+        self.retry_after_seconds = NonZeroU32::new(seconds);
         self
     }
 
     /// Sets `ETag`: what the resource looks like.
     #[must_use]
     pub fn entity_tag(mut self, tag: EntityTag) -> Self {
-        self.entity_tag = Some(tag);
+        self.entity_tag = Some(Box::new(tag));
         self
     }
 
@@ -240,7 +240,7 @@ impl IntoResponse for Problem {
             (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             let headers = response.headers_mut();
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
         }
         if let Some(tag) = self.entity_tag {
             response.headers_mut().insert(header::ETAG, tag.header());

@@ -21,7 +21,7 @@ pub struct LogArgs {
     #[arg(
         long,
         env = "OFFSET_ZERO_LOG",
-        default_value = "info",
+        default_value = "info,fjall=warn,lsm_tree=warn",
         value_name = "FILTER",
         value_parser = filter,
         help_heading = "Logging"

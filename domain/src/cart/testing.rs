@@ -43,7 +43,7 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[CartEvent]) -> Cart {
-    let evolve = |state: Cart, event| stored(state.evolve(event));
+    let evolve = |state: Cart, event| stored(&state.evolve(event));
     history.iter().fold(Cart::default(), evolve)
 }
 

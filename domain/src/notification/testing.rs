@@ -49,7 +49,7 @@ pub(super) fn replay(history: &[NotificationEvent]) -> Correspondence {
     history
         .iter()
         .fold(Correspondence::default(), |state, event| {
-            stored(state.evolve(event))
+            stored(&state.evolve(event))
         })
 }
 

@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[OrderEvent]) -> Order {
-    let evolve = |state: Order, event| stored(state.evolve(event));
+    let evolve = |state: Order, event| stored(&state.evolve(event));
     history.iter().fold(Order::default(), evolve)
 }
 

@@ -48,7 +48,7 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[PaymentEvent]) -> Payment {
-    let evolve = |state: Payment, event| stored(state.evolve(event));
+    let evolve = |state: Payment, event| stored(&state.evolve(event));
     history.iter().fold(Payment::default(), evolve)
 }
 

@@ -60,7 +60,7 @@ pub(super) fn replay(history: &[ProductEvent]) -> ProductState {
     history
         .iter()
         .fold(ProductState::default(), |state, event| {
-            stored(Products::evolve(state, event))
+            stored(&Products::evolve(state, event))
         })
 }
 

@@ -46,7 +46,7 @@ impl Outcome {
 }
 
 pub(super) fn replay(history: &[ShippingEvent]) -> Shipment {
-    let evolve = |state: Shipment, event| stored(state.evolve(event));
+    let evolve = |state: Shipment, event| stored(&state.evolve(event));
     history.iter().fold(Shipment::default(), evolve)
 }
 

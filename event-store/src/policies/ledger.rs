@@ -103,7 +103,7 @@ impl<L: Log> Ledger<L> {
     fn begin(&mut self) {
         let (log, group) = (self.log.clone(), self.group);
         // Together, so that the brokers do not forget one of them before the others.
-        let done = [&self.done[..], &[self.witness.clone()]].concat();
+        let done = [&self.done[..], std::slice::from_ref(&self.witness)].concat();
         self.ahead = false;
         self.running = Some(spawn_blocking(move || log.commit(group, &done)));
     }

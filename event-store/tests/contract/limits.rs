@@ -61,11 +61,11 @@ async fn a_store_that_cannot_keep_up_says_so() {
     }
     let begun = Instant::now();
     let refused = store.execute(request(counter, 1)).await;
-    assert_unavailable(refused, "the queue is full");
+    assert_unavailable(&refused, "the queue is full");
     assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
 
     for call in queued {
-        assert_unavailable(call.await, "the command was not decided in time");
+        assert_unavailable(&call.await, "the command was not decided in time");
     }
     let taken = taken.await;
     assert!(
@@ -89,7 +89,7 @@ async fn a_store_that_cannot_keep_up_says_so() {
 }
 
 fn assert_unavailable<S: std::fmt::Debug, R: std::fmt::Debug>(
-    answer: Result<S, Refusal<R>>,
+    answer: &Result<S, Refusal<R>>,
     why: &str,
 ) {
     let Err(Refusal::Unavailable {
@@ -99,6 +99,6 @@ fn assert_unavailable<S: std::fmt::Debug, R: std::fmt::Debug>(
     else {
         panic!("{answer:?}");
     };
-    assert_eq!(reason, why);
-    assert!(retry_after >= Duration::from_secs(1));
+    assert_eq!(*reason, why);
+    assert!(*retry_after >= Duration::from_secs(1));
 }
