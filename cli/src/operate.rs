@@ -48,7 +48,9 @@ pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Resul
 
 /// Does something to a projection.
 pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -> Result<()> {
-    let done = command.run(&Database::new(&target.database_url)?).await?;
+    let log = KafkaLog::connect(&target.kafka())?;
+    let database = Database::new(&target.database_url)?;
+    let done = command.run(&log, &database).await?;
     match json {
         true => println!("{}", json!({ "done": done })),
         false => println!("{done}"),
@@ -84,7 +86,11 @@ pub(crate) async fn projection_rows(
     connection: &mut PgConnection,
 ) -> sqlx::Result<Vec<ProjectionRow>> {
     sqlx::query_as(
-        "select v.name, v.version, v.state, v.events_per_second, v.error,
+        "select v.name, v.version, v.state, v.error,
+                case when v.state = 'live' then coalesce((
+                        select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
+                        where r.seen_at > now() - interval '3 seconds'), 0)
+                    else v.events_per_second end as events_per_second,
                 case when v.state = 'building' then v.phase end as phase, v.records, v.of_records, v.eta_seconds,
                 coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as lag
          from offset_zero.projection_versions v

@@ -309,7 +309,7 @@ impl<C: Context> EventStore<C> {
             front.gate.set(PartitionStatus::Stopping);
             let front = front.clone();
             drop(tokio::task::spawn_blocking(move || {
-                front.tell(Duty::End, within)
+                front.tell(Duty::End, within);
             }));
         }
         let writers = std::mem::take(&mut *lock(&self.shared.writers));

@@ -103,6 +103,21 @@ pub enum ProjectionsCommand {
         /// Which version.
         version: i32,
     },
+    /// Halt a projection: its rows stay as they are, and can be read.
+    Pause {
+        /// The projection.
+        name: ProjectionName,
+    },
+    /// Have it go on from where it was halted.
+    Resume {
+        /// The projection.
+        name: ProjectionName,
+    },
+    /// Begin a projection anew with empty tables, at once: readers see them fill. To go on reading meanwhile, rebuild it.
+    Reset {
+        /// The projection.
+        name: ProjectionName,
+    },
 }
 
 impl ProjectionsCommand {
@@ -110,11 +125,29 @@ impl ProjectionsCommand {
     ///
     /// # Errors
     /// When it cannot be done; says why.
-    pub async fn run(self, database: &Database) -> Result<String, ProjectorError> {
+    pub async fn run<S: Source>(
+        self,
+        source: &S,
+        database: &Database,
+    ) -> Result<String, ProjectorError> {
         match self {
             Self::Drop { name, version } => {
                 operate::drop_version(database, name, version).await?;
                 Ok(format!("dropped version {version} of {name}"))
+            }
+            Self::Pause { name } => {
+                operate::pause(database, name).await?;
+                Ok(format!(
+                    "halted {name}; to go on, type: offset-zero projections resume {name}"
+                ))
+            }
+            Self::Resume { name } => {
+                operate::resume(database, name).await?;
+                Ok(format!("{name} goes on"))
+            }
+            Self::Reset { name } => {
+                let version = operate::reset(source, database, name).await?;
+                Ok(format!("version {version} of {name} begins with nothing"))
             }
         }
     }

@@ -198,6 +198,9 @@ impl<S: Source> Retry<'_, S> {
             let mut connection = self.database.connect_to(&version.schema).await?;
             let mut tx = connection.begin().await?;
             hold(&mut tx, P::NAME, version.number, &letters).await?;
+            if !is_as_read(&mut tx, P::NAME, self.key, &letters).await? {
+                continue;
+            }
             for event in &events {
                 let mut chunk = Chunk::<P>::default();
                 match chunk
@@ -264,7 +267,22 @@ impl<S: Source> Retry<'_, S> {
     }
 }
 
+/// Whether nobody else has tried or given up meanwhile.
+async fn is_as_read(
+    connection: &mut PgConnection,
+    name: &'static str,
+    key: &str,
+    letters: &[Place],
+) -> Result<bool, ProjectorError> {
+    match parked(connection, name, key).await {
+        Ok((_, current)) => Ok(current.starts_with(letters)),
+        Err(ProjectorError::NotParked { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Where a parked event stands.
+#[derive(PartialEq)]
 struct Place {
     topic: Arc<str>,
     partition: i32,

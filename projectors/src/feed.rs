@@ -258,11 +258,8 @@ impl<P: Projection> Feed<P> {
                 .collect::<Result<Vec<_>, _>>()
         })
         .await?;
-        let beyond = std::iter::zip(&self.checkpoints, &ends);
-        if let Some((checkpoint, end)) = beyond
-            .into_iter()
-            .find(|(checkpoint, end)| checkpoint.next_offset > **end)
-        {
+        let mut ended = std::iter::zip(&self.checkpoints, &ends);
+        if let Some((checkpoint, end)) = ended.find(|(read, end)| read.next_offset > **end) {
             return Err(cut_back(checkpoint, partition, *end));
         }
         self.moves = std::iter::zip(&self.checkpoints, ends)

@@ -1,28 +1,26 @@
-//! Keeps the live version of each projection up to date, a task for each partition number.
+//! Keeps the live version of each projection up to date, a task for each partition number, shared with the other processes that are
+//! alive ([`membership`]).
 //!
-//! What goes wrong is retried with back-off. An event that cannot be decoded or applied is parked with what follows for its
-//! key. Where there are too many of them, or the log is not the one that was read before, the version is marked as failed and waits
-//! for a rebuild, while the others go on. A rebuild's
-//! swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes on there.
+//! Whoever begins to feed a partition moves the epoch of its checkpoints, and so fences whoever fed it before. What goes wrong is
+//! retried with back-off. An event that cannot be decoded or applied is parked with what follows for its key. Where there are too
+//! many of them, or the log is not the one that was read before, the version is marked as failed and waits for a rebuild, while the
+//! others go on. A rebuild's swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes
+//! on there.
 
 mod health;
+mod membership;
 
-use std::{
-    collections::BTreeSet,
-    marker::PhantomData,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
 use event_store::{BatchLimits, LogError, Position};
 use futures::{FutureExt, future::BoxFuture};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
-use self::health::Health;
+use self::{
+    health::Health,
+    membership::{Membership, Share},
+};
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
     feed::Feed,
@@ -33,13 +31,13 @@ use crate::{
 
 /// How often ends, and with them a sign of life, are written.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// A feed without a sign of life for so long is taken over.
-const SILENCE_SECONDS: f64 = 5.0;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Short, since at a cold start everything waits for everything else.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// Between two looks at whether the feed that is ahead of us is still there.
+/// Between two looks at whether a projection is halted still.
 const STANDBY_PAUSE: Duration = Duration::from_secs(1);
+/// Two processes that for a moment both think a partition theirs do not take it from each other faster than this.
+const SUPERSEDED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Feeds all projections until `stop` turns true; every batch that was begun is finished.
 ///
@@ -51,6 +49,7 @@ pub async fn run<S: Source>(
     readiness: &Readiness,
     stop: &watch::Receiver<bool>,
 ) -> Result<(), ProjectorError> {
+    let membership = Arc::new(Membership::new());
     let mut projections = JoinSet::new();
     for name in ProjectionName::ALL {
         let live = Live {
@@ -58,13 +57,21 @@ pub async fn run<S: Source>(
             database: database.clone(),
             health: Health::new(readiness.clone(), name.as_str()),
             stop: stop.clone(),
+            share: membership.share(),
+            membership: Arc::clone(&membership),
+            name,
         };
         projections.spawn(name.on(live));
     }
+    // Its place is kept until the last batch is done.
+    let (leave, mut leaving) = watch::channel(false);
+    let database = database.clone();
+    let keeping = tokio::spawn(async move { membership.keep(&database, &mut leaving).await });
     while let Some(ended) = projections.join_next().await {
         ended??;
     }
-    Ok(())
+    leave.send_replace(true);
+    Ok(keeping.await?)
 }
 
 /// What one projection's tasks share.
@@ -74,6 +81,9 @@ pub(crate) struct Live<S> {
     database: Database,
     health: Health,
     stop: watch::Receiver<bool>,
+    share: watch::Receiver<Share>,
+    membership: Arc<Membership>,
+    name: ProjectionName,
 }
 
 impl<S: Source> OnProjection for Live<S> {
@@ -90,21 +100,17 @@ impl<S: Source> Live<S> {
             return Ok(());
         };
         self.health.expect_partitions(origin.partitions);
-        let applied = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
         for number in 0..origin.partitions {
             let partition = Partition::<P, S> {
                 live: self.clone(),
                 origin: origin.clone(),
                 number,
-                applied: Arc::clone(&applied),
-                lost: None,
                 refused: None,
                 projection: PhantomData,
             };
             tasks.spawn(partition.run());
         }
-        tasks.spawn(report_rate::<P, S>(self, applied));
         while let Some(ended) = tasks.join_next().await {
             ended?;
         }
@@ -189,9 +195,6 @@ struct Partition<P, S> {
     live: Live<S>,
     origin: Origin,
     number: i32,
-    applied: Arc<AtomicU64>,
-    /// The version and epoch that somebody else moved the checkpoint of.
-    lost: Option<(i32, i64)>,
     /// The event that folding has refused: parked when it comes again.
     refused: Option<(Position, String)>,
     projection: PhantomData<fn() -> P>,
@@ -200,12 +203,14 @@ struct Partition<P, S> {
 /// Why a feed ended, other than by an error.
 enum Ended {
     Stopped,
-    /// By a swap, or by a second projector.
+    /// By a swap, an operator, or another process.
     Superseded,
     /// An event could not be applied: to be parked.
     Refused,
-    /// A second projector is at work.
-    StandingBy,
+    /// It is another process's to feed.
+    Elsewhere,
+    /// An operator has halted the projection.
+    Paused,
 }
 
 impl<P: Projection, S: Source> Partition<P, S> {
@@ -214,8 +219,18 @@ impl<P: Projection, S: Source> Partition<P, S> {
         loop {
             let wait = match self.serve(&mut pause).await {
                 Ok(Ended::Stopped) => return,
-                Ok(Ended::Superseded | Ended::Refused) => Duration::ZERO,
-                Ok(Ended::StandingBy) => {
+                Ok(Ended::Refused) => Duration::ZERO,
+                Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
+                Ok(Ended::Elsewhere) => {
+                    if self.live.share.borrow().is_known() {
+                        self.live.health.set(self.number, Ok(()));
+                    }
+                    if self.stopped_before_it_is_ours().await {
+                        return;
+                    }
+                    Duration::ZERO
+                }
+                Ok(Ended::Paused) => {
                     self.live.health.set(self.number, Ok(()));
                     STANDBY_PAUSE
                 }
@@ -233,33 +248,38 @@ impl<P: Projection, S: Source> Partition<P, S> {
         }
     }
 
+    fn is_ours(&self) -> bool {
+        let share = *self.live.share.borrow();
+        share.holds(self.live.name, self.number)
+    }
+
+    async fn stopped_before_it_is_ours(&mut self) -> bool {
+        let (name, number) = (self.live.name, self.number);
+        let ours = self.live.share.wait_for(|share| share.holds(name, number));
+        tokio::select! {
+            _ = self.live.stop.wait_for(|stop| *stop) => true,
+            ours = ours => ours.is_err(),
+        }
+    }
+
     /// Feeds the version that is live now, until something changes.
     async fn serve(&mut self, pause: &mut Duration) -> Result<Ended, ProjectorError> {
+        if !self.is_ours() {
+            return Ok(Ended::Elsewhere);
+        }
         let database = &self.live.database;
         let mut registry = database.connect().await?;
         let version = registry::ensure_live::<P>(&mut registry, &self.origin).await?;
+        if registry::is_paused(&mut registry, P::NAME).await? {
+            return Ok(Ended::Paused);
+        }
         if let Some(error) = version.error {
             return Err(ProjectorError::Failed(error));
         }
+        registry::claim(&mut registry, P::NAME, version.number, self.number).await?;
         let checkpoints =
             registry::checkpoints(&mut registry, P::NAME, version.number, self.number).await?;
         require_topics::<P>(&version, &checkpoints)?;
-        let place = checkpoints
-            .first()
-            .map(|checkpoint| (version.number, checkpoint.epoch));
-        if place.is_some() && place == self.lost {
-            let fed = registry::is_fed(
-                &mut registry,
-                P::NAME,
-                version.number,
-                self.number,
-                SILENCE_SECONDS,
-            );
-            if fed.await? {
-                return Ok(Ended::StandingBy);
-            }
-        }
-        self.lost = None;
         let connection = database.connect_to(&version.schema).await?;
         let opened = self.open(&version, connection, &checkpoints).await;
         let mut feed = match opened {
@@ -278,10 +298,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
         }
         *pause = FIRST_PAUSE;
         match self.follow(&mut feed).await {
-            Err(ProjectorError::Superseded) => {
-                self.lost = place;
-                Ok(Ended::Superseded)
-            }
+            Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
             Err(ProjectorError::Unappliable { position, reason }) => {
                 self.refused = Some((position, reason));
                 Ok(Ended::Refused)
@@ -325,6 +342,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
         ];
         let lag = metrics::gauge!("offset_zero_projection_lag_records", &labels);
         let events = metrics::counter!("offset_zero_projection_events_total", &labels);
+        let mut share = self.live.share.clone();
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -332,13 +350,18 @@ impl<P: Projection, S: Source> Partition<P, S> {
             let batch = tokio::select! {
                 _ = self.live.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
                 batch = feed.next() => Some(batch?),
+                _ = share.changed() => None,
                 _ = refresh.tick() => None,
             };
+            if !self.is_ours() {
+                // What was read and not applied the next owner reads.
+                return Ok(Ended::Elsewhere);
+            }
             match batch {
                 Some(batch) => {
                     let count = feed.absorb(batch).await? as u64;
                     feed.flush().await?;
-                    self.applied.fetch_add(count, Ordering::Relaxed);
+                    self.live.membership.count(P::NAME, count);
                     events.increment(count);
                 }
                 None => {
@@ -347,28 +370,6 @@ impl<P: Projection, S: Source> Partition<P, S> {
                     self.live.health.set(self.number, Ok(()));
                 }
             }
-        }
-    }
-}
-
-/// Writes the projection's rate where the query API reads it, as long as there is one.
-async fn report_rate<P: Projection, S: Source>(mut live: Live<S>, applied: Arc<AtomicU64>) {
-    let mut reported = 0;
-    let mut before = 0;
-    while !live.stopped_within(REFRESH_INTERVAL).await {
-        let now = applied.load(Ordering::Relaxed);
-        let rate = now - before;
-        before = now;
-        if rate == 0 && reported == 0 {
-            continue;
-        }
-        let write = async {
-            let mut registry = live.database.connect().await?;
-            registry::report_live_rate(&mut registry, P::NAME, rate as f64).await
-        };
-        // A number for people: the feeds say what is wrong with Postgres.
-        if write.await.is_ok() {
-            reported = rate;
         }
     }
 }

@@ -26,10 +26,8 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Projections { command } => {
-            println!(
-                "{}",
-                command.run(&Database::new(&args.database_url)?).await?
-            );
+            let (log, database) = connect(&args)?;
+            println!("{}", command.run(&log, &database).await?);
             Ok(())
         }
         Command::DeadLetters { command, json } => {

@@ -1,6 +1,12 @@
 //! What an operator can do to projections, beside rebuilding them.
 
-use crate::{Database, ProjectionName, ProjectorError, registry};
+use futures::{FutureExt, future::BoxFuture};
+use sqlx::Connection;
+
+use crate::{
+    Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
+    registry, source::Source,
+};
 
 /// Drops the tables of a version that is not live any more.
 ///
@@ -19,4 +25,80 @@ pub async fn drop_version(
             version,
             reason,
         })
+}
+
+/// Halts a projection: its rows stay as they are, and can be read; a rebuild of it goes on.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn pause(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
+    let mut registry = database.connect().await?;
+    let mut tx = registry.begin().await?;
+    sqlx::query!(
+        "insert into offset_zero.projections (name, paused) values ($1, true)
+         on conflict (name) do update set paused = true",
+        projection.as_str(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
+        registry::bump_epochs(&mut tx, projection.as_str(), &[live.number]).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Has a projection go on from where it was halted.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
+    let mut registry = database.connect().await?;
+    sqlx::query!(
+        "update offset_zero.projections set paused = false where name = $1",
+        projection.as_str(),
+    )
+    .execute(&mut registry)
+    .await?;
+    Ok(())
+}
+
+/// Begins a projection anew with empty tables, at once: readers see them fill. A rebuild is the way without that; answers the
+/// version that is live now.
+///
+/// # Errors
+/// When the log or Postgres fails.
+pub async fn reset<S: Source>(
+    source: &S,
+    database: &Database,
+    projection: ProjectionName,
+) -> Result<i32, ProjectorError> {
+    projection.on(Reset { source, database }).await
+}
+
+struct Reset<'a, S> {
+    source: &'a S,
+    database: &'a Database,
+}
+
+impl<'a, S: Source> OnProjection for Reset<'a, S> {
+    type Output = BoxFuture<'a, Result<i32, ProjectorError>>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        self.reset::<P>().boxed()
+    }
+}
+
+impl<S: Source> Reset<'_, S> {
+    async fn reset<P: Projection>(self) -> Result<i32, ProjectorError> {
+        let origin = origin_of::<P, S>(self.source).await?;
+        let mut registry = self.database.connect().await?;
+        let old = registry::ensure_live::<P>(&mut registry, &origin).await?;
+        let mut tx = registry.begin().await?;
+        let new = registry::create::<P>(&mut tx, &origin, "live").await?;
+        sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;
+        registry::make_live(&mut tx, P::NAME, old.number, new.number).await?;
+        tx.commit().await?;
+        Ok(new.number)
+    }
 }

@@ -191,26 +191,36 @@ pub(crate) async fn positions(
         .collect())
 }
 
-/// Whether another feed has shown a sign of life within the last seconds.
-pub(crate) async fn is_fed(
+/// Whether an operator has halted the projection.
+pub(crate) async fn is_paused(
+    connection: &mut PgConnection,
+    name: &str,
+) -> Result<bool, ProjectorError> {
+    let paused = sqlx::query_scalar!(
+        "select paused from offset_zero.projections where name = $1",
+        name
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(paused.unwrap_or(false))
+}
+
+/// Has whoever fed this partition until now fail at its next checkpoint.
+pub(crate) async fn claim(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
     partition: i32,
-    seconds: f64,
-) -> Result<bool, ProjectorError> {
-    let fed = sqlx::query_scalar!(
-        r#"select coalesce(bool_or(updated_at > now() - make_interval(secs => $4)), false) as "fed!"
-           from offset_zero.checkpoints
-           where name = $1 and version = $2 and partition = $3"#,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = $2 and partition = $3",
         name,
         version,
         partition,
-        seconds,
     )
-    .fetch_one(connection)
+    .execute(connection)
     .await?;
-    Ok(fed)
+    Ok(())
 }
 
 /// Marks a version as failed, or as diverged from the log, and stops its other feeds, by their epoch; answers what to tell. That is
@@ -292,23 +302,32 @@ pub(crate) async fn refuse(
     tx.commit().await
 }
 
-/// Shows the live version's rate to whoever asks the query API.
-pub(crate) async fn report_live_rate(
+/// Has readers and feeds go over from one version to another.
+pub(crate) async fn make_live(
     connection: &mut PgConnection,
     name: &str,
-    events_per_second: f64,
-) -> Result<(), ProjectorError> {
+    old: i32,
+    new: i32,
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "update offset_zero.projection_versions v
-         set events_per_second = $2, updated_at = now()
-         from offset_zero.projections p
-         where p.name = $1 and v.name = p.name and v.version = p.live_version and v.state = 'live'",
+        "update offset_zero.projections set live_version = $2 where name = $1",
         name,
-        events_per_second,
+        new
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    sqlx::query!(
+        "update offset_zero.projection_versions
+         set state = case version when $2 then 'live' else 'retired' end, events_per_second = 0, updated_at = now()
+         where name = $1 and version in ($2, $3)",
+        name,
+        new,
+        old,
+    )
+    .execute(&mut *connection)
+    .await?;
+    // The old version's feeds fail whole and ask what is live; so do the new one's, where it was filled by others.
+    bump_epochs(connection, name, &[old, new]).await
 }
 
 /// How a version that is being built gets on.

@@ -82,7 +82,10 @@ pub(crate) async fn list_projections(
                            filter (where c.next_offset > 0),
                        '{}') as "positions!",
                    coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
-                   v.events_per_second,
+                   case when v.state = 'live' then coalesce((
+                           select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
+                           where r.seen_at > now() - interval '3 seconds'), 0)
+                       else v.events_per_second end as "events_per_second!",
                    (select count(*) from offset_zero.dead_letters d
                        where d.name = v.name and d.version = v.version) as "dead_letters!",
                    case when v.state = 'building' then v.phase end as phase,

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod conservation;
+pub mod fold;
 pub mod journal;
 pub mod money;
 pub mod proxy;

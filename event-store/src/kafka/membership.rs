@@ -9,6 +9,7 @@ use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
     error::RDKafkaErrorCode,
+    topic_partition_list::TopicPartitionListElem,
 };
 use tracing::{debug, warn};
 
@@ -148,6 +149,6 @@ fn partitions_of(places: &TopicPartitionList) -> Vec<i32> {
     places
         .elements()
         .iter()
-        .map(|place| place.partition())
+        .map(TopicPartitionListElem::partition)
         .collect()
 }

@@ -77,7 +77,8 @@ async fn attempt<P: Projection, S: Source>(
     // What the log does not hold any more nobody can come up to.
     let ends = filling.ends::<P>().await?;
     for (place, next) in &mut goal {
-        *next = ends.get(place).map_or(0, |end| *end.min(next));
+        let reached = *next;
+        *next = ends.get(place).map_or(0, |end| reached.min(*end));
     }
     let deadline = Instant::now() + HOLD;
     while !has_reached(
@@ -91,7 +92,7 @@ async fn attempt<P: Projection, S: Source>(
         tokio::time::sleep(POLL).await;
     }
     let reached = lock_positions::<P>(&mut tx, candidate).await?;
-    make_live::<P>(&mut tx, live, candidate).await?;
+    registry::make_live(&mut tx, P::NAME, live, candidate).await?;
     tx.commit().await?;
     let positions = reached
         .into_iter()
@@ -126,30 +127,4 @@ async fn lock_positions<P: Projection>(
         .into_iter()
         .map(|row| ((row.topic, row.partition), row.next_offset))
         .collect())
-}
-
-async fn make_live<P: Projection>(
-    connection: &mut PgConnection,
-    old: i32,
-    new: i32,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update offset_zero.projections set live_version = $2 where name = $1",
-        P::NAME,
-        new
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!(
-        "update offset_zero.projection_versions
-         set state = case version when $2 then 'live' else 'retired' end, events_per_second = 0, updated_at = now()
-         where name = $1 and version in ($2, $3)",
-        P::NAME,
-        new,
-        old,
-    )
-    .execute(&mut *connection)
-    .await?;
-    // The old version's feeds fail whole and ask what is live; so do the candidate's followers.
-    registry::bump_epochs(connection, P::NAME, &[old, new]).await
 }

@@ -128,7 +128,10 @@ pub(super) async fn fold<P: Projection>(
     let mut tx = connection.begin().await.expect("begins");
     ensure_live::<P>(&mut tx, &origin()).await.expect("creates");
     // So small that it is often mistaken.
-    let mut written = (sizes.len() % 2 == 0).then(|| WrittenKeys::with_bytes(8));
+    let mut written = sizes
+        .len()
+        .is_multiple_of(2)
+        .then(|| WrittenKeys::with_bytes(8));
     let mut rest = events;
     for size in sizes.iter().cycle() {
         let (events, later) = rest.split_at((*size).min(rest.len()));

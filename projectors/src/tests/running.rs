@@ -8,7 +8,8 @@ use super::{
     shop::{EVENTS_OF_THREE, Shop},
 };
 use crate::{
-    Orders, Projection, ProjectionName, ProjectorError, rebuild, rebuild::Options, source::Source,
+    Orders, Projection, ProjectionName, ProjectorError, operate, rebuild, rebuild::Options,
+    source::Source,
 };
 
 pub(super) struct Runner {
@@ -88,6 +89,59 @@ async fn two_at_once_apply_each_event_once() {
         eventually("ready", async || runner.readiness.is_ready()).await;
         runner.stop().await;
     }
+}
+
+/// Processes that show signs of life.
+async fn alive(world: &World) -> i64 {
+    world
+        .number("select count(*) from offset_zero.projectors where seen_at > now() - interval '3 seconds'")
+        .await
+}
+
+#[tokio::test]
+async fn what_a_process_fed_the_others_take_over() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let gone = Runner::start(&world, &shop);
+    let stays = Runner::start(&world, &shop);
+    eventually("two processes", async || alive(&world).await == 2).await;
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    // As kill -9 would: it takes no leave.
+    gone.task.abort();
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 12).await;
+    assert_eq!(alive(&world).await, 1, "the other one is missed by now");
+    stays.stop().await;
+    assert_eq!(alive(&world).await, 0, "it has taken leave");
+}
+
+#[tokio::test]
+async fn a_projection_is_halted_and_goes_on_and_begins_anew() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(3).await;
+    trade_reaches(&world, "orders_1", 3).await;
+    operate::pause(&world.database, ProjectionName::Orders)
+        .await
+        .expect("halts");
+    shop.trade(3).await;
+    let history = "select count(distinct order_id) from history_1.history";
+    eventually("the others go on", async || {
+        world.number(history).await == 6
+    })
+    .await;
+    rows_reach(&world, "orders_1", 3).await;
+    operate::resume(&world.database, ProjectionName::Orders)
+        .await
+        .expect("resumes");
+    trade_reaches(&world, "orders_1", 6).await;
+    let live = operate::reset(&shop.log, &world.database, ProjectionName::Orders)
+        .await
+        .expect("resets");
+    assert_eq!(live, 2);
+    trade_reaches(&world, "orders_2", 6).await;
+    assert_eq!(world.rows("orders_1").await, world.rows("orders_2").await);
+    runner.stop().await;
 }
 
 #[tokio::test]

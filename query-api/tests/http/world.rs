@@ -31,6 +31,7 @@ const MIGRATIONS: &str = concat!(
     include_str!("../../../migrations/0002_rebuild_progress.sql"),
     include_str!("../../../migrations/0003_dead_letters.sql"),
     include_str!("../../../migrations/0004_diverged.sql"),
+    include_str!("../../../migrations/0005_projectors.sql"),
 );
 
 /// A projection, as its projector would register it.

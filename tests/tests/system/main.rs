@@ -9,6 +9,7 @@ mod journey;
 mod kills;
 mod outages;
 mod owners;
+mod projectors;
 mod races;
 mod rebuild;
 mod resilience;

@@ -1,0 +1,175 @@
+//! Two processes of projectors, killed with -9 over and over, Postgres and the broker killed under them: every row is what the log says.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use dev::stack::{Stack, StackOptions};
+use domain::topics::{ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS};
+use event_store::{kafka::KafkaLog, log::Log};
+use sqlx::{Connection, PgConnection};
+use system_tests::{
+    Client, World,
+    client::{order, payment},
+    fold, shop,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{PATIENCE, blocking, wait_for_status};
+
+const KILLS: usize = 40;
+const CLIENTS: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
+    let stack = blocking(|| Stack::start(StackOptions::fresh()))
+        .await
+        .expect("the stack starts");
+    if stack.kafka().is_none() || stack.postgres().is_none() {
+        println!("skipped: this stack is not ours to break");
+        return;
+    }
+    let (mut stack, world, command_api, mut projectors) = blocking(move || {
+        let world = Arc::new(World::on(&stack));
+        let command_api = world.command_api(None);
+        world.wiring.migrate().expect("the database is migrated");
+        let start = || world.wiring.projectors(None).expect("the projectors start");
+        let projectors = [start(), start()];
+        (stack, world, command_api, projectors)
+    })
+    .await;
+    shop::fill(&Client::new(&command_api.url)).await;
+    let trading = Trading::start(&command_api.url);
+    for round in 0..KILLS {
+        // Printed to repeat it.
+        let delay = Duration::from_millis(u64::from(Uuid::now_v7().as_bytes()[15]) * 2);
+        println!("round {round}: killed after {delay:?}");
+        tokio::time::sleep(delay).await;
+        stack = disturb(stack, round).await;
+        let (world, number) = (Arc::clone(&world), round % projectors.len());
+        projectors = blocking(move || {
+            projectors[number].service.kill().expect("killed");
+            projectors[number] = world.wiring.projectors(None).expect("the projectors start");
+            projectors
+        })
+        .await;
+    }
+    trading.stop().await;
+    let commands = Client::new(&command_api.url);
+    wait_for_status(&commands, "/health/ready", 200).await;
+    // From here on nothing is appended any more.
+    blocking(move || command_api.service.stop())
+        .await
+        .expect("stops");
+    let log = world.log();
+    let mut connection = PgConnection::connect(&world.wiring.database_url)
+        .await
+        .expect("connected");
+    wait_until_applied(&mut connection, &log).await;
+    let expected = fold::orders(&log).await;
+    let found = fold::orders_in(&mut connection, "orders_1").await;
+    assert!(expected.len() > KILLS, "{} orders", expected.len());
+    for (id, row) in &expected {
+        assert_eq!(found.get(id), Some(row), "{id}");
+    }
+    assert_eq!(found.len(), expected.len(), "and no other rows");
+    let parked: i64 = sqlx::query_scalar("select count(*) from offset_zero.dead_letters")
+        .fetch_one(&mut connection)
+        .await
+        .expect("counted");
+    assert_eq!(parked, 0);
+    blocking(move || drop((projectors, stack))).await;
+}
+
+/// Once Postgres, and once the broker, is killed and started again.
+async fn disturb(mut stack: Stack, round: usize) -> Stack {
+    blocking(move || {
+        if round == KILLS / 3 {
+            stack.postgres().expect("native").kill().expect("killed");
+            stack
+                .postgres_mut()
+                .expect("native")
+                .restart()
+                .expect("restarted");
+        }
+        if round == KILLS * 2 / 3 {
+            stack.kafka().expect("native").kill().expect("killed");
+            stack
+                .kafka_mut()
+                .expect("native")
+                .restart()
+                .expect("restarted");
+        }
+        stack
+    })
+    .await
+}
+
+/// Orders placed and paid, as far as they are answered.
+struct Trading {
+    stopping: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl Trading {
+    fn start(url: &str) -> Self {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let (client, stop) = (Client::new(url), Arc::clone(&stopping));
+            tasks.spawn(async move {
+                while !stop.load(Ordering::Acquire) {
+                    trade(&client).await;
+                }
+            });
+        }
+        Self { stopping, tasks }
+    }
+
+    async fn stop(self) {
+        self.stopping.store(true, Ordering::Release);
+        self.tasks.join_all().await;
+    }
+}
+
+async fn trade(client: &Client) {
+    let key = Uuid::now_v7().to_string();
+    let placed = client.post("/v1/orders", &key, &order("ada")).await;
+    // While the broker is away, nothing is.
+    let Some(placed) = placed.ok().filter(|answer| answer.status == 201) else {
+        return tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let path = format!("/v1/orders/{}/pay", placed.id());
+    let key = Uuid::now_v7().to_string();
+    drop(client.post(&path, &key, &payment()).await);
+}
+
+/// Until the live version holds all that the log does, which stands still.
+async fn wait_until_applied(connection: &mut PgConnection, log: &KafkaLog) {
+    let topics = [ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS];
+    let mut end = 0;
+    for topic in topics {
+        for partition in 0..log.partitions(topic).expect("the log answers") {
+            end += log.end_offset(topic, partition).expect("the log answers");
+        }
+    }
+    let begun = Instant::now();
+    loop {
+        let reached: i64 = sqlx::query_scalar(
+            "select sum(next_offset)::bigint from offset_zero.checkpoints where name = 'orders' and version = 1",
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .expect("read");
+        if reached == end {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{reached} of {end} are applied");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
