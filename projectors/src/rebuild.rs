@@ -20,7 +20,7 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use self::{
     candidate::Candidate,
@@ -134,10 +134,24 @@ async fn rebuild_projection<P: Projection, S: Source>(
     database: &Database,
     options: Options,
 ) -> Result<Report, ProjectorError> {
-    let origin = origin_of::<P, S>(source).await?;
-    // This connection holds the lock that keeps a second rebuild out.
+    // This connection holds the lock that keeps a second rebuild out. Only a connection that was closed in order has surely
+    // let go of it.
     let mut registry = database.connect().await?;
-    let candidate = Candidate::prepare::<P>(&mut registry, &origin).await?;
+    let rebuilt = rebuild_locked::<P, S>(&mut registry, source, database, options).await;
+    if let Err(error) = registry.close().await {
+        tracing::debug!(%error, "the rebuild's connection could not be closed");
+    }
+    rebuilt
+}
+
+async fn rebuild_locked<P: Projection, S: Source>(
+    registry: &mut PgConnection,
+    source: &S,
+    database: &Database,
+    options: Options,
+) -> Result<Report, ProjectorError> {
+    let origin = origin_of::<P, S>(source).await?;
+    let candidate = Candidate::prepare::<P>(registry, &origin).await?;
     let begun = Instant::now();
     let meter = Arc::new(Meter::default());
     let shown = meter::show::<P>(
@@ -157,7 +171,7 @@ async fn rebuild_projection<P: Projection, S: Source>(
     let feeds = filling.open::<P>().await?;
     let (feeds, verification) = verify::verify(&filling, feeds).await?;
     if options.require_equal && !verification.is_equal() {
-        return Err(refuse::<P>(&mut registry, &candidate, verification).await?);
+        return Err(refuse::<P>(registry, &candidate, verification).await?);
     }
     meter.enter(Phase::Filling);
     let ends = filling.ends::<P>().await?;
@@ -167,7 +181,7 @@ async fn rebuild_projection<P: Projection, S: Source>(
     meter.enter(Phase::CatchingUp);
     let mut followers = filling.follow(feeds);
     meter.enter(Phase::Swapping);
-    let swapped = swap::swap::<P, S>(&mut registry, &filling, &mut followers).await?;
+    let swapped = swap::swap::<P, S>(registry, &filling, &mut followers).await?;
     drop(shown);
 
     let seconds = begun.elapsed().as_secs_f64();
