@@ -47,10 +47,9 @@ for tables in projectors/src/*/tables.sql; do run_sql --file="$tables"; done
 # The macros save what they learn, but only when their crate is compiled.
 export DATABASE_URL="postgres://postgres@localhost/postgres?host=$scratch"
 export SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$scratch/queries"
-for package in "${packages[@]}"; do
-    touch "$package/src/lib.rs"
-    cargo check --quiet --package "$package" --lib
-done
+for package in "${packages[@]}"; do touch "$package/src/lib.rs"; done
+# The whole workspace, so that dependencies have the features that every other command compiles them with.
+cargo check --quiet --workspace --lib
 
 if [[ $mode == --check ]]; then
     if diff --recursive --brief .sqlx "$scratch/queries" >&2; then exit 0; fi

@@ -3,7 +3,7 @@
 //! Rows are hashed by Postgres, in buckets of keys, so that tables that are equal cost one scan each and send next to
 //! nothing. Only of buckets that differ the rows' checksums are read, in the order of their keys and side by side, so that
 //! memory stays bounded however many rows there are. The SQL is made from the catalogue, since it is about whatever tables
-//! a projection has (docs/adr/0006-verified-rebuilds.md).
+//! a projection has (docs/adr/0008-verified-rebuilds.md).
 
 use std::{
     cmp::Ordering,
