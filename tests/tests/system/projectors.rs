@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -113,37 +113,51 @@ async fn disturb(mut stack: Stack, round: usize) -> Stack {
 /// Orders placed and paid, as far as they are answered.
 struct Trading {
     stopping: Arc<AtomicBool>,
+    placed: Arc<AtomicUsize>,
     tasks: JoinSet<()>,
 }
 
 impl Trading {
     fn start(url: &str) -> Self {
         let stopping = Arc::new(AtomicBool::new(false));
+        let placed = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         for _ in 0..CLIENTS {
             let (client, stop) = (Client::new(url), Arc::clone(&stopping));
+            let placed = Arc::clone(&placed);
             tasks.spawn(async move {
                 while !stop.load(Ordering::Acquire) {
-                    trade(&client).await;
+                    trade(&client, &placed).await;
                 }
             });
         }
-        Self { stopping, tasks }
+        Self {
+            stopping,
+            placed,
+            tasks,
+        }
     }
 
+    /// Stops when there was enough to look at; a busy machine takes a while.
     async fn stop(self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.placed.load(Ordering::Acquire) <= KILLS {
+            assert!(Instant::now() < deadline, "there are too few orders");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         self.stopping.store(true, Ordering::Release);
         self.tasks.join_all().await;
     }
 }
 
-async fn trade(client: &Client) {
+async fn trade(client: &Client, count: &AtomicUsize) {
     let key = Uuid::now_v7().to_string();
     let placed = client.post("/v1/orders", &key, &order("ada")).await;
     // While the broker is away, nothing is.
     let Some(placed) = placed.ok().filter(|answer| answer.status == 201) else {
         return tokio::time::sleep(Duration::from_millis(50)).await;
     };
+    count.fetch_add(1, Ordering::AcqRel);
     let path = format!("/v1/orders/{}/pay", placed.id());
     let key = Uuid::now_v7().to_string();
     drop(client.post(&path, &key, &payment()).await);
