@@ -70,7 +70,8 @@ pub enum When {
     After(Duration),
     /// When somebody says so.
     Opened(Gate),
-    /// So much later. The gate is opened at once, so that what it holds comes before.
+    /// Twice so much later. In between the gate is opened: what went ahead has arrived by then, and what was held there comes
+    /// before.
     Opening(Gate, Duration),
 }
 
@@ -80,6 +81,7 @@ impl When {
             Self::After(delay) => tokio::time::sleep(*delay).await,
             Self::Opened(gate) => gate.opened().await,
             Self::Opening(gate, delay) => {
+                tokio::time::sleep(*delay).await;
                 gate.open();
                 tokio::time::sleep(*delay).await;
             }

@@ -167,20 +167,23 @@ fn owners(rng: &mut Rng) -> (Group, Vec<Owner>) {
     (group, owners)
 }
 
-/// A stray commit that arrives when a later transaction of the same owner is half written, which is where it would hurt.
-fn ambush(rng: &mut Rng) -> [Fault; 2] {
-    let (stray, commit) = (Gate::closed(), rng.u32(3..8));
-    let held = Duration::from_millis(100);
+/// Stray commits that arrive when a later transaction is half written, which is where they would hurt. Two, since the
+/// owner's producers take turns; a commit whose first request is lost is asked for twice.
+fn ambush(rng: &mut Rng) -> [Fault; 3] {
+    let (gate, commit) = (Gate::closed(), rng.u32(3..8));
+    let stray = |nth| Fault {
+        api: Api::EndTxn,
+        nth,
+        action: Action::Stray(When::Opened(gate.clone())),
+    };
+    let held = Duration::from_millis(50);
     [
-        Fault {
-            api: Api::EndTxn,
-            nth: commit,
-            action: Action::Stray(When::Opened(stray.clone())),
-        },
+        stray(commit),
+        stray(commit + 2),
         Fault {
             api: Api::Produce,
             nth: 2 * commit + rng.u32(..8),
-            action: Action::Late(When::Opening(stray, held)),
+            action: Action::Late(When::Opening(gate.clone(), held)),
         },
     ]
 }
