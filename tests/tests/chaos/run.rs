@@ -280,8 +280,15 @@ pub(crate) async fn make_topics(log: &KafkaLog) -> Result<(), String> {
         events(NOTICE_EVENTS),
         TopicSpec::ownership(1, Durability::DEVELOPMENT),
     ];
-    let made = log.ensure_topics(&specs).await;
-    made.map_err(|error| error.to_string())
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // On a busy machine the controller may lose sight of its only broker for a while.
+        match log.ensure_topics(&specs).await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.to_string()),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 fn is_definite(answer: &Answer<Seats>) -> bool {
