@@ -4,8 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::Context as _;
 use event_store::{
-    Accepted, EventStore, PartitionStatus, StartAt, StoreConfig,
+    Accepted, EventStore, Owned, PartitionStatus, StartAt, StoreConfig, audit,
     kafka::KafkaLog,
     log::{Log as _, Reader as _},
 };
@@ -75,6 +76,12 @@ impl Place {
             .await
             .expect("in time");
         answer().and_then(|answer| answer.end_txn_error())
+    }
+
+    /// How much is in both topics, committed or not.
+    fn written(&self) -> i64 {
+        let end = |topic| self.direct.end_offset(topic, 0).expect("the log answers");
+        end(SEAT_EVENTS) + end(NOTICE_EVENTS)
     }
 
     async fn store(&self) -> EventStore<Seats> {
@@ -195,7 +202,22 @@ async fn a_copied_commit_tears_and_is_found() {
     let log = place.log().await;
     let found = history::check(&attempts, &log).expect_err("half of the third decision");
     assert!(found.to_string().starts_with("torn"), "{found}");
+    let audited = blocking(move || audit(&place.direct, &OWNED, |_, _| {})).await;
+    let findings = audited.expect("the log reads").findings;
+    assert!(!findings.is_empty(), "as `doctor` finds it");
 }
+
+/// Whose the topics are, for an audit.
+const OWNED: [Owned; 2] = [
+    Owned {
+        service: Seats::SERVICE,
+        topics: Seats::TOPICS,
+    },
+    Owned {
+        service: "notices",
+        topics: &[NOTICE_EVENTS],
+    },
+];
 
 /// Two more seats, whose transaction is held when it has written to one of its two topics.
 async fn sell_half(
@@ -203,11 +225,15 @@ async fn sell_half(
     store: &EventStore<Seats>,
     show: Uuid,
 ) -> (Gate, tokio::task::JoinHandle<Attempt>) {
-    let half = Gate::closed();
+    let (half, before) = (Gate::closed(), place.written());
     place.aim(Api::Produce, 2, Action::Late(When::Opened(half.clone())));
     let store = store.clone();
     let second = tokio::spawn(async move { attempt(&store, show, 2).await });
     place.wait_for_strikes(2).await;
+    // The one went ahead of the other on the same connection, and need not have arrived yet.
+    wait_until("half of it is written", || place.written() > before)
+        .await
+        .expect("in time");
     (half, second)
 }
 
