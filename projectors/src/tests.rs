@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::{Database, migrate};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const UNDEFINED_TABLE: &str = "42P01";
 const POLL: Duration = Duration::from_millis(10);
 

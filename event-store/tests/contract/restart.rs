@@ -333,7 +333,9 @@ pub(crate) async fn a_standby_reads_only_the_tail<S: Subject>(subject: S) {
     stop(owner).await;
     wait_for(&standby, PartitionStatus::Ready).await;
     let taken_over = rehydrations(&standby);
-    let is_warm = |read: &Rehydration| read.from_store && read.records == 0;
+    // What it did not serve before it can have in its store only because it followed. How near to the end it was by then
+    // depends on the machine.
+    let is_warm = |read: &Rehydration| read.from_store && read.records < answered.events();
     assert!(taken_over.iter().any(is_warm), "{taken_over:?}");
     answered.hold(&standby).await;
     stop(standby).await;
