@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand};
 use dev::carrier::MAX_DELAY;
-use event_store::kafka::KafkaConfig;
+use event_store::kafka::{Durability, KafkaConfig, TopicSpec};
 use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 use uuid::Uuid;
@@ -73,6 +73,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Every topic that there has to be, and how.
+    #[must_use]
+    pub fn topic_specs(&self) -> Vec<TopicSpec> {
+        let durability = Durability {
+            replication: self.replication_factor,
+        };
+        command_api::topic_specs(self.partitions, durability)
+    }
+
     /// The Kafka that the flags name.
     pub fn kafka(&self) -> KafkaConfig {
         let mut config = KafkaConfig::new(&self.kafka_brokers);

@@ -10,10 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::{
-    args::{Target, TopicsCommand},
-    doctor,
-};
+use crate::args::{Target, TopicsCommand};
 
 /// Brings the database to the newest schema.
 pub async fn migrate(target: &Target, json: bool) -> Result<()> {
@@ -148,7 +145,7 @@ pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Resu
     match command {
         TopicsCommand::Check => {
             let log = KafkaLog::connect(&target.kafka())?;
-            let specs = doctor::specs(target);
+            let specs = target.topic_specs();
             log.verify_topics(&specs).await?;
             match json {
                 true => println!("{}", json!({"checked": specs.len(), "ok": true})),

@@ -47,3 +47,4 @@ pub use payments::{
 pub use reactors::{REACTORS, ReactorName};
 pub use routes::{Services, router};
 pub use server::{Server, StartError};
+pub use service::topic_specs;

@@ -175,15 +175,20 @@ impl Opening {
     async fn connect(&self, readiness: &Readiness) -> Result<KafkaLog, LogError> {
         patiently(readiness, || async {
             let log = KafkaLog::connect(&self.kafka)?;
-            let events =
-                topics::ALL.map(|topic| TopicSpec::events(topic, self.partitions, self.durability));
-            let ownership = TopicSpec::ownership(self.partitions, self.durability);
-            let specs: Vec<_> = events.into_iter().chain([ownership]).collect();
+            let specs = topic_specs(self.partitions, self.durability);
             log.ensure_topics(&specs).await?;
             Ok(log)
         })
         .await
     }
+}
+
+/// Every topic that there has to be, and how.
+#[must_use]
+pub fn topic_specs(partitions: i32, durability: Durability) -> Vec<TopicSpec> {
+    let events = topics::ALL.map(|topic| TopicSpec::events(topic, partitions, durability));
+    let ownership = TopicSpec::ownership(partitions, durability);
+    events.into_iter().chain([ownership]).collect()
 }
 
 /// What services need to work.

@@ -4,7 +4,6 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
     time::Duration,
 };
 
@@ -131,24 +130,19 @@ pub fn audit<L: Log>(
     services: &[Owned],
     mut tell: impl FnMut(u64, u64),
 ) -> Result<Audit, LogError> {
-    let mut places = Vec::new();
-    for topic in services.iter().flat_map(|service| service.topics) {
-        for partition in 0..log.partitions(topic)? {
-            places.push((*topic, partition));
-        }
-    }
-    let ends = || {
-        let end = |&(topic, partition)| Ok((topic, partition, log.end_offset(topic, partition)?));
-        places.iter().map(end).collect::<Result<Vec<_>, LogError>>()
-    };
-    let from: Vec<StartAt> = places
+    let topics: Vec<&str> = services
         .iter()
-        .map(|(topic, partition)| StartAt {
-            topic: Arc::from(*topic),
-            partition: *partition,
-            next_offset: 0,
-        })
+        .flat_map(|service| service.topics)
+        .copied()
         .collect();
+    let from = StartAt::every(log, &topics)?;
+    let end = |place: &StartAt| log.end_offset(&place.topic, place.partition);
+    let ends = || {
+        let places = from.iter();
+        places
+            .map(|place| Ok((&*place.topic, place.partition, end(place)?)))
+            .collect::<Result<Vec<_>, LogError>>()
+    };
     let mut reader = log.reader(&from)?;
     let mut auditor = Auditor::new(services);
     let first_ends = ends()?;

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -52,12 +53,19 @@ pub enum Passed {
 }
 
 /// An event, by its place and its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastEvent {
     /// Offset of its record.
     pub offset: i64,
     /// `ce_id`.
     pub event_id: Uuid,
+}
+
+impl LastEvent {
+    /// Whether the record is this very event, at its place.
+    pub(crate) fn is(&self, record: &RawRecord<'_>) -> bool {
+        record.offset == self.offset && codec::event_id(record) == Some(self.event_id)
+    }
 }
 
 impl Checkpoint {
@@ -177,7 +185,7 @@ impl Landmarks {
             return Ok(false);
         };
         let (checkpoint, last) = self.0.swap_remove(index);
-        if record.offset == last.offset && codec::event_id(record) == Some(last.event_id) {
+        if last.is(record) {
             return Ok(true);
         }
         Err(checkpoint.diverged(format!(

@@ -102,14 +102,12 @@ fn rfc3339(time: DateTime<Utc>) -> String {
 
 /// The service that appended a record, without reading the rest of it.
 pub(crate) fn source<'a>(record: &RawRecord<'a>) -> Option<&'a str> {
-    let (_, value) = record.headers().find(|(name, _)| *name == "ce_source")?;
-    std::str::from_utf8(value).ok()
+    text(record, "ce_source")
 }
 
 /// The id of the event in a record, without reading the rest of it.
 pub(crate) fn event_id(record: &RawRecord<'_>) -> Option<Uuid> {
-    let (_, value) = record.headers().find(|(name, _)| *name == "ce_id")?;
-    Uuid::try_parse_ascii(value).ok()
+    Uuid::try_parse_ascii(record.header("ce_id")?).ok()
 }
 
 /// The id of the event in a record that is to be appended.
@@ -124,21 +122,29 @@ pub(crate) fn undecodable(
     interned: &mut Interned,
     reason: String,
 ) -> Undecodable {
-    let text = |wanted: &str| {
-        let (_, value) = record.headers().find(|(name, _)| *name == wanted)?;
-        std::str::from_utf8(value).ok().map(Into::into)
-    };
     Undecodable {
-        position: Position {
-            topic: interned.get(record.topic),
-            partition: record.partition,
-            offset: record.offset,
-        },
-        key: String::from_utf8_lossy(record.key).into(),
-        event_type: text("ce_type"),
-        stream: text("ce_subject"),
+        position: position(record, interned),
+        key: key(record),
+        event_type: text(record, "ce_type").map(Into::into),
+        stream: text(record, "ce_subject").map(Into::into),
         reason,
     }
+}
+
+fn text<'a>(record: &RawRecord<'a>, header: &str) -> Option<&'a str> {
+    std::str::from_utf8(record.header(header)?).ok()
+}
+
+fn position(record: &RawRecord<'_>, interned: &mut Interned) -> Position {
+    Position {
+        topic: interned.get(record.topic),
+        partition: record.partition,
+        offset: record.offset,
+    }
+}
+
+fn key(record: &RawRecord<'_>) -> Box<str> {
+    String::from_utf8_lossy(record.key).into()
 }
 
 /// Reads a record back, lifting old shapes.
@@ -149,12 +155,7 @@ pub(crate) fn decode<E: ReadEvent>(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<Recorded<E>, LogError> {
-    decode_parts(record, interned).map_err(|reason| LogError::Undecodable {
-        topic: record.topic.to_owned(),
-        partition: record.partition,
-        offset: record.offset,
-        reason,
-    })
+    decode_parts(record, interned).map_err(|reason| record.undecodable(reason))
 }
 
 /// Where a record lies and what is known of its event, without reading the payload.
@@ -166,20 +167,8 @@ pub(crate) fn metadata(
     interned: &mut Interned,
 ) -> Result<(Position, Metadata), LogError> {
     let metadata = EventHeaders::find(record).and_then(|headers| headers.metadata(interned));
-    let position = Position {
-        topic: interned.get(record.topic),
-        partition: record.partition,
-        offset: record.offset,
-    };
-    match metadata {
-        Ok(metadata) => Ok((position, metadata)),
-        Err(reason) => Err(LogError::Undecodable {
-            topic: record.topic.to_owned(),
-            partition: record.partition,
-            offset: record.offset,
-            reason,
-        }),
-    }
+    let metadata = metadata.map_err(|reason| record.undecodable(reason))?;
+    Ok((position(record, interned), metadata))
 }
 
 /// As [`decode`]; the error is the reason.
@@ -195,12 +184,8 @@ pub(crate) fn decode_parts<E: ReadEvent>(
     let event = E::deserialize(name, version, &mut payload)
         .map_err(|error| format!("{name}/{version}: {error}"))?;
     Ok(Recorded {
-        position: Position {
-            topic: interned.get(record.topic),
-            partition: record.partition,
-            offset: record.offset,
-        },
-        key: String::from_utf8_lossy(record.key).into(),
+        position: position(record, interned),
+        key: key(record),
         metadata,
         event,
     })

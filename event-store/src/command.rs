@@ -29,7 +29,7 @@ impl<C: Context> Clone for Request<C> {
 }
 
 /// What is known of a command besides its content.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CommandMetadata {
     /// The same again gets the first answer.
     pub command_id: Uuid,
@@ -47,6 +47,7 @@ pub struct CommandMetadata {
     pub traceparent: Option<Box<str>>,
     /// Where the stream has to stand for the command to be decided. No part of what the command is: a repetition gets
     /// the first answer, whatever it expects.
+    #[serde(default)]
     pub expected_version: Option<ExpectedVersion>,
 }
 

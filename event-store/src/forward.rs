@@ -6,14 +6,12 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use domain::Context;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::{
-    command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request},
+    command::{Accepted, Answer, CommandMetadata, Refusal, Request},
     envelope::Position,
     owners::Owners,
 };
@@ -69,15 +67,7 @@ pub(crate) struct Forwarded<C: Context> {
     /// How long the client still waits.
     within_ms: u64,
     command: C::Command,
-    command_id: Uuid,
-    command_hash: Uuid,
-    correlation_id: Uuid,
-    causation_id: Uuid,
-    actor: String,
-    time: DateTime<Utc>,
-    traceparent: Option<Box<str>>,
-    #[serde(default)]
-    expected_version: Option<ExpectedVersion>,
+    metadata: CommandMetadata,
 }
 
 /// What became of it.
@@ -106,14 +96,7 @@ impl<C: Context> Forwarded<C> {
             partition,
             within_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             command,
-            command_id: metadata.command_id,
-            command_hash: metadata.command_hash,
-            correlation_id: metadata.correlation_id,
-            causation_id: metadata.causation_id,
-            actor: metadata.actor.to_string(),
-            time: metadata.time,
-            traceparent: metadata.traceparent,
-            expected_version: metadata.expected_version,
+            metadata,
         }
     }
 
@@ -125,16 +108,7 @@ impl<C: Context> Forwarded<C> {
     pub(crate) fn request(self) -> Request<C> {
         Request {
             command: self.command,
-            metadata: CommandMetadata {
-                command_id: self.command_id,
-                command_hash: self.command_hash,
-                correlation_id: self.correlation_id,
-                causation_id: self.causation_id,
-                actor: self.actor.into(),
-                time: self.time,
-                traceparent: self.traceparent,
-                expected_version: self.expected_version,
-            },
+            metadata: self.metadata,
         }
     }
 

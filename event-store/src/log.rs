@@ -228,6 +228,22 @@ impl<'a> RawRecord<'a> {
         let source = self.headers;
         (0..).map_while(move |index| source.header(index))
     }
+
+    /// The value of one header, without reading the others' values.
+    pub(crate) fn header(&self, wanted: &str) -> Option<&'a [u8]> {
+        let mut headers = self.headers();
+        headers.find_map(|(name, value)| (name == wanted).then_some(value))
+    }
+
+    /// That it is no event of ours, or cannot be applied.
+    pub(crate) fn undecodable(&self, reason: String) -> LogError {
+        LogError::Undecodable {
+            topic: self.topic.to_owned(),
+            partition: self.partition,
+            offset: self.offset,
+            reason,
+        }
+    }
 }
 
 /// Where a record's headers lie.

@@ -74,13 +74,7 @@ fn keep<L: Log>(log: &L, known: &Weak<Known>) {
 
 fn read<L: Log>(log: &L, places: &mut Vec<StartAt>, known: &Weak<Known>) -> Result<(), LogError> {
     if places.is_empty() {
-        *places = (0..log.partitions(OWNERSHIP_TOPIC)?)
-            .map(|partition| StartAt {
-                topic: OWNERSHIP_TOPIC.into(),
-                partition,
-                next_offset: 0,
-            })
-            .collect();
+        *places = StartAt::every(log, &[OWNERSHIP_TOPIC])?;
     }
     let mut reader = log.reader(places)?;
     let read = until_unheld(&mut reader, known);

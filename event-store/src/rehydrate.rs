@@ -225,13 +225,13 @@ impl<L: Log> Reading<'_, L> {
             let recorded = codec::decode::<C::Event>(record, &mut interned)?;
             streams
                 .replay(&recorded)
-                .map_err(|reason| cannot_be_applied(record, reason))?;
+                .map_err(|reason| record.undecodable(reason))?;
             if streams.is_full() {
                 failed = streams.keep(&places).err();
             }
             if failed.is_some() || streams.failure().is_some() {
                 // Nothing of the log; what it is stands beside.
-                return Err(cannot_be_applied(record, String::new()));
+                return Err(record.undecodable(String::new()));
             }
             Ok(())
         });
@@ -255,15 +255,6 @@ impl<L: Log> Reading<'_, L> {
             from_store,
             complete: !out_of_time,
         })
-    }
-}
-
-fn cannot_be_applied(record: &RawRecord<'_>, reason: String) -> LogError {
-    LogError::Undecodable {
-        topic: record.topic.to_owned(),
-        partition: record.partition,
-        offset: record.offset,
-        reason,
     }
 }
 

@@ -207,17 +207,8 @@ fn beginning<L: Log>(
     log: &L,
     topics: &[&'static str],
 ) -> Result<(Vec<StartAt>, Vec<i64>), LogError> {
-    let (mut places, mut ends) = (Vec::new(), Vec::new());
-    for topic in topics {
-        let name: Arc<str> = Arc::from(*topic);
-        for partition in 0..log.partitions(topic)? {
-            ends.push(log.end_offset(topic, partition)?);
-            places.push(StartAt {
-                topic: Arc::clone(&name),
-                partition,
-                next_offset: 0,
-            });
-        }
-    }
+    let places = StartAt::every(log, topics)?;
+    let end = |place: &StartAt| log.end_offset(&place.topic, place.partition);
+    let ends = places.iter().map(end).collect::<Result<_, _>>()?;
     Ok((places, ends))
 }

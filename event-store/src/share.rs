@@ -65,11 +65,6 @@ impl<L: Log> Share<L> {
         }
     }
 
-    /// Has the membership end; the group then hears that what was ours is free.
-    pub(crate) fn end(&self) {
-        self.ending.store(true, Ordering::Release);
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<L::Membership>>> {
         self.membership
             .lock()
@@ -81,9 +76,10 @@ impl<L: Log> Share<L> {
     }
 }
 
-/// Whether a share is settled, for those who do not know what log it is of.
+/// A share, for those who do not know what log it is of.
 pub(crate) trait Settled: Send + Sync {
     fn is_settled(&self) -> bool;
+    /// Has the membership end; the group then hears that what was ours is free.
     fn end(&self);
 }
 
@@ -93,7 +89,7 @@ impl<L: Log> Settled for Share<L> {
     }
 
     fn end(&self) {
-        Self::end(self);
+        self.ending.store(true, Ordering::Release);
     }
 }
 

@@ -101,18 +101,24 @@ impl<C: Context> Streams<C> {
         self.resident.contains(stream) || self.keeping.as_ref().is_some_and(on_disk)
     }
 
-    /// Brings a stream into memory where it is on disk only.
-    fn load(&mut self, id: &StreamIdOf<C>) {
-        if self.resident.touch(id) || self.absent.as_ref() == Some(id) {
-            return;
+    /// Brings a stream into memory where it is on disk only; false where nothing has happened in it.
+    fn load(&mut self, id: &StreamIdOf<C>) -> bool {
+        if self.resident.touch(id) {
+            return true;
+        }
+        if self.absent.as_ref() == Some(id) {
+            return false;
         }
         let Some(keeping) = &mut self.keeping else {
-            return;
+            return false;
         };
-        match keeping.load(id) {
+        let loaded = keeping.load(id);
+        let is_there = loaded.is_some();
+        match loaded {
             Some(stream) => self.resident.insert(id.clone(), stream),
             None => self.absent = Some(id.clone()),
         }
+        is_there
     }
 
     /// `ce_source` of our own events.
@@ -182,8 +188,7 @@ impl<C: Context> Streams<C> {
         command_id: uuid::Uuid,
         command_hash: uuid::Uuid,
     ) -> &mut Stream<C> {
-        self.load(id);
-        if !self.resident.contains(id) {
+        if !self.load(id) {
             self.absent = None;
             self.resident.insert(id.clone(), Stream::default());
         }

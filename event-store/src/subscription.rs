@@ -27,6 +27,25 @@ pub struct StartAt {
     pub next_offset: i64,
 }
 
+impl StartAt {
+    /// Every partition of these topics, from offset zero.
+    ///
+    /// # Errors
+    /// When the log cannot be reached, or lacks one of the topics.
+    pub fn every<L: Log>(log: &L, topics: &[&str]) -> Result<Vec<Self>, LogError> {
+        let mut places = Vec::new();
+        for topic in topics {
+            let name: Arc<str> = Arc::from(*topic);
+            places.extend((0..log.partitions(topic)?).map(|partition| Self {
+                topic: Arc::clone(&name),
+                partition,
+                next_offset: 0,
+            }));
+        }
+        Ok(places)
+    }
+}
+
 /// How far a batch has come in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {

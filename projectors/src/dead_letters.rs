@@ -327,16 +327,10 @@ async fn hold(
     letters: &[Place],
 ) -> sqlx::Result<()> {
     // All of a key's events have one partition number.
-    let partition = letters.first().map(|letter| letter.partition);
-    sqlx::query!(
-        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = $2 and partition = $3",
-        name,
-        version,
-        partition,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    match letters.first() {
+        Some(letter) => registry::claim(connection, name, version, letter.partition).await,
+        None => Ok(()),
+    }
 }
 
 async fn remove<E>(

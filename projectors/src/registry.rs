@@ -37,6 +37,12 @@ pub(crate) struct Checkpoint {
 /// The offset after the last one applied, by topic and partition.
 pub(crate) type Positions = BTreeMap<(String, i32), i64>;
 
+/// Whether positions are at a goal or past it, in every partition that the goal names.
+pub(crate) fn has_reached(positions: &Positions, goal: &Positions) -> bool {
+    goal.iter()
+        .all(|(place, next)| positions.get(place).is_some_and(|reached| reached >= next))
+}
+
 /// The live version; the first one is created here.
 pub(crate) async fn ensure_live<P: Projection>(
     connection: &mut PgConnection,
@@ -247,21 +253,32 @@ pub(crate) async fn fail<P: Projection>(
         error.in_full(),
         P::NAME
     );
+    set_aside(connection, P::NAME, version, state, &error).await?;
+    Ok(ProjectorError::Failed(error))
+}
+
+/// Stops a version's feeds, and says in which state it is and why.
+async fn set_aside(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    state: &str,
+    error: &str,
+) -> sqlx::Result<()> {
     let mut tx = connection.begin().await?;
-    bump_epochs(&mut tx, P::NAME, &[version]).await?;
+    bump_epochs(&mut tx, name, &[version]).await?;
     sqlx::query!(
         "update offset_zero.projection_versions
          set state = $4, error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
          where name = $1 and version = $2",
-        P::NAME,
+        name,
         version,
         error,
         state,
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
-    Ok(ProjectorError::Failed(error))
+    tx.commit().await
 }
 
 /// Has every feed that is open now fail at its next checkpoint.
@@ -287,19 +304,7 @@ pub(crate) async fn refuse(
     version: i32,
     reason: &str,
 ) -> sqlx::Result<()> {
-    let mut tx = connection.begin().await?;
-    bump_epochs(&mut tx, name, &[version]).await?;
-    sqlx::query!(
-        "update offset_zero.projection_versions
-         set state = 'failed', error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
-         where name = $1 and version = $2",
-        name,
-        version,
-        reason,
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await
+    set_aside(connection, name, version, "failed", reason).await
 }
 
 /// Has readers and feeds go over from one version to another.

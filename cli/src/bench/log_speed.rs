@@ -9,8 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use dev::stack::{Stack, StackOptions};
-use domain::topics;
-use event_store::kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec};
+use event_store::kafka::{Durability, KafkaConfig, KafkaLog};
 use projectors::{Orders, Projection};
 use serde::Serialize;
 use serde_json::Value;
@@ -93,8 +92,7 @@ async fn measure_on(stack: &Arc<Stack>, orders: u64) -> Result<LogSpeed> {
     let url = stack.default_database_url()?;
     projectors::migrate(&url).await?;
     let log = KafkaLog::connect(&config)?;
-    let durability = Durability::DEVELOPMENT;
-    let specs = topics::ALL.map(|topic| TopicSpec::events(topic, PARTITIONS, durability));
+    let specs = command_api::topic_specs(PARTITIONS, Durability::DEVELOPMENT);
     log.ensure_topics(&specs).await?;
     eprintln!("making up {orders} orders");
     tokio::task::spawn_blocking(move || made_up::write(&log, PARTITIONS, orders)).await??;

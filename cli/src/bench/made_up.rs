@@ -6,10 +6,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Context, Event,
-    money::Money,
-    order::{OrderCommand, OrderEvent, OrderLine, OrderLines, Orders, PayOrder, PlaceOrder},
-    personal::ShippingAddress,
-    quantity::Quantity,
+    order::{OrderCommand, OrderEvent, Orders, PayOrder},
 };
 use event_store::{
     DecisionMark, Metadata, encode,
@@ -19,9 +16,10 @@ use event_store::{
 };
 use uuid::Uuid;
 
+use super::orders;
+
 /// Orders of one transaction.
 const BATCH: u64 = 1_000;
-const CUSTOMERS: u64 = 100_000;
 
 /// Appends so many orders, each placed and then paid, to their partitions; each event is what the order service would decide.
 pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
@@ -84,32 +82,7 @@ fn id_of(number: u64) -> Uuid {
 }
 
 fn events(id: Uuid, number: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2]> {
-    let line = |sku: &str, quantity: i64, price| -> Result<OrderLine> {
-        Ok(OrderLine {
-            line_id: Uuid::new_v5(&id, sku.as_bytes()).into(),
-            sku: sku.parse()?,
-            quantity: Quantity::try_from(quantity)?,
-            unit_price: Money::new(price, "EUR".parse()?)?,
-        })
-    };
-    let place = OrderCommand::Place(Box::new(PlaceOrder {
-        order_id: id.into(),
-        customer_id: format!("customer-{}", number % CUSTOMERS).parse()?,
-        lines: OrderLines::new(vec![
-            line("TEA-EARL-GREY", 2, 1_999)?,
-            line("MUG-BLUE", 1, 1_499)?,
-        ])?,
-        shipping_address: ShippingAddress {
-            name: "Ada Lovelace".parse()?,
-            line1: "12 St James's Square".parse()?,
-            line2: None,
-            postal_code: "SW1Y 4JH".parse()?,
-            city: "London".parse()?,
-            country: "GB".parse()?,
-        },
-        contact: None,
-        placed_at: time,
-    }));
+    let place = orders::place(id.into(), number, time)?;
     let pay = OrderCommand::Pay(PayOrder {
         order_id: id.into(),
         payment_id: Uuid::new_v5(&id, b"payment").into(),

@@ -16,10 +16,8 @@ use dev::{
     stack::{Stack, StackOptions},
 };
 use domain::{
-    ids::{LineId, OrderId},
-    money::Money,
-    order::{CancelOrder, OrderCommand, OrderLine, OrderLines, Orders, PlaceOrder},
-    personal::ShippingAddress,
+    ids::OrderId,
+    order::{CancelOrder, OrderCommand, Orders},
     topics::ORDER_EVENTS,
 };
 use event_store::{
@@ -29,7 +27,7 @@ use event_store::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{memory, raw};
+use super::{memory, orders, raw};
 
 /// One of the largest there can be: all orders are in it.
 const PARTITIONS: i32 = 1;
@@ -181,7 +179,7 @@ async fn fill(store: &EventStore<Orders>, orders: u64) -> Result<()> {
                     .is_ok()
                 {
                     let order_id = OrderId::from(Uuid::now_v7());
-                    for command in [place(order_id)?, cancel(order_id)] {
+                    for command in [orders::place(order_id, 1, now())?, cancel(order_id)] {
                         let accepted = store.execute(request(command)).await;
                         accepted.map_err(|refusal| anyhow!("{refusal}"))?;
                     }
@@ -215,36 +213,6 @@ fn request(command: OrderCommand) -> Request<Orders> {
 
 fn now() -> DateTime<Utc> {
     std::time::SystemTime::now().into()
-}
-
-fn place(order_id: OrderId) -> Result<OrderCommand> {
-    let line = |index, sku: &str, quantity: i64, amount| -> Result<OrderLine> {
-        Ok(OrderLine {
-            line_id: LineId::of(order_id, index),
-            sku: sku.parse()?,
-            quantity: quantity.try_into()?,
-            unit_price: Money::new(amount, "EUR".parse()?)?,
-        })
-    };
-    let lines = vec![
-        line(0, "TEA-EARL-GREY", 2, 1_999)?,
-        line(1, "MUG-BLUE", 1, 1_499)?,
-    ];
-    Ok(OrderCommand::Place(Box::new(PlaceOrder {
-        order_id,
-        customer_id: "customer-1".parse()?,
-        lines: OrderLines::new(lines)?,
-        shipping_address: ShippingAddress {
-            name: "Ada Lovelace".parse()?,
-            line1: "12 St James's Square".parse()?,
-            line2: None,
-            postal_code: "SW1Y 4JH".parse()?,
-            city: "London".parse()?,
-            country: "GB".parse()?,
-        },
-        contact: None,
-        placed_at: now(),
-    })))
 }
 
 fn cancel(order_id: OrderId) -> OrderCommand {

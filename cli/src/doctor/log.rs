@@ -11,12 +11,7 @@ use domain::{
     Context, cart::Carts, notification::Notifications, order::Orders, payment::Payments,
     product::Products, shipping::Shipments, topics,
 };
-use event_store::{
-    LogError, Owned, OwnershipRecord, audit,
-    kafka::{Durability, KafkaLog, TopicSpec},
-    log::Log,
-    owner_of,
-};
+use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log, owner_of};
 use tokio::task::spawn_blocking;
 
 use super::Findings;
@@ -64,19 +59,9 @@ pub(super) async fn is_reachable(
     Ok(cluster.is_ok())
 }
 
-/// Every topic that there has to be, and how.
-pub(crate) fn specs(target: &Target) -> Vec<TopicSpec> {
-    let durability = Durability {
-        replication: target.replication_factor,
-    };
-    let events = topics::ALL.map(|topic| TopicSpec::events(topic, target.partitions, durability));
-    let ownership = TopicSpec::ownership(target.partitions, durability);
-    events.into_iter().chain([ownership]).collect()
-}
-
 /// Whether all topics are as they have to be.
 pub(super) async fn topics(log: &KafkaLog, target: &Target, findings: &mut Findings) -> bool {
-    let specs = specs(target);
+    let specs = target.topic_specs();
     let before = findings.0.len();
     for spec in &specs {
         if let Err(error) = log.verify_topics(std::slice::from_ref(spec)).await {

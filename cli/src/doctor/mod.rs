@@ -3,8 +3,6 @@
 mod log;
 mod read_side;
 
-pub(crate) use self::log::specs;
-
 use anyhow::{Result, bail};
 use event_store::kafka::KafkaLog;
 use serde::Serialize;

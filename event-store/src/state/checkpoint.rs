@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use domain::Context;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use uuid::Uuid;
 
 use super::{decode, encode};
 use crate::{
+    checkpoint::LastEvent,
     codec,
     log::{Log, LogError, RawRecord, Reader},
     subscription::StartAt,
@@ -34,14 +34,7 @@ pub(crate) struct Mark {
     /// Our own events below are applied; never less than `read_to`.
     pub(crate) applied_to: i64,
     /// The last record that was applied.
-    pub(crate) last: Option<LastRecord>,
-}
-
-/// A record that only this log has at this place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LastRecord {
-    pub(crate) offset: i64,
-    pub(crate) event_id: Uuid,
+    pub(crate) last: Option<LastEvent>,
 }
 
 /// Why a store does not fit.
@@ -148,7 +141,7 @@ impl Checkpoint {
 struct Sought {
     topic: String,
     partition: i32,
-    last: LastRecord,
+    last: LastEvent,
 }
 
 impl Sought {
@@ -157,10 +150,6 @@ impl Sought {
             topic: self.topic.clone(),
             offset: self.last.offset,
         }
-    }
-
-    fn is(&self, record: &RawRecord<'_>) -> bool {
-        record.offset == self.last.offset && codec::event_id(record) == Some(self.last.event_id)
     }
 }
 
@@ -196,7 +185,7 @@ fn read_back<L: Log>(
                 sought.topic == record.topic && sought.partition == record.partition
             })?;
             let sought = sought.swap_remove(found);
-            (!sought.is(record)).then(|| sought.misfit())
+            (!sought.last.is(record)).then(|| sought.misfit())
         });
         match polled {
             Ok(Some(Some(misfit))) => return Ok(Err(misfit)),

@@ -8,14 +8,11 @@ use std::{
 use domain::Context;
 
 use super::{
-    Batch, StateError, StateStore,
-    checkpoint::{Checkpoint, LastRecord},
-    encode,
-    folder::StateFolder,
-    keeper::Keeper,
-    resident::Resident,
+    Batch, StateError, StateStore, checkpoint::Checkpoint, encode, folder::StateFolder,
+    keeper::Keeper, resident::Resident,
 };
 use crate::{
+    checkpoint::LastEvent,
     codec::{self, Interned},
     deadlines::Deadlines,
     envelope::{Position, Recorded},
@@ -114,7 +111,7 @@ impl<C: Context> Keeping<C> {
                 let offset = position.offset;
                 mark.applied_to = offset + 1;
                 let event_id = codec::event_id_of(record);
-                mark.last = event_id.map(|event_id| LastRecord { offset, event_id });
+                mark.last = event_id.map(|event_id| LastEvent { offset, event_id });
             }
         }
     }
@@ -139,7 +136,7 @@ impl<C: Context> Keeping<C> {
         };
         mark.applied_to = mark.applied_to.max(position.offset + 1);
         if mark.last.is_none_or(|last| last.offset < position.offset) {
-            mark.last = Some(LastRecord {
+            mark.last = Some(LastEvent {
                 offset: position.offset,
                 event_id: recorded.metadata.event_id,
             });

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     desk::{DESK_EVENTS, Desk, PunchSold, TICKET_EVENTS, TicketEvent, Tickets},
-    several::{Running, sell, ticket_events, wait_until_done},
+    several::{Running, sell, ticket_events},
     suite::{Subject, events_in, stop, store},
 };
 
@@ -35,9 +35,7 @@ pub(crate) async fn a_policy_goes_on_in_the_log_that_it_has_read<S: Subject>(sub
         for _ in 0..8 {
             sold.push(sell(&desk, None).await);
         }
-        let running = Running::new(subject.log(), &tickets);
-        wait_until_done(subject.log()).await;
-        running.stop().await;
+        Running::to_the_end(subject.log(), &tickets).await;
     }
     let events: Vec<Recorded<TicketEvent>> = events_in(&subject, DESK_EVENTS).await;
     let cluster_id = subject.log().cluster_id().expect("the log answers");
@@ -73,9 +71,7 @@ pub(crate) async fn a_policy_stops_in_another_log<S: Subject>(subject: S) {
     for _ in 0..8 {
         sell(&desk, None).await;
     }
-    let running = Running::new(subject.log(), &tickets);
-    wait_until_done(subject.log()).await;
-    running.stop().await;
+    Running::to_the_end(subject.log(), &tickets).await;
 
     let right = noted(subject.log(), 0).await;
     let proof = right.proof.clone().expect("it is proven");
@@ -113,9 +109,7 @@ pub(crate) async fn a_policy_stops_in_another_log<S: Subject>(subject: S) {
     }
     note(subject.log(), right).await;
     sell(&desk, None).await;
-    let running = Running::new(subject.log(), &tickets);
-    wait_until_done(subject.log()).await;
-    running.stop().await;
+    Running::to_the_end(subject.log(), &tickets).await;
     stop(tickets).await;
     stop(desk).await;
 }
@@ -127,9 +121,7 @@ pub(crate) async fn a_policy_stops_at_a_topic_created_anew<S: Subject>(subject: 
     for _ in 0..8 {
         sell(&desk, None).await;
     }
-    let running = Running::new(subject.log(), &tickets);
-    wait_until_done(subject.log()).await;
-    running.stop().await;
+    Running::to_the_end(subject.log(), &tickets).await;
     stop(desk).await;
 
     subject.create_anew(DESK_EVENTS).await;
@@ -144,9 +136,7 @@ pub(crate) async fn a_policy_stops_at_a_topic_created_anew<S: Subject>(subject: 
     for partition in PARTITIONS {
         note(subject.log(), Checkpoint::zero(DESK_EVENTS, partition)).await;
     }
-    let running = Running::new(subject.log(), &tickets);
-    wait_until_done(subject.log()).await;
-    running.stop().await;
+    Running::to_the_end(subject.log(), &tickets).await;
     for ticket in sold {
         let events = ticket_events(&subject, ticket).await;
         let punched = events

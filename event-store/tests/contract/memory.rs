@@ -84,6 +84,14 @@ async fn a_store_that_is_ahead_of_the_log_is_thrown_away() {
     stop(store).await;
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 proptest! {
     #![proptest_config(Config::with_cases(64))]
 
@@ -94,12 +102,7 @@ proptest! {
         amounts in vec(0..4_u32, 1..12),
         faults in vec(prop_oneof![Just(Fault::UnknownCommitted), Just(Fault::UnknownAborted)], 0..4),
     ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        runtime().block_on(async {
             let memory = fresh().await;
             let store = store(&memory.0).await;
             let counter = Uuid::now_v7();
@@ -137,12 +140,7 @@ proptest! {
     fn what_is_on_disk_answers_like_what_is_in_memory(
         steps in vec((0..6_usize, 0..4_u32, 0..12_usize, 0..8_u32), 1..40),
     ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        runtime().block_on(async {
             let (on_disk, in_memory) = (fresh().await, fresh().await);
             let folder = tempfile::tempdir().expect("a folder");
             let counters: Vec<Uuid> = (0..6).map(|_| Uuid::now_v7()).collect();

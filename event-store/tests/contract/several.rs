@@ -184,6 +184,13 @@ impl Running {
         }
     }
 
+    /// Has it react to everything that is there, and stop.
+    pub(crate) async fn to_the_end<L: Log>(log: &L, tickets: &EventStore<Tickets>) {
+        let running = Self::new(log, tickets);
+        wait_until_done(log).await;
+        running.stop().await;
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         let ended = tokio::time::timeout(PATIENCE, self.policy).await;
@@ -246,9 +253,7 @@ pub(crate) async fn a_policy_reacts_once<S: Subject>(subject: S) {
     running.stop().await;
 
     commit(subject.log(), 0).await;
-    let running = Running::new(subject.log(), &tickets);
-    wait_until_done(subject.log()).await;
-    running.stop().await;
+    Running::to_the_end(subject.log(), &tickets).await;
     stop(tickets).await;
     stop(desk).await;
 

@@ -81,7 +81,7 @@ async fn attempt<P: Projection, S: Source>(
         *next = ends.get(place).map_or(0, |end| reached.min(*end));
     }
     let deadline = Instant::now() + HOLD;
-    while !has_reached(
+    while !registry::has_reached(
         &registry::positions(&mut tx, P::NAME, candidate).await?,
         &goal,
     ) {
@@ -101,11 +101,6 @@ async fn attempt<P: Projection, S: Source>(
         replaced: live,
         positions: positions.collect(),
     }))
-}
-
-fn has_reached(candidate: &Positions, goal: &Positions) -> bool {
-    goal.iter()
-        .all(|(place, next)| candidate.get(place).is_some_and(|reached| reached >= next))
 }
 
 /// As [`registry::positions`], and nobody moves them before the transaction ends.

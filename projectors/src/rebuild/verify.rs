@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Projection, ProjectorError,
     feed::Feed,
-    registry::{self, Positions, Version},
+    registry::{self, Version},
     source::Source,
 };
 
@@ -146,13 +146,13 @@ async fn comparable<P: Projection, S: Source>(
         if !reached.keys().eq(ends.keys()) {
             return Ok(Err("the live version is made of other topics".to_owned()));
         }
-        if !is_behind(&reached, &filling.ends::<P>().await?) {
+        if !registry::has_reached(&filling.ends::<P>().await?, &reached) {
             return Ok(Err(
                 "the live version holds more than the log does".to_owned()
             ));
         }
         let candidate = registry::positions(registry, P::NAME, filling.version.number).await?;
-        if is_behind(&candidate, &reached) {
+        if registry::has_reached(&reached, &candidate) {
             return Ok(Ok(live));
         }
         if Instant::now() >= deadline {
@@ -162,10 +162,4 @@ async fn comparable<P: Projection, S: Source>(
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// Behind or level, in every partition.
-fn is_behind(one: &Positions, other: &Positions) -> bool {
-    one.iter()
-        .all(|(place, next)| other.get(place).is_some_and(|ahead| ahead >= next))
 }

@@ -28,7 +28,7 @@ use crate::{
 /// What the projection reads of three orders.
 const READ_OF_THREE: u64 = (EVENTS_OF_THREE + MESSAGES_OF_THREE).unsigned_abs();
 
-async fn rebuild_orders<L: Source>(
+pub(super) async fn rebuild_orders<L: Source>(
     world: &World,
     shop: &Shop<L>,
 ) -> Result<Report, ProjectorError> {

@@ -5,6 +5,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     World, eventually,
+    rebuilding::rebuild_orders,
     shop::{EVENTS_OF_THREE, Shop},
 };
 use crate::{
@@ -231,14 +232,7 @@ async fn a_version_of_other_topics_waits_to_be_rebuilt() {
         orders.is_some_and(|(_, reason)| reason.contains("projectors rebuild orders"))
     })
     .await;
-    rebuild(
-        ProjectionName::Orders,
-        &shop.log,
-        &world.database,
-        Options::default(),
-    )
-    .await
-    .expect("rebuilds");
+    rebuild_orders(&world, &shop).await.expect("rebuilds");
     eventually("ready", async || runner.readiness.is_ready()).await;
     runner.stop().await;
 }

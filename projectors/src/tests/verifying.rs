@@ -5,7 +5,7 @@ use event_store::{BatchLimits, Recorded, log::Log};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{World, feeding::step, shop::Shop};
+use super::{World, feeding::step, rebuilding::rebuild_orders, shop::Shop};
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
     copy::CopyBuffer,
@@ -218,13 +218,8 @@ async fn a_live_version_that_cannot_be_compared_is_named() {
         refused.to_string().contains("the live version has failed"),
         "{refused}"
     );
-    let report = rebuild(
-        ProjectionName::Orders,
-        &shop.log,
-        &world.database,
-        Options::default(),
-    )
-    .await
-    .expect("rebuilds all the same");
+    let report = rebuild_orders(&world, &shop)
+        .await
+        .expect("rebuilds all the same");
     assert!(!report.verification.is_equal());
 }
