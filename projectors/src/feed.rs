@@ -1,11 +1,14 @@
 //! One partition of one version: events in, rows and checkpoint out, exactly once in effect.
 
+mod moving;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use event_store::{Batch, BatchLimits, Position, StartAt, Subscription};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use self::moving::{Move, advance};
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
@@ -31,14 +34,6 @@ pub(crate) struct Feed<P: Projection> {
     moves: Vec<Move>,
     /// Whether events were read that were not asked for, and are lost to this feed.
     overrun: bool,
-}
-
-/// How far a topic has come since the checkpoint was last written.
-struct Move {
-    topic: Arc<str>,
-    next_offset: i64,
-    end_offset: i64,
-    last: Option<(i64, Uuid)>,
 }
 
 impl<P: Projection> Feed<P> {
@@ -352,55 +347,6 @@ fn subscribe<P: Projection, S: Source>(
         });
     }
     Ok(source.subscribe(&from, limits)?)
-}
-
-/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it.
-async fn advance<P: Projection>(
-    connection: &mut PgConnection,
-    version: i32,
-    partition: i32,
-    checkpoints: &[Checkpoint],
-    moves: &[Move],
-) -> sqlx::Result<bool> {
-    let topics: Vec<&str> = moves.iter().map(|to| &*to.topic).collect();
-    let from = |to: &Move| checkpoints.iter().find(|from| from.topic == to.topic);
-    let expected: Vec<i64> = moves
-        .iter()
-        .map(|to| from(to).map_or(-1, |from| from.next_offset))
-        .collect();
-    let epochs: Vec<i64> = moves
-        .iter()
-        .map(|to| from(to).map_or(-1, |from| from.epoch))
-        .collect();
-    let next_offsets: Vec<i64> = moves.iter().map(|to| to.next_offset).collect();
-    let end_offsets: Vec<i64> = moves.iter().map(|to| to.end_offset).collect();
-    let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();
-    let last_ids: Vec<Option<Uuid>> = moves.iter().map(|to| Some(to.last?.1)).collect();
-    let moved = sqlx::query!(
-        "update offset_zero.checkpoints c
-         set next_offset = greatest(c.next_offset, m.next_offset),
-             end_offset = greatest(m.end_offset, m.next_offset),
-             last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
-             last_event_id = coalesce(m.last_event_id, c.last_event_id),
-             updated_at = now()
-         from unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
-             as m (topic, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
-         where c.name = $1 and c.version = $2 and c.partition = $3 and c.topic = m.topic
-             and c.next_offset = m.expected and c.epoch = m.epoch",
-        P::NAME,
-        version,
-        partition,
-        &topics as &[&str],
-        &expected,
-        &epochs,
-        &next_offsets,
-        &end_offsets,
-        &last_offsets as &[Option<i64>],
-        &last_ids as &[Option<Uuid>],
-    )
-    .execute(connection)
-    .await?;
-    Ok(moved.rows_affected() == moves.len() as u64)
 }
 
 fn too_many(last: &Letter) -> ProjectorError {

@@ -1,10 +1,14 @@
 //! What Postgres knows of projections: their versions, and how far each has come.
 
+mod dropping;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
+pub use self::dropping::NotDropped;
+pub(crate) use self::dropping::drop_version;
 use crate::{Projection, ProjectorError};
 
 /// One version of a projection: a schema with its tables.
@@ -371,64 +375,4 @@ pub(crate) async fn report_progress(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Why a version was not dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotDropped {
-    /// There is none of that number.
-    #[error("there is no such version; type: offset-zero projections")]
-    Unknown,
-    /// Readers need it.
-    #[error("it is live; rebuild the projection first")]
-    Live,
-    /// It is being built.
-    #[error("it is being built; end the rebuild first")]
-    Building,
-}
-
-/// Drops the tables of a version that nobody needs any more.
-pub(crate) async fn drop_version(
-    connection: &mut PgConnection,
-    name: &str,
-    version: i32,
-) -> sqlx::Result<Result<(), NotDropped>> {
-    let mut tx = connection.begin().await?;
-    // Some reader may be slow.
-    sqlx::raw_sql("set local lock_timeout = '5s'")
-        .execute(&mut *tx)
-        .await?;
-    let found = sqlx::query!(
-        r#"select v.schema_name, v.version = p.live_version as "is_live!",
-               v.state in ('building', 'ready')
-                   and not pg_try_advisory_xact_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "is_building!"
-           from offset_zero.projection_versions v
-           join offset_zero.projections p on p.name = v.name
-           where v.name = $1 and v.version = $2
-           for update of p"#,
-        name,
-        version,
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let schema = match found {
-        None => return Ok(Err(NotDropped::Unknown)),
-        Some(found) if found.is_live => return Ok(Err(NotDropped::Live)),
-        Some(found) if found.is_building => return Ok(Err(NotDropped::Building)),
-        Some(found) => found.schema_name,
-    };
-    // Safe: `create` made the name of a constant and a number.
-    let drop_schema = format!("drop schema if exists {schema} cascade");
-    sqlx::raw_sql(AssertSqlSafe(drop_schema))
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!(
-        "delete from offset_zero.projection_versions where name = $1 and version = $2",
-        name,
-        version,
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(Ok(()))
 }

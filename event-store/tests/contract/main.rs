@@ -8,6 +8,7 @@ mod expecting;
 mod kafka;
 mod limits;
 mod memory;
+mod owning;
 mod restart;
 mod several;
 mod suite;
@@ -21,12 +22,6 @@ macro_rules! contract {
             rejections_append_nothing,
             races_have_one_order,
             a_dropped_call_is_carried_out,
-            a_later_appender_fences,
-            of_interleaved_takeovers_one_owns,
-            partitions_are_shared,
-            a_command_finds_the_owner,
-            a_process_of_the_same_name_takes_over,
-            a_fenced_owner_takes_over_anew,
             batches_keep_their_limits,
         );
         contract!($subject; expecting;
@@ -40,6 +35,14 @@ macro_rules! contract {
             a_policy_goes_on_in_the_log_that_it_has_read,
             a_policy_stops_in_another_log,
             a_policy_stops_at_a_topic_created_anew,
+        );
+        contract!($subject; owning;
+            a_later_appender_fences,
+            of_interleaved_takeovers_one_owns,
+            partitions_are_shared,
+            a_command_finds_the_owner,
+            a_process_of_the_same_name_takes_over,
+            a_fenced_owner_takes_over_anew,
         );
         contract!($subject; several;
             what_another_service_opens_is_found,

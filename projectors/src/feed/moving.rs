@@ -1,0 +1,65 @@
+//! Moving a feed's checkpoints, in the transaction that writes the rows.
+
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Projection, registry::Checkpoint};
+
+/// How far a topic has come since the checkpoint was last written.
+pub(super) struct Move {
+    pub(super) topic: Arc<str>,
+    pub(super) next_offset: i64,
+    pub(super) end_offset: i64,
+    pub(super) last: Option<(i64, Uuid)>,
+}
+
+/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it.
+pub(super) async fn advance<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+    partition: i32,
+    checkpoints: &[Checkpoint],
+    moves: &[Move],
+) -> sqlx::Result<bool> {
+    let topics: Vec<&str> = moves.iter().map(|to| &*to.topic).collect();
+    let from = |to: &Move| checkpoints.iter().find(|from| from.topic == to.topic);
+    let expected: Vec<i64> = moves
+        .iter()
+        .map(|to| from(to).map_or(-1, |from| from.next_offset))
+        .collect();
+    let epochs: Vec<i64> = moves
+        .iter()
+        .map(|to| from(to).map_or(-1, |from| from.epoch))
+        .collect();
+    let next_offsets: Vec<i64> = moves.iter().map(|to| to.next_offset).collect();
+    let end_offsets: Vec<i64> = moves.iter().map(|to| to.end_offset).collect();
+    let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();
+    let last_ids: Vec<Option<Uuid>> = moves.iter().map(|to| Some(to.last?.1)).collect();
+    let moved = sqlx::query!(
+        "update offset_zero.checkpoints c
+         set next_offset = greatest(c.next_offset, m.next_offset),
+             end_offset = greatest(m.end_offset, m.next_offset),
+             last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
+             last_event_id = coalesce(m.last_event_id, c.last_event_id),
+             updated_at = now()
+         from unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
+             as m (topic, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
+         where c.name = $1 and c.version = $2 and c.partition = $3 and c.topic = m.topic
+             and c.next_offset = m.expected and c.epoch = m.epoch",
+        P::NAME,
+        version,
+        partition,
+        &topics as &[&str],
+        &expected,
+        &epochs,
+        &next_offsets,
+        &end_offsets,
+        &last_offsets as &[Option<i64>],
+        &last_ids as &[Option<Uuid>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() == moves.len() as u64)
+}
