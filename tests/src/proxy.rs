@@ -13,12 +13,14 @@ use std::{
     io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
+    time::timeout,
 };
 
 use self::fault::Script;
@@ -26,6 +28,9 @@ pub use self::{
     fault::{Action, Fault, Gate, Strike, When},
     frame::{Api, Frame},
 };
+
+/// Longer than Kafka takes over any answer that it gives to one who comes alone.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A running proxy. Dropping it closes all connections.
 pub struct Proxy {
@@ -108,11 +113,13 @@ impl Shared {
         Ok(broker)
     }
 
-    /// One request on a connection of its own.
+    /// One request on a connection of its own. None where no answer comes: of two equal requests to join a group, Kafka
+    /// answers only one.
     async fn ask(&self, request: &Frame) -> io::Result<Option<Frame>> {
         let mut broker = self.connect().await?;
         broker.write_all(request.bytes()).await?;
-        Frame::read(&mut broker).await
+        let answer = timeout(ANSWER_TIMEOUT, Frame::read(&mut broker)).await;
+        answer.unwrap_or(Ok(None))
     }
 }
 
