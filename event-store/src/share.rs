@@ -186,24 +186,26 @@ impl<C: Context, L: Log> Sharing<C, L> {
     }
 
     /// Whether there really is another process of our name, once it has had the time to take something over. A group that
-    /// has lost its coordinator may take our own coming back for one.
+    /// has lost its coordinator may take our own coming back for one; and a process without a name has no namesake.
     fn is_succeeded(&self) -> bool {
         let until = Instant::now() + SUCCESSION;
         while Instant::now() < until && !self.share.is_ending() {
             std::thread::sleep(TEND);
         }
-        (0..).zip(&self.fronts).any(|(partition, _)| {
-            let writer = WriterId {
-                service: C::SERVICE,
-                partition,
-            };
-            let owner = last_owner(&self.log, &writer, SUCCESSION).ok().flatten();
-            owner.is_some_and(|owner| {
-                owner.member == self.member.name
-                    && owner.instance != self.instance
-                    && !owner.released
+        let is_named = self.member.name.is_some();
+        is_named
+            && (0..).zip(&self.fronts).any(|(partition, _)| {
+                let writer = WriterId {
+                    service: C::SERVICE,
+                    partition,
+                };
+                let owner = last_owner(&self.log, &writer, SUCCESSION).ok().flatten();
+                owner.is_some_and(|owner| {
+                    owner.member == self.member.name
+                        && owner.instance != self.instance
+                        && !owner.released
+                })
             })
-        })
     }
 
     fn stuck(&self) -> Option<usize> {
