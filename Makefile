@@ -7,6 +7,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 TOOLS := .offset-zero/tools
+# What the benchmark compares us with: a workspace of its own, see there.
+CQRS_ES := cli/cqrs-es/Cargo.toml
 
 .PHONY: help setup build demo up test lint bench
 
@@ -33,8 +35,11 @@ test: setup ## every test, against a real Kafka and a real Postgres
 lint: setup ## formatting, clippy, dependencies, spelling
 	@sh dev/lint-tools.sh
 	cargo fmt --all --check
+	cargo fmt --manifest-path $(CQRS_ES) --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --manifest-path $(CQRS_ES) --target-dir target -- -D warnings
 	$(TOOLS)/bin/cargo-deny --workspace check bans licenses sources
+	$(TOOLS)/bin/cargo-deny --manifest-path $(CQRS_ES) check --config deny.toml bans licenses sources
 	$(TOOLS)/bin/typos
 
 bench: setup ## the benchmarks, in release mode; a table with ratios at the end
