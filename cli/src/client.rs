@@ -76,6 +76,21 @@ pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answ
         .with_context(|| format!("POST {url}"))
 }
 
+/// Posts JSON; waits until the service's own replica has come as far as `position`.
+pub async fn post_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
+    let request = http()
+        .post(url)
+        .header("x-min-position", position)
+        .json(body);
+    let response = request
+        .send()
+        .await
+        .with_context(|| format!("POST {url}"))?;
+    Answer::read(response)
+        .await
+        .with_context(|| format!("POST {url}"))
+}
+
 /// Puts JSON; waits until the service's own replica has come as far as `position`.
 pub async fn put_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
     let request = http()

@@ -8,6 +8,7 @@ mod log_speed;
 mod made_up;
 mod memory;
 mod orders;
+mod partitions;
 mod prototype;
 mod raw;
 mod rebuild;
@@ -17,12 +18,18 @@ mod restart;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use dev::{deployment::Server, process::Output, services::Service, stack::StackOptions};
+use dev::{
+    deployment::{Server, Wiring},
+    process::Output,
+    services::Service,
+    stack::StackOptions,
+};
 use domain::topics::ORDER_EVENTS;
 use hyper::StatusCode;
 
 use self::{
     load::{Measured, Shot, Until},
+    partitions::Partitioned,
     report::Report,
 };
 use crate::{
@@ -88,6 +95,16 @@ struct Pair {
     prototype: Measured,
 }
 
+/// Everything about placing orders.
+struct Placing {
+    record_bytes: usize,
+    /// Messages a second of the raw producer.
+    raw_produced: f64,
+    /// Each number of connections.
+    placed: Vec<Pair>,
+    partitioned: Vec<Partitioned>,
+}
+
 async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Report> {
     eprintln!("following orders from cart to stock");
     let journeys = journey::measure(running).await?;
@@ -98,9 +115,16 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
         read_side.projectors.service.stop()
     })
     .await??;
+    let placing = place_orders(running, options.seconds).await?;
+    let rebuilt = rebuild::measure(options.orders).await?;
+    Ok(Report::new(&placing, rebuilt, journeys))
+}
+
+async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
     let starting = Arc::clone(running);
     let (bare, prototype) = tokio::task::spawn_blocking(move || {
-        Ok::<_, anyhow::Error>((without_policies(&starting)?, start_prototype(&starting)?))
+        let bare = without_policies(&starting)?;
+        Ok::<_, anyhow::Error>((bare, start_prototype(&starting, &starting.wiring)?))
     })
     .await??;
     let addresses = [
@@ -124,21 +148,19 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     let mut placed = Vec::new();
     for connections in CONNECTIONS {
         eprintln!("placing orders at {connections} connections");
-        placed.push(measure_pair(addresses, connections, options.seconds).await?);
+        placed.push(measure_pair(addresses, connections, seconds).await?);
     }
     tokio::task::spawn_blocking(move || {
         bare.service.stop()?;
         prototype.service.stop()
     })
     .await??;
-    let rebuilt = rebuild::measure(options.orders).await?;
-    Ok(Report::new(
+    Ok(Placing {
         record_bytes,
         raw_produced,
-        &placed,
-        rebuilt,
-        journeys,
-    ))
+        placed,
+        partitioned: partitions::measure(running, seconds).await?,
+    })
 }
 
 /// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.
@@ -161,27 +183,30 @@ async fn measure_pair(
 /// The command API anew, with nothing but commands to do: what follows from each would take its share of the processors.
 fn without_policies(running: &Running) -> Result<Server> {
     running.command_api.service.stop()?;
-    let server = running
-        .wiring
-        .command_api_of(&[], None, &["--no-policies"])?;
+    start_without_policies(&running.wiring)
+}
+
+fn start_without_policies(wiring: &Wiring) -> Result<Server> {
+    let server = wiring.command_api_of(&[], None, &["--no-policies"])?;
     server.wait_ready()?;
     Ok(server)
 }
 
-fn start_prototype(running: &Running) -> Result<Server> {
+fn start_prototype(running: &Running, wiring: &Wiring) -> Result<Server> {
     let port = dev::ports::free()?;
-    let wiring = &running.wiring;
     let arguments = [
         "bench",
         "--prototype",
         &port.to_string(),
         "--kafka-brokers",
         &wiring.brokers,
+        "--namespace",
+        &wiring.namespace,
         "--partitions",
         &wiring.partitions.to_string(),
     ]
     .map(str::to_owned);
-    let log = std::path::PathBuf::from(running.logs()).join("prototype.log");
+    let log = std::path::PathBuf::from(running.logs()).join(format!("prototype-{port}.log"));
     let server = Server {
         service: Service::spawn("offset-zero", arguments, NO_VARIABLES, Output::File(log))?,
         url: format!("http://127.0.0.1:{port}"),

@@ -38,12 +38,12 @@ struct Pending {
 
 /// Serves until it is killed.
 pub async fn serve(config: KafkaConfig, partitions: i32, port: u16) -> Result<()> {
-    let brokers = config.brokers;
-    raw::create_topic(&brokers, TOPIC, partitions)?;
+    let topic = format!("{}{TOPIC}", config.namespace);
+    raw::create_topic(&config.brokers, &topic, partitions)?;
     let writers = (0..partitions).map(|partition| {
         let (sender, inbox) = crossbeam_channel::bounded(QUEUE);
-        let brokers = brokers.clone();
-        thread::spawn(move || write(&brokers, partition, &inbox));
+        let (brokers, topic) = (config.brokers.clone(), topic.clone());
+        thread::spawn(move || write(&brokers, &topic, partition, &inbox));
         sender
     });
     let writers: Vec<Sender<Pending>> = writers.collect();
@@ -74,10 +74,10 @@ async fn place(
 }
 
 /// Ends with the first failure: a prototype has nothing to recover.
-fn write(brokers: &str, partition: i32, inbox: &Receiver<Pending>) {
+fn write(brokers: &str, topic: &str, partition: i32, inbox: &Receiver<Pending>) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("transactional.id", format!("prototype-{partition}"))
+        .set("transactional.id", format!("{topic}-{partition}"))
         .set("linger.ms", "0")
         .create()
         .expect("the producer is configured");
@@ -89,7 +89,7 @@ fn write(brokers: &str, partition: i32, inbox: &Receiver<Pending>) {
         let batch: Vec<Pending> = std::iter::once(first).chain(more).collect();
         producer.begin_transaction().expect("begun");
         for Pending { id, payload, .. } in &batch {
-            let record = BaseRecord::to(TOPIC).partition(partition);
+            let record = BaseRecord::to(topic).partition(partition);
             let sent = producer.send(record.key(id).payload(payload));
             sent.map_err(|(error, _)| error).expect("queued");
         }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Pair, journey::Journeys, load::Measured, rebuild::Rebuilt};
+use super::{Pair, Placing, journey::Journeys, load::Measured, rebuild::Rebuilt};
 
 /// Everything that one run measured.
 #[derive(Debug, Serialize)]
@@ -14,6 +14,7 @@ pub struct Report {
     record_bytes: usize,
     raw_produced: f64,
     placed: Vec<Placed>,
+    partitioned: Vec<InPartitions>,
     rebuilt: Rebuilt,
     journeys: Journeys,
 }
@@ -21,8 +22,37 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 struct Placed {
     connections: usize,
+    #[serde(flatten)]
+    both: Both,
+}
+
+#[derive(Debug, Serialize)]
+struct InPartitions {
+    partitions: i32,
+    connections: usize,
+    #[serde(flatten)]
+    both: Both,
+}
+
+#[derive(Debug, Serialize)]
+struct Both {
     ours: Figures,
     prototype: Figures,
+}
+
+impl Both {
+    fn named(&self) -> [(&'static str, &Figures); 2] {
+        [("place-order", &self.ours), ("prototype", &self.prototype)]
+    }
+}
+
+impl From<&Pair> for Both {
+    fn from(pair: &Pair) -> Self {
+        Self {
+            ours: (&pair.ours).into(),
+            prototype: (&pair.prototype).into(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -44,24 +74,23 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(
-        record_bytes: usize,
-        raw_produced: f64,
-        placed: &[Pair],
-        rebuilt: Rebuilt,
-        journeys: Journeys,
-    ) -> Self {
-        let placed = placed.iter().map(|pair| Placed {
+    pub fn new(placing: &Placing, rebuilt: Rebuilt, journeys: Journeys) -> Self {
+        let placed = placing.placed.iter().map(|pair| Placed {
             connections: pair.ours.connections,
-            ours: (&pair.ours).into(),
-            prototype: (&pair.prototype).into(),
+            both: pair.into(),
+        });
+        let partitioned = placing.partitioned.iter().map(|measured| InPartitions {
+            partitions: measured.partitions,
+            connections: measured.pair.ours.connections,
+            both: (&measured.pair).into(),
         });
         Self {
             machine: machine(),
             date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
-            record_bytes,
-            raw_produced,
+            record_bytes: placing.record_bytes,
+            raw_produced: placing.raw_produced,
             placed: placed.collect(),
+            partitioned: partitioned.collect(),
             rebuilt,
             journeys,
         }
@@ -84,6 +113,13 @@ impl Report {
              acknowledged means that it survives the kill of a process, not a power cut.\n",
             self.date, self.machine
         )?;
+        self.write_placed(text)?;
+        self.write_partitioned(text)?;
+        self.write_journeys(text)?;
+        self.write_rebuilt(text)
+    }
+
+    fn write_placed(&self, text: &mut String) -> fmt::Result {
         writeln!(text, "## Placing orders over HTTP\n")?;
         writeln!(
             text,
@@ -100,26 +136,56 @@ impl Report {
             "| connections | what | a second | p50 | p99 | of the prototype | of the raw producer |\n\
              |---:|---|---:|---:|---:|---:|---:|"
         )?;
-        for Placed {
-            connections,
-            ours,
-            prototype,
-        } in &self.placed
-        {
-            for (what, figures) in [("place-order", ours), ("prototype", prototype)] {
+        for Placed { connections, both } in &self.placed {
+            for (what, figures) in both.named() {
                 writeln!(
                     text,
                     "| {connections} | {what} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.3} |",
                     figures.rate,
                     figures.p50_ms,
                     figures.p99_ms,
-                    figures.rate / prototype.rate,
+                    figures.rate / both.prototype.rate,
                     figures.rate / self.raw_produced
                 )?;
             }
         }
-        self.write_journeys(text)?;
-        self.write_rebuilt(text)
+        Ok(())
+    }
+
+    /// The first number of partitions is what the others are compared with.
+    fn write_partitioned(&self, text: &mut String) -> fmt::Result {
+        let Some(first) = self.partitioned.first() else {
+            return Ok(());
+        };
+        writeln!(text, "\n## Few partitions and many\n")?;
+        writeln!(
+            text,
+            "The same at {} connections, each number of partitions with topics and processes of its own.\n",
+            first.connections
+        )?;
+        writeln!(
+            text,
+            "| partitions | what | a second | p50 | p99 | of the prototype | of itself with {} |\n\
+             |---:|---|---:|---:|---:|---:|---:|",
+            first.partitions
+        )?;
+        for InPartitions {
+            partitions, both, ..
+        } in &self.partitioned
+        {
+            for ((what, figures), (_, least)) in both.named().into_iter().zip(first.both.named()) {
+                writeln!(
+                    text,
+                    "| {partitions} | {what} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.2} |",
+                    figures.rate,
+                    figures.p50_ms,
+                    figures.p99_ms,
+                    figures.rate / both.prototype.rate,
+                    figures.rate / least.rate
+                )?;
+            }
+        }
+        Ok(())
     }
 
     fn write_journeys(&self, text: &mut String) -> fmt::Result {

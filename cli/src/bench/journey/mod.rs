@@ -44,18 +44,18 @@ pub struct Journeys {
     pub outage: Outage,
 }
 
-/// Creates what [`orders::body`] buys; answers where in the log that is.
+/// Creates what [`orders::body`] buys; answers where in the log that is, separated by commas.
 pub async fn fill_shop(api: &str) -> Result<String> {
-    let mut position = String::new();
+    let mut positions = Vec::new();
     for (sku, price) in [("TEA-EARL-GREY", 1_999), ("MUG-BLUE", 1_499)] {
         let product =
             json!({"sku": sku, "name": sku, "price": {"amount": price, "currency": "EUR"}});
         let created = post(&format!("{api}/v1/products"), sku, &product).await?;
-        created.header("x-position").clone_into(&mut position);
+        positions.push(created.header("x-position").to_owned());
         let received = json!({"quantity": PIECES});
         post(&format!("{api}/v1/stock/{sku}/receive"), sku, &received).await?;
     }
-    Ok(position)
+    Ok(positions.join(", "))
 }
 
 /// Measures journeys one at a time, many at once, at steady rates, and without the product service. The command API is
