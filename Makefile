@@ -44,4 +44,5 @@ lint: setup ## formatting, clippy, dependencies, spelling
 
 bench: setup ## the benchmarks, in release mode; a table with ratios at the end
 	cargo build --release --workspace --bins
+	cargo build --release --locked --manifest-path $(CQRS_ES) --target-dir target
 	target/release/offset-zero bench

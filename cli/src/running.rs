@@ -112,6 +112,11 @@ impl Running {
         }
     }
 
+    /// The URL of a database beside the stack's own.
+    pub fn scratch_database(&self, name: &str) -> Result<String> {
+        Ok(self.stack.database_url(name)?)
+    }
+
     /// Where the services' logs go.
     pub fn logs(&self) -> String {
         match &self.wiring.output {

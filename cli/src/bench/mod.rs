@@ -2,6 +2,7 @@
 //!
 //! Everything is measured in one run, since machines differ and shared ones are noisy: the ratios are what to compare.
 
+mod cqrs_es;
 mod journey;
 mod load;
 mod log_speed;
@@ -28,6 +29,7 @@ use domain::topics::ORDER_EVENTS;
 use hyper::StatusCode;
 
 use self::{
+    cqrs_es::CqrsEs,
     load::{Measured, Shot, Until},
     partitions::Partitioned,
     report::Report,
@@ -39,6 +41,8 @@ use crate::{
 
 /// Connections at which placing orders is measured.
 const CONNECTIONS: [usize; 3] = [1, 64, 256];
+/// From so many on, the same commands go through cqrs-es, too.
+const CQRS_ES_FROM: usize = 64;
 /// A broker that has just started compiles itself for a while.
 const WARM_UP: Duration = Duration::from_secs(20);
 const RAW_MESSAGES: u32 = 500_000;
@@ -62,6 +66,7 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
         }
         return Ok(());
     }
+    cqrs_es::find()?;
     eprintln!("starting Kafka and Postgres");
     let start = || Running::start(StackOptions::benchmark(), None, None);
     let running = Arc::new(
@@ -100,8 +105,8 @@ struct Placing {
     record_bytes: usize,
     /// Messages a second of the raw producer.
     raw_produced: f64,
-    /// Each number of connections.
-    placed: Vec<Pair>,
+    /// Each number of connections; from [`CQRS_ES_FROM`] on with as many commands in flight through cqrs-es.
+    placed: Vec<(Pair, Option<CqrsEs>)>,
     partitioned: Vec<Partitioned>,
 }
 
@@ -117,7 +122,7 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
     .await??;
     let placing = place_orders(running, options.seconds).await?;
     let rebuilt = rebuild::measure(options.orders).await?;
-    Ok(Report::new(&placing, rebuilt, journeys))
+    Ok(Report::new(placing, rebuilt, journeys))
 }
 
 async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
@@ -148,7 +153,12 @@ async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
     let mut placed = Vec::new();
     for connections in CONNECTIONS {
         eprintln!("placing orders at {connections} connections");
-        placed.push(measure_pair(addresses, connections, seconds).await?);
+        let pair = measure_pair(addresses, connections, seconds).await?;
+        let cqrs_es = match connections >= CQRS_ES_FROM {
+            true => Some(cqrs_es::measure(running, connections, seconds).await?),
+            false => None,
+        };
+        placed.push((pair, cqrs_es));
     }
     tokio::task::spawn_blocking(move || {
         bare.service.stop()?;

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Pair, Placing, journey::Journeys, load::Measured, rebuild::Rebuilt};
+use super::{Pair, Placing, cqrs_es::CqrsEs, journey::Journeys, load::Measured, rebuild::Rebuilt};
 
 /// Everything that one run measured.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,7 @@ struct Placed {
     connections: usize,
     #[serde(flatten)]
     both: Both,
+    cqrs_es: Option<CqrsEs>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,10 +75,11 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(placing: &Placing, rebuilt: Rebuilt, journeys: Journeys) -> Self {
-        let placed = placing.placed.iter().map(|pair| Placed {
+    pub fn new(placing: Placing, rebuilt: Rebuilt, journeys: Journeys) -> Self {
+        let placed = placing.placed.into_iter().map(|(pair, cqrs_es)| Placed {
             connections: pair.ours.connections,
-            both: pair.into(),
+            both: (&pair).into(),
+            cqrs_es,
         });
         let partitioned = placing.partitioned.iter().map(|measured| InPartitions {
             partitions: measured.partitions,
@@ -115,6 +117,7 @@ impl Report {
         )?;
         self.write_placed(text)?;
         self.write_partitioned(text)?;
+        self.write_cqrs_es(text)?;
         self.write_journeys(text)?;
         self.write_rebuilt(text)
     }
@@ -136,7 +139,10 @@ impl Report {
             "| connections | what | a second | p50 | p99 | of the prototype | of the raw producer |\n\
              |---:|---|---:|---:|---:|---:|---:|"
         )?;
-        for Placed { connections, both } in &self.placed {
+        for Placed {
+            connections, both, ..
+        } in &self.placed
+        {
             for (what, figures) in both.named() {
                 writeln!(
                     text,
@@ -182,6 +188,47 @@ impl Report {
                     figures.p99_ms,
                     figures.rate / both.prototype.rate,
                     figures.rate / least.rate
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_cqrs_es(&self, text: &mut String) -> fmt::Result {
+        let measured = || {
+            let placed = self.placed.iter();
+            placed.filter_map(|placed| Some((&placed.both.ours, placed.cqrs_es.as_ref()?)))
+        };
+        let Some((_, first)) = measured().next() else {
+            return Ok(());
+        };
+        writeln!(text, "\n## The same commands through cqrs-es\n")?;
+        writeln!(
+            text,
+            "The crate `cqrs-es` with its Postgres store, {} connections to this run's Postgres, which syncs each commit to \
+             its disk; Kafka leaves that to the system. In process, without HTTP, deduplication or metadata: the same \
+             command, decision and event. With a view, a row is written in a second transaction after each \
+             command's own; our read side is not in the figures beside it. The rate of place-order is the one above.\n",
+            first.pool
+        )?;
+        writeln!(
+            text,
+            "| in flight | what | a second | p50 | p99 | place-order takes so many times as many |\n\
+             |---:|---|---:|---:|---:|---:|"
+        )?;
+        for (ours, cqrs_es) in measured() {
+            for (what, commands) in [
+                ("cqrs-es", &cqrs_es.without_view),
+                ("cqrs-es with a view", &cqrs_es.with_view),
+            ] {
+                writeln!(
+                    text,
+                    "| {} | {what} | {:.0} | {:.1} ms | {:.1} ms | {:.1} |",
+                    cqrs_es.concurrency,
+                    commands.commands_per_second,
+                    commands.p50_ms,
+                    commands.p99_ms,
+                    ours.rate / commands.commands_per_second
                 )?;
             }
         }
