@@ -272,6 +272,9 @@ pub struct BenchOptions {
     /// Orders placed and paid for the rebuild and for memory.
     #[arg(long, default_value_t = 100_000)]
     pub orders: u64,
+    /// Measure nothing but placing orders.
+    #[arg(long)]
+    pub placing: bool,
     /// Measure instead how an order service starts again whose log holds so many orders, placed and cancelled.
     #[arg(long, value_name = "ORDERS")]
     pub restart: Option<u64>,

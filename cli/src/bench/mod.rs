@@ -111,8 +111,13 @@ struct Placing {
 }
 
 async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Report> {
-    eprintln!("following orders from cart to stock");
-    let journeys = journey::measure(running).await?;
+    let journeys = match options.placing {
+        true => None,
+        false => {
+            eprintln!("following orders from cart to stock");
+            Some(journey::measure(running).await?)
+        }
+    };
     // Each side is measured by itself: the read side would take its share of the processors from one of the two here.
     let read_side = Arc::clone(running);
     tokio::task::spawn_blocking(move || {
@@ -120,8 +125,14 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
         read_side.projectors.service.stop()
     })
     .await??;
+    if options.placing {
+        partitions::open_shop(&running.command_api.url).await?;
+    }
     let placing = place_orders(running, options.seconds).await?;
-    let rebuilt = rebuild::measure(options.orders).await?;
+    let rebuilt = match options.placing {
+        true => None,
+        false => Some(rebuild::measure(options.orders).await?),
+    };
     Ok(Report::new(placing, rebuilt, journeys))
 }
 

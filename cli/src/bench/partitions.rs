@@ -51,11 +51,17 @@ fn start(running: &Running, partitions: i32) -> Result<(Server, Server)> {
     Ok((ours, start_prototype(running, &wiring)?))
 }
 
-async fn measure_both(ours: &Server, prototype: &Server, seconds: u64) -> Result<Pair> {
-    let positions = journey::fill_shop(&ours.url).await?;
+/// Has goods that orders can be placed for.
+pub async fn open_shop(url: &str) -> Result<()> {
+    let positions = journey::fill_shop(url).await?;
     // Whoever prices the orders has to know of it.
     let first = serde_json::from_str(&orders::body(0))?;
-    post_at(&format!("{}/v1/orders", ours.url), &positions, &first).await?;
+    post_at(&format!("{url}/v1/orders"), &positions, &first).await?;
+    Ok(())
+}
+
+async fn measure_both(ours: &Server, prototype: &Server, seconds: u64) -> Result<Pair> {
+    open_shop(&ours.url).await?;
     let addresses = [
         raw::address_of(&ours.url)?,
         raw::address_of(&prototype.url)?,

@@ -15,8 +15,9 @@ pub struct Report {
     raw_produced: f64,
     placed: Vec<Placed>,
     partitioned: Vec<InPartitions>,
-    rebuilt: Rebuilt,
-    journeys: Journeys,
+    /// None where nothing but placing orders was measured.
+    rebuilt: Option<Rebuilt>,
+    journeys: Option<Journeys>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +76,7 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(placing: Placing, rebuilt: Rebuilt, journeys: Journeys) -> Self {
+    pub fn new(placing: Placing, rebuilt: Option<Rebuilt>, journeys: Option<Journeys>) -> Self {
         let placed = placing.placed.into_iter().map(|(pair, cqrs_es)| Placed {
             connections: pair.ours.connections,
             both: (&pair).into(),
@@ -236,7 +237,9 @@ impl Report {
     }
 
     fn write_journeys(&self, text: &mut String) -> fmt::Result {
-        let journeys = &self.journeys;
+        let Some(journeys) = &self.journeys else {
+            return Ok(());
+        };
         writeln!(text, "\n## From cart to stock\n")?;
         writeln!(
             text,
@@ -282,7 +285,9 @@ impl Report {
     }
 
     fn write_rebuilt(&self, text: &mut String) -> fmt::Result {
-        let rebuilt = &self.rebuilt;
+        let Some(rebuilt) = &self.rebuilt else {
+            return Ok(());
+        };
         let raw_seconds = rebuilt.raw_consume_seconds + rebuilt.raw_copy_seconds;
         writeln!(
             text,
