@@ -16,7 +16,7 @@ use domain::{
     topics,
 };
 use event_store::{
-    EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
+    Committer, EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -121,6 +121,7 @@ impl Services {
         };
         let work = Work {
             log: &log,
+            committer: Committer::start(&log),
             store: StoreConfig {
                 peers: Some(peers),
                 ..opening.store.clone()
@@ -194,6 +195,8 @@ pub fn topic_specs(partitions: i32, durability: Durability) -> Vec<TopicSpec> {
 /// What services need to work.
 struct Work<'a> {
     log: &'a KafkaLog,
+    /// Of all services together.
+    committer: Committer<KafkaLog>,
     store: StoreConfig,
     reacts: bool,
     readiness: &'a Readiness,
@@ -228,7 +231,8 @@ impl Work<'_> {
     async fn start<C: Context>(&self) -> Result<EventStore<C>, LogError> {
         patiently(self.readiness, || {
             let (log, config) = (self.log.clone(), self.store.clone());
-            blocking(move || EventStore::start(&log, &config))
+            let committer = self.committer.clone();
+            blocking(move || EventStore::start_with(&log, &config, &committer))
         })
         .await
     }

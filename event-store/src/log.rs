@@ -2,6 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
 use crate::{checkpoint::Checkpoint, codec::Headers, subscription::StartAt};
 
 /// A partitioned log with transactions and fencing. Cheap to clone. Calls block: async callers use a blocking thread.
@@ -32,7 +35,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
 
     /// An appender under that id. When this returns, no earlier appender of the same id can commit any more, and what it
-    /// had open is aborted; those of the other lane go on.
+    /// had open is aborted; those of other ids go on.
     ///
     /// # Errors
     /// When the log cannot be reached, or a newer appender came in between.
@@ -73,7 +76,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn commit(&self, group: &str, places: &[Checkpoint]) -> Result<(), LogError>;
 }
 
-/// Appends for one (service, partition), on one of its lanes.
+/// Appends under one id.
 pub trait Appender: Send + 'static {
     /// Appends all records in one transaction, or none; answers their offsets, in order.
     ///
@@ -159,36 +162,55 @@ impl fmt::Display for WriterId {
     }
 }
 
-/// A writer appends on two lanes in turn, so that a transaction need not wait until the log has tidied up after the last.
+/// A committer appends on two lanes in turn, so that a transaction need not wait until the log has tidied up after the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// The one that an owner fences first.
+    /// The one that is fenced first.
     A,
     /// The other.
     B,
 }
 
 impl Lane {
-    /// Both, in the order in which an owner fences and claims them.
+    /// Both, in the order in which they are fenced.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
+}
+
+/// What commits for all writers of a process, from one failure to the next. The default is nobody.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommitterId(Uuid);
+
+impl CommitterId {
+    /// One that nobody has had before.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for CommitterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "committer-{}", self.0)
+    }
 }
 
 /// Whose appends fence each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppenderId {
-    /// The writer.
-    pub writer: WriterId,
-    /// Which of its lanes.
-    pub lane: Lane,
+pub enum AppenderId {
+    /// Of a partition's writer, to claim it.
+    Writer(WriterId),
+    /// Of a process's committer, on one of its lanes.
+    Committer(CommitterId, Lane),
 }
 
 impl fmt::Display for AppenderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lane = match self.lane {
-            Lane::A => "a",
-            Lane::B => "b",
-        };
-        write!(f, "{}-{lane}", self.writer)
+        match self {
+            Self::Writer(writer) => write!(f, "{writer}"),
+            Self::Committer(committer, Lane::A) => write!(f, "{committer}-a"),
+            Self::Committer(committer, Lane::B) => write!(f, "{committer}-b"),
+        }
     }
 }
 

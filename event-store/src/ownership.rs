@@ -1,7 +1,8 @@
-//! Who owns a partition: a record in a compacted topic, written through the owner's own transactional appender.
+//! Who owns a partition: a record in a compacted topic.
 //!
-//! It does three things: its commit proves that the appender is not fenced; it tells others who took over; and it gives
-//! a batch of rejections something to commit, since an empty transaction proves nothing.
+//! It does four things: that it could be committed proves that nobody has claimed the partition since its owner began to; it
+//! names the committer that whoever comes next has to fence; it tells others where the owner is; and it gives a batch of
+//! rejections something to commit, since an empty transaction proves nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     codec::Headers,
-    log::{Log, LogError, OutgoingRecord, WriterId},
+    log::{CommitterId, Log, LogError, OutgoingRecord, WriterId},
     rehydrate::read_to,
     subscription::StartAt,
 };
@@ -32,9 +33,12 @@ pub struct OwnershipRecord {
     /// Its name among those that share the service's partitions, where it has one.
     #[serde(default)]
     pub member: Option<String>,
+    /// What commits for it: has to be fenced before the partition can be another's, unless it was released.
+    #[serde(default)]
+    pub committer: CommitterId,
     /// Where its peers reach it.
     pub address: String,
-    /// The owner has stopped, and nothing keeps another from taking over.
+    /// The owner has let go of the partition: its committer has nothing to do with it any more.
     pub released: bool,
 }
 
@@ -66,6 +70,8 @@ pub fn owner_of<L: Log>(
 
 /// Another producer's open transaction hides what follows until it times out.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For what can be seen at once.
+const GLANCE: Duration = Duration::from_millis(300);
 /// How far from the end to look first. Renewals add records, but one service's last is rarely far.
 const WINDOW: i64 = 1_000;
 
@@ -75,25 +81,51 @@ pub(crate) fn last_owner<L: Log>(
     id: &WriterId,
     patience: Duration,
 ) -> Result<Option<OwnershipRecord>, LogError> {
+    match look_back(log, id, patience)? {
+        Seen::All(last) => Ok(last),
+        Seen::Some(_) => Err(LogError::Unavailable {
+            attempted: "reading who owns a partition",
+            reason: format!("no progress for {} s", patience.as_secs()),
+        }),
+    }
+}
+
+/// As [`last_owner`], of what can be seen at once.
+pub(crate) fn last_seen_owner<L: Log>(
+    log: &L,
+    id: &WriterId,
+) -> Result<Option<OwnershipRecord>, LogError> {
+    let (Seen::All(last) | Seen::Some(last)) = look_back(log, id, GLANCE)?;
+    Ok(last)
+}
+
+enum Seen {
+    All(Option<OwnershipRecord>),
+    /// Another's open transaction hides what follows.
+    Some(Option<OwnershipRecord>),
+}
+
+fn look_back<L: Log>(log: &L, id: &WriterId, patience: Duration) -> Result<Seen, LogError> {
     let end = log.end_offset(OWNERSHIP_TOPIC, id.partition)?;
     let mut window = WINDOW;
     loop {
         let start = end.saturating_sub(window).max(0);
-        let found = last_owner_since(log, id, start, end, patience)?;
+        let seen = look_since(log, id, start, end, patience)?;
+        let (Seen::All(found) | Seen::Some(found)) = &seen;
         if found.is_some() || start == 0 {
-            return Ok(found);
+            return Ok(seen);
         }
         window = window.saturating_mul(8);
     }
 }
 
-fn last_owner_since<L: Log>(
+fn look_since<L: Log>(
     log: &L,
     id: &WriterId,
     start: i64,
     end: i64,
     patience: Duration,
-) -> Result<Option<OwnershipRecord>, LogError> {
+) -> Result<Seen, LogError> {
     let topic: Arc<str> = OWNERSHIP_TOPIC.into();
     let mut reader = log.reader(&[StartAt {
         topic,
@@ -102,16 +134,16 @@ fn last_owner_since<L: Log>(
     }])?;
     let key = id.to_string();
     let mut last = None;
-    read_to(
-        &mut reader,
-        &[(OWNERSHIP_TOPIC, id.partition, end)],
-        patience,
-        |record| {
-            if record.key == key.as_bytes() {
-                last = serde_json::from_slice(record.payload).ok();
-            }
-            Ok(())
-        },
-    )?;
-    Ok(last)
+    let ends = [(OWNERSHIP_TOPIC, id.partition, end)];
+    let read = read_to(&mut reader, &ends, patience, |record| {
+        if record.key == key.as_bytes() {
+            last = serde_json::from_slice(record.payload).ok();
+        }
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(Seen::All(last)),
+        Err(LogError::Unavailable { .. }) => Ok(Seen::Some(last)),
+        Err(error) => Err(error),
+    }
 }

@@ -1,4 +1,8 @@
 //! Becoming the owner of a partition, in the one order that is safe: confirm, fence, claim, watermark, rehydrate, serve.
+//!
+//! Two are fenced. Who opens the partition's own appender keeps everybody else from claiming it; after that the last claim says
+//! whose committer may still have something of this partition under way, and that is fenced before the claim is made. So the
+//! last claim always names the only committer that can append, however takeovers fall into each other.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,10 +14,10 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::{
+    committer::Committer,
     inbox::PartitionStatus,
-    lanes::Lanes,
-    log::{AppendError, Log, LogError, WriterId},
-    ownership::{OwnershipRecord, last_owner},
+    log::{AppendError, Appender, AppenderId, CommitterId, Log, LogError, WriterId},
+    ownership::{OwnershipRecord, last_owner, last_seen_owner},
     rehydrate::{ends, keep_up, rehydrate},
     share::Share,
     state::{StateError, folder::StateFolder},
@@ -42,7 +46,7 @@ pub(crate) struct Owner {
 
 /// What an owner holds between a takeover and the first failure.
 pub(crate) struct Tenure<C: Context, L: Log> {
-    pub(crate) lanes: Lanes<L::Appender>,
+    pub(crate) committer: Committer<L>,
     pub(crate) streams: Streams<C>,
     /// What comes after that in the log.
     pub(crate) tail: Tail<L>,
@@ -99,6 +103,7 @@ impl Owner {
         &mut self,
         log: &L,
         share: &Share<L>,
+        committer: &Committer<L>,
     ) -> Result<Tenure<C, L>, TakeoverError> {
         // 0. Whoever has slept through the partition's being given to another fences nobody.
         if let Err(error) = share.confirm(self.id.partition) {
@@ -106,21 +111,25 @@ impl Owner {
             self.state.close();
             return Err(TakeoverError::NotOurs(error));
         }
-        // 1. From here on no earlier owner of this partition can commit.
-        let mut lanes = Lanes::open(log, &self.id)?;
-        // 2. The claim, committed on both lanes, proves that no later owner has fenced one of them.
-        let last = last_owner(log, &self.id, REHYDRATION_PATIENCE)?;
+        // 1. From here on nobody who has begun earlier can claim the partition.
+        let mut claimant = log.appender(&AppenderId::Writer(self.id.clone()))?;
+        // 2. From here on no earlier owner can commit anything to it.
+        let ours = committer.id()?;
+        let last = self.fence_last_owner(log, committer, ours)?;
+        // 3. The claim: that it can be committed proves that nobody has begun later.
         let ownership = OwnershipRecord {
             service: self.id.service.to_owned(),
             partition: self.id.partition,
             generation: last.map_or(0, |last| last.generation) + 1,
             instance: self.instance,
             member: self.member.clone(),
+            committer: ours,
             address: self.address.clone(),
             released: false,
         };
-        lanes.claim(&ownership.record())?;
-        // 3. Only now the watermark: below it lies all that earlier owners have committed.
+        claimant.append(&[ownership.record()])?;
+        drop(claimant);
+        // 4. Only now the watermark: below it lies all that earlier owners have committed.
         let (streams, places) = rehydrate(
             log,
             (self.id.partition, self.partitions),
@@ -128,12 +137,36 @@ impl Owner {
             &mut self.state,
         )?;
         Ok(Tenure {
-            lanes,
+            committer: committer.clone(),
             streams,
             tail: Tail::new(log.clone(), places),
             ownership,
             decisions: 0,
         })
+    }
+
+    /// Answers who has claimed the partition last, when that one's committer can append to it no more.
+    fn fence_last_owner<L: Log>(
+        &self,
+        log: &L,
+        committer: &Committer<L>,
+        ours: CommitterId,
+    ) -> Result<Option<OwnershipRecord>, TakeoverError> {
+        // What it has open may hide the end of the topic until it is fenced.
+        let mut seen = last_seen_owner(log, &self.id)?;
+        loop {
+            // What we ourselves had under way is done.
+            let acting = seen.as_ref().filter(|owner| !owner.released);
+            let acting = acting.map(|owner| owner.committer);
+            if let Some(acting) = acting.filter(|acting| *acting != ours) {
+                committer.fence(acting)?;
+            }
+            let last = last_owner(log, &self.id, REHYDRATION_PATIENCE)?;
+            if last == seen {
+                return Ok(last);
+            }
+            seen = last;
+        }
     }
 
     /// Follows the partition while another process owns it, where something has come since the last time.
@@ -182,6 +215,10 @@ impl<C: Context, L: Log> Tenure<C, L> {
         }
         self.ownership.released = true;
         // Nothing waits for it: where it fails, the next owner takes over all the same.
-        drop(self.lanes.append(&[self.ownership.record()]));
+        let record = self.ownership.record();
+        drop(
+            self.committer
+                .append(self.ownership.committer, vec![record]),
+        );
     }
 }

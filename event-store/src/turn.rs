@@ -10,8 +10,8 @@ use tracing::error;
 use crate::{
     command::{Accepted, Refusal},
     envelope::Position,
-    inbox::{Duty, Mail, PartitionStatus, Pending},
-    log::{AppendError, Log, LogError, OutgoingRecord},
+    inbox::{Duty, Mail, Pending},
+    log::{Log, LogError, OutgoingRecord},
     streams::{Streams, Verdict},
     takeover::Tenure,
 };
@@ -250,34 +250,4 @@ fn last_in_each_topic(positions: &[Position]) -> Arc<[Position]> {
 /// The commands themselves, to be decided anew.
 pub(crate) fn not_appended<C: Context>(waiting: Vec<Waiting<C>>) -> Vec<Pending<C>> {
     waiting.into_iter().map(|waiting| waiting.pending).collect()
-}
-
-/// A fenced owner answers nothing from its state, neither a success nor a rejection. Those left wait for the log's word.
-pub(crate) fn refuse_if_fenced<C: Context>(
-    error: &AppendError,
-    waiting: Vec<Waiting<C>>,
-) -> Vec<Pending<C>> {
-    if matches!(error, AppendError::Indefinite { .. }) {
-        return not_appended(waiting);
-    }
-    for Waiting {
-        pending, verdict, ..
-    } in waiting
-    {
-        // The commit may have succeeded before its retry met the fence: only what has no events is surely not applied.
-        let refusal = match verdict {
-            Verdict::Accepted(_) | Verdict::Repeated(_) => Refusal::outcome_unknown(),
-            Verdict::Known(_)
-            | Verdict::KeyReused
-            | Verdict::Conflicting
-            | Verdict::NoOp(_)
-            | Verdict::NoOpAfter(_)
-            | Verdict::Rejected(_)
-            | Verdict::VersionMismatch(_) => {
-                Refusal::unavailable(PartitionStatus::Elsewhere.reason())
-            }
-        };
-        pending.answer(Err(refusal));
-    }
-    Vec::new()
 }

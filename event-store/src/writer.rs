@@ -16,13 +16,14 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     command::Refusal,
+    committer::{Appended, Committer},
     inbox::{Duty, Gate, Mail, PartitionStatus, Pending},
     log::{AppendError, Log, LogError},
     share::Share,
     state::StateError,
     takeover::{Owner, TakeoverError, Tenure},
     telemetry::WriterMetrics,
-    turn::{Turn, Waiting, decide, find_opened, not_appended, positions, refuse_if_fenced, settle},
+    turn::{Turn, Waiting, decide, find_opened, not_appended, positions, settle},
 };
 
 /// An idle writer that has a deadline or a tail to look after does so this often.
@@ -40,6 +41,7 @@ pub(crate) struct Writer<C: Context, L: Log> {
     pub(crate) log: L,
     pub(crate) owner: Owner,
     pub(crate) share: Arc<Share<L>>,
+    pub(crate) committer: Committer<L>,
     pub(crate) inbox: Receiver<Mail<C>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) metrics: WriterMetrics,
@@ -153,7 +155,9 @@ impl<C: Context, L: Log> Writer<C, L> {
 
     fn take_over(&mut self) -> Result<Tenure<C, L>, TakeoverError> {
         let begun = Instant::now();
-        let tenure = self.owner.take_over(&self.log, &self.share)?;
+        let tenure = self
+            .owner
+            .take_over(&self.log, &self.share, &self.committer)?;
         info!(
             partition = %self.owner.id,
             generation = tenure.ownership.generation,
@@ -279,8 +283,8 @@ impl<C: Context, L: Log> Writer<C, L> {
             records.push(tenure.ownership.record());
         }
         let begun = Instant::now();
-        match tenure.lanes.append(&records) {
-            Ok(offsets) => {
+        match self.committer.append(tenure.ownership.committer, records) {
+            Ok(Appended { records, offsets }) => {
                 self.metrics
                     .committed(waiting.len(), records.len(), begun.elapsed());
                 let positions = positions(&records, &offsets);
@@ -288,10 +292,7 @@ impl<C: Context, L: Log> Writer<C, L> {
                 settle(tenure, waiting, &positions);
                 Ok(())
             }
-            Err(error) => {
-                let in_doubt = refuse_if_fenced(&error, waiting);
-                Err((error.into(), in_doubt))
-            }
+            Err(error) => Err((error.into(), not_appended(waiting))),
         }
     }
 }

@@ -11,7 +11,7 @@ use domain::{
 use event_store::{
     DecisionMark, Metadata, encode,
     kafka::KafkaLog,
-    log::{Appender, AppenderId, Lane, Log, OutgoingRecord, WriterId},
+    log::{Appender, AppenderId, Log, OutgoingRecord, WriterId},
     partition_for,
 };
 use uuid::Uuid;
@@ -38,13 +38,10 @@ pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
 }
 
 fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64) -> Result<()> {
-    let id = AppenderId {
-        writer: WriterId {
-            service: Orders::SERVICE,
-            partition,
-        },
-        lane: Lane::A,
-    };
+    let id = AppenderId::Writer(WriterId {
+        service: Orders::SERVICE,
+        partition,
+    });
     let mut appender = log.appender(&id)?;
     let begun = DateTime::from_timestamp(1_700_000_000, 0).context("a time")?;
     let mut first = 0;

@@ -114,7 +114,7 @@ impl Appender for KafkaAppender {
             .begin_transaction()
             .map_err(|error| failed("beginning a transaction", &error))?;
         self.deliveries.expect(records.len());
-        for (index, record) in records.iter().enumerate() {
+        for (index, record) in partitions_first(records) {
             self.send(index, record)?;
         }
         self.wait_until_idle(deadline)
@@ -138,6 +138,23 @@ impl Appender for KafkaAppender {
         }
         Ok(self.deliveries.take_offsets())
     }
+}
+
+/// One record of each partition before all others, which keeps the order within each.
+///
+/// librdkafka asks for all partitions at once that a transaction has come to within its first millisecond, and has every
+/// later one wait for another round trip.
+fn partitions_first(records: &[OutgoingRecord]) -> impl Iterator<Item = (usize, &OutgoingRecord)> {
+    let mut known = Vec::new();
+    let (firsts, others): (Vec<_>, Vec<_>) = records.iter().enumerate().partition(|(_, record)| {
+        let partition = (record.topic, record.partition);
+        let is_new = !known.contains(&partition);
+        if is_new {
+            known.push(partition);
+        }
+        is_new
+    });
+    firsts.into_iter().chain(others)
 }
 
 fn indefinite(attempted: &'static str, reason: &str) -> AppendError {

@@ -8,9 +8,10 @@ use std::{
 use async_trait::async_trait;
 use domain::Context;
 use event_store::{
-    EventStore, Owners, OwnershipRecord, PartitionStatus, Peers, Refusal, StoreConfig, Transport,
-    TransportError,
-    log::{AppendError, Appender, AppenderId, Lane, Log, WriterId},
+    EventStore, OWNERSHIP_TOPIC, Owners, OwnershipRecord, PartitionStatus, Peers, Refusal,
+    StoreConfig, Transport, TransportError,
+    log::{AppendError, Appender, AppenderId, CommitterId, Lane, Log, WriterId},
+    owner_of,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,50 +23,42 @@ use crate::{
     },
 };
 
-/// Of two appenders with one id, the older one's next append is fenced; that of the other lane is not.
+/// Of two appenders with one id, the older one's next append is fenced; those of other ids are not.
 pub(crate) async fn a_later_appender_fences<S: Subject>(subject: S) {
     let log = subject.log().clone();
-    let (fenced, other_lane) = tokio::task::spawn_blocking(move || {
-        let open = |lane| {
-            log.appender(&lane_of("fencing", lane))
-                .expect("an appender")
-        };
-        let mut older = open(Lane::A);
-        let mut other_lane = open(Lane::B);
-        let _newer = open(Lane::A);
-        let record = claim("fencing").record();
+    let (fenced, other) = tokio::task::spawn_blocking(move || {
+        let open = |id| log.appender(&id).expect("an appender");
+        let committer = CommitterId::new();
+        let mut older = open(AppenderId::Committer(committer, Lane::A));
+        let mut other = open(AppenderId::Committer(committer, Lane::B));
+        let _newer = open(AppenderId::Committer(committer, Lane::A));
+        let record = claim("fencing", committer).record();
         (
             older.append(std::slice::from_ref(&record)),
-            other_lane.append(&[record]),
+            other.append(&[record]),
         )
     })
     .await
     .expect("no panic");
     assert!(matches!(fenced, Err(AppendError::Fenced)), "{fenced:?}");
-    assert!(other_lane.is_ok(), "{other_lane:?}");
+    assert!(other.is_ok(), "{other:?}");
 }
 
-fn lane_of(service: &'static str, lane: Lane) -> AppenderId {
-    let writer = WriterId {
-        service,
-        partition: 0,
-    };
-    AppenderId { writer, lane }
-}
-
-fn claim(service: &str) -> OwnershipRecord {
+fn claim(service: &str, committer: CommitterId) -> OwnershipRecord {
     OwnershipRecord {
         service: service.to_owned(),
         partition: 0,
         generation: 1,
         instance: Uuid::nil(),
         member: None,
+        committer,
         address: String::new(),
         released: false,
     }
 }
 
-/// However the takeovers of two owners fall into each other, at most one of them can append afterwards, on either lane.
+/// However the takeovers of two owners fall into each other, and whoever owned the partition before, at most one of the three
+/// can append afterwards, on either lane; and nobody appends to it behind the watermark of one who has taken over after him.
 pub(crate) async fn of_interleaved_takeovers_one_owns<S: Subject>(subject: S) {
     let log = subject.log().clone();
     let order_of = |chosen: u32| (0..8).map(move |step| usize::from(chosen >> step & 1 == 1));
@@ -81,32 +74,103 @@ pub(crate) async fn of_interleaved_takeovers_one_owns<S: Subject>(subject: S) {
     assert_eq!(tried, 70_usize.div_ceil(S::INTERLEAVING_STEP));
 }
 
-/// Takes the owners' steps in this order: open lane A, open lane B, claim through A, claim through B.
+const INTERLEAVED: &str = "interleaved";
+
+/// Somebody on the way to owning a partition, without any of the product's own order: the steps are what is tested.
+struct Claimant<A> {
+    id: CommitterId,
+    lanes: [A; 2],
+    writer: Option<A>,
+    fenced: bool,
+    /// Where the topic ended when he had claimed it.
+    watermark: Option<i64>,
+}
+
+impl<A: Appender> Claimant<A> {
+    fn new<L: Log<Appender = A>>(log: &L) -> Self {
+        let id = CommitterId::new();
+        let open = |lane| log.appender(&AppenderId::Committer(id, lane)).expect("new");
+        Self {
+            id,
+            lanes: Lane::BOTH.map(open),
+            writer: None,
+            fenced: false,
+            watermark: None,
+        }
+    }
+
+    /// Open the partition's appender, fence whoever has claimed it last, claim it, take the watermark.
+    fn take_step<L: Log<Appender = A>>(&mut self, log: &L, step: usize) {
+        let record = claim(INTERLEAVED, self.id).record();
+        match step {
+            0 => {
+                let id = AppenderId::Writer(WriterId {
+                    service: INTERLEAVED,
+                    partition: 0,
+                });
+                self.writer = Some(log.appender(&id).expect("the last to open is not fenced"));
+            }
+            1 => {
+                let last = owner_of(log, INTERLEAVED, 0).expect("the log answers");
+                for lane in Lane::BOTH {
+                    let last = last.as_ref().expect("there was an owner").committer;
+                    let id = AppenderId::Committer(last, lane);
+                    drop(log.appender(&id).expect("fenced"));
+                }
+            }
+            2 => {
+                let writer = self.writer.as_mut().expect("opened");
+                self.fenced = writer.append(&[record]).is_err();
+            }
+            _ if self.fenced => {}
+            _ => self.watermark = Some(log.end_offset(OWNERSHIP_TOPIC, 0).expect("it answers")),
+        }
+    }
+
+    /// Where he could still append.
+    fn appended(&mut self) -> Vec<i64> {
+        let record = claim(INTERLEAVED, self.id).record();
+        let lanes = self.lanes.iter_mut();
+        let appended = lanes.filter_map(|lane| lane.append(std::slice::from_ref(&record)).ok());
+        appended.flatten().collect()
+    }
+}
+
 fn interleave<L: Log>(log: &L, order: impl Iterator<Item = usize> + Clone) {
-    let record = claim("interleaved").record();
-    let mut owners: [Vec<L::Appender>; 2] = [Vec::new(), Vec::new()];
-    let (mut steps, mut fenced) = ([0_usize; 2], [false; 2]);
+    // The owner before, who does not know that anything is going on, and appends after each step.
+    let mut former = Claimant::new(log);
+    for step in [0, 2] {
+        former.take_step(log, step);
+    }
+    let mut owners = [Claimant::new(log), Claimant::new(log)];
+    let mut steps = [0_usize; 2];
     for who in order.clone() {
-        let step = steps[who];
+        owners[who].take_step(log, steps[who]);
         steps[who] += 1;
-        if step < 2 {
-            let id = lane_of("interleaved", Lane::BOTH[step]);
-            owners[who].push(log.appender(&id).expect("the last to open is not fenced"));
-        } else if !fenced[who] {
-            let claimed = owners[who][step - 2].append(std::slice::from_ref(&record));
-            fenced[who] = claimed.is_err();
+        let behind = former.appended();
+        for owner in &owners {
+            let watermark = owner.watermark.unwrap_or(i64::MAX);
+            assert!(
+                behind.iter().all(|offset| *offset < watermark),
+                "{behind:?}"
+            );
         }
     }
     let order: Vec<_> = order.collect();
     // One that was fenced has dropped everything; of the others, only one may be able to append, on whichever lane.
-    let mut able = 0;
-    for (lanes, _) in owners.iter_mut().zip(fenced).filter(|(_, fenced)| !fenced) {
-        let appended = lanes
-            .iter_mut()
-            .filter_map(|lane| lane.append(std::slice::from_ref(&record)).ok());
-        able += usize::from(appended.count() > 0);
-    }
-    assert!(able <= 1, "both own the partition: {order:?}");
+    let [first, second] = &mut owners;
+    let able = [first, second]
+        .into_iter()
+        .filter(|owner| !owner.fenced)
+        .filter_map(|owner| (!owner.appended().is_empty()).then_some(owner.id));
+    let able: Vec<_> = able.collect();
+    assert!(able.len() <= 1, "both own the partition: {order:?}");
+    let last = owner_of(log, INTERLEAVED, 0).expect("the log answers");
+    let last = last.map(|last| last.committer);
+    assert!(
+        able.first().is_none_or(|able| Some(*able) == last),
+        "{order:?}"
+    );
 }
 
 /// Processes share the partitions of a service: each is served by one of them, by another when that one stops, and nobody
@@ -269,7 +333,7 @@ pub(crate) async fn a_process_of_the_same_name_takes_over<S: Subject>(subject: S
     assert_eq!(events_of(&subject, counter).await.len(), LIMIT as usize);
 }
 
-/// An owner whose lane somebody has fenced learns of it before it answers, and takes over anew.
+/// An owner whose committer somebody has fenced learns of it before it answers, and takes over anew.
 pub(crate) async fn a_fenced_owner_takes_over_anew<S: Subject>(subject: S) {
     let store: EventStore<Counters> = store(subject.log()).await;
     let counter = Uuid::now_v7();
@@ -277,13 +341,10 @@ pub(crate) async fn a_fenced_owner_takes_over_anew<S: Subject>(subject: S) {
     for lane in Lane::BOTH {
         let log = subject.log().clone();
         let fence = move || {
-            for partition in 0..2 {
-                let writer = WriterId {
-                    service: "counter",
-                    partition,
-                };
-                log.appender(&AppenderId { writer, lane }).expect("fenced");
-            }
+            let owner = owner_of(&log, Counters::SERVICE, 0).expect("the log answers");
+            let id = owner.expect("it has an owner").committer;
+            log.appender(&AppenderId::Committer(id, lane))
+                .expect("fenced");
         };
         tokio::task::spawn_blocking(fence).await.expect("no panic");
         for _ in 0..3 {

@@ -3,7 +3,7 @@
 use domain::{Event, order::OrderEvent, topics::ORDER_EVENTS};
 use event_store::{
     encode,
-    log::{Appender, AppenderId, Lane, Log, OutgoingRecord, WriterId},
+    log::{Appender, AppenderId, Log, OutgoingRecord, WriterId},
 };
 use uuid::Uuid;
 
@@ -44,13 +44,10 @@ fn records(order: Uuid) -> Vec<OutgoingRecord> {
 }
 
 fn append(shop: &Shop, records: &[OutgoingRecord]) {
-    let id = AppenderId {
-        writer: WriterId {
-            service: "made-up",
-            partition: 0,
-        },
-        lane: Lane::A,
-    };
+    let id = AppenderId::Writer(WriterId {
+        service: "made-up",
+        partition: 0,
+    });
     let mut appender = shop.log.appender(&id).expect("fences");
     appender.append(records).expect("appends");
 }
