@@ -12,10 +12,11 @@ use domain::{
     money::Money,
     product::catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
     topics::PRODUCT_EVENTS,
+    upcast::only,
 };
 use event_store::{LogError, Position, Recorded, Replica, follow, log::Log};
 use runtime::{min_position::MinPosition, problem::Problem};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserializer;
 use tokio::time::Instant;
 
 use crate::problems;
@@ -127,14 +128,10 @@ impl ReadEvent for CatalogueEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("ProductCreated", 1) => Deserialize::deserialize(payload).map(Self::Created),
-            ("ProductRepriced", 1) => Deserialize::deserialize(payload).map(Self::Repriced),
-            ("ProductDiscontinued", 1) => Deserialize::deserialize(payload).map(Self::Discontinued),
-            // Passing over one of these would sell at a price that nobody asks.
-            ("ProductCreated" | "ProductRepriced" | "ProductDiscontinued", _) => {
-                Err(D::Error::custom("no event of this version is known"))
-            }
+        match name {
+            "ProductCreated" => only(version, payload).map(Self::Created),
+            "ProductRepriced" => only(version, payload).map(Self::Repriced),
+            "ProductDiscontinued" => only(version, payload).map(Self::Discontinued),
             _ => Ok(Self::Other),
         }
     }

@@ -19,8 +19,8 @@ pub struct EventKind {
 
 /// Something that can be read from topics: a service's own events, or a reader's view of several services' events.
 pub trait ReadEvent: Sized + Send + 'static {
-    /// Reads the payload of any version ever released, lifting old ones. A view gives what it does not care about one
-    /// variant, so that other services can add events without asking.
+    /// Reads the payload of any version ever released, lifting old ones ([`upcast`](crate::upcast)). A view gives what it does
+    /// not care about one variant, so that other services can add events without asking.
     ///
     /// # Errors
     /// When the name or version is unknown, or the payload does not have its shape.

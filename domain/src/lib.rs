@@ -20,6 +20,7 @@ pub mod sealed;
 pub mod shipping;
 pub mod text;
 pub mod topics;
+pub mod upcast;
 
 pub use context::Context;
 pub use event::{Event, EventKind, ReadEvent};

@@ -15,6 +15,7 @@ mod rebuilding;
 mod running;
 mod shop;
 mod verifying;
+mod versions;
 
 use std::{
     sync::OnceLock,

@@ -14,6 +14,7 @@ use crate::{
     order::OrderPlaced,
     quantity::Quantity,
     topics,
+    upcast::only,
 };
 
 /// Any of them. Its payload is the event's own; name and version travel beside it.
@@ -161,15 +162,13 @@ impl ReadEvent for CartEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("CartOpened", 1) => CartOpened::deserialize(payload).map(Self::Opened),
-            ("CartItemSet", 1) => CartItemSet::deserialize(payload).map(Self::ItemSet),
-            ("CartItemRemoved", 1) => CartItemRemoved::deserialize(payload).map(Self::ItemRemoved),
-            ("CartCheckedOut", 1) => CartCheckedOut::deserialize(payload).map(Self::CheckedOut),
-            ("OrderPlaced", 1) => Box::deserialize(payload).map(Self::OrderPlaced),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+        match name {
+            "CartOpened" => only(version, payload).map(Self::Opened),
+            "CartItemSet" => only(version, payload).map(Self::ItemSet),
+            "CartItemRemoved" => only(version, payload).map(Self::ItemRemoved),
+            "CartCheckedOut" => only(version, payload).map(Self::CheckedOut),
+            "OrderPlaced" => only(version, payload).map(Self::OrderPlaced),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     ids::{CustomerId, NotificationId, OrderId},
     personal::{Contact, Personal},
     topics,
+    upcast::only,
 };
 
 /// Any of them. Its payload is the event's own; name and version travel beside it.
@@ -228,17 +229,15 @@ impl ReadEvent for NotificationEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("ContactKept", 1) => Deserialize::deserialize(payload).map(Self::ContactKept),
-            ("NotificationDeferred", 1) => Deserialize::deserialize(payload).map(Self::Deferred),
-            ("NotificationRequested", 1) => Deserialize::deserialize(payload).map(Self::Requested),
-            ("NotificationSent", 1) => Deserialize::deserialize(payload).map(Self::Sent),
-            ("NotificationFailed", 1) => Deserialize::deserialize(payload).map(Self::Failed),
-            ("NotificationDue", 1) => Deserialize::deserialize(payload).map(Self::Due),
-            ("NotificationAbandoned", 1) => Deserialize::deserialize(payload).map(Self::Abandoned),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+        match name {
+            "ContactKept" => only(version, payload).map(Self::ContactKept),
+            "NotificationDeferred" => only(version, payload).map(Self::Deferred),
+            "NotificationRequested" => only(version, payload).map(Self::Requested),
+            "NotificationSent" => only(version, payload).map(Self::Sent),
+            "NotificationFailed" => only(version, payload).map(Self::Failed),
+            "NotificationDue" => only(version, payload).map(Self::Due),
+            "NotificationAbandoned" => only(version, payload).map(Self::Abandoned),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! is started last says nothing of what was before, but has to know whom to tell of what comes.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer};
 
 use super::{
     command::{KeepContact, NotificationCommand, Notify},
@@ -17,6 +17,7 @@ use crate::{
     personal::Personal,
     policy::{Cause, OfOrder, Reaction},
     topics,
+    upcast::only,
 };
 
 /// Labels of commands. Never renamed: what is in the log was named by them.
@@ -67,13 +68,9 @@ impl ReadEvent for NotificationPolicyEvent {
             "PaymentRefunded" | "PaymentVoided" => Template::Refunded,
             _ => return Ok(Self::Other),
         };
-        match (template, version) {
-            (Template::OrderConfirmation, 1) => {
-                Deserialize::deserialize(payload).map(Self::OrderPlaced)
-            }
-            (_, 1) => Deserialize::deserialize(payload).map(|order| Self::Told(template, order)),
-            // Passing over one of these would leave somebody uninformed.
-            _ => Err(D::Error::custom("no event of this version is known")),
+        match template {
+            Template::OrderConfirmation => only(version, payload).map(Self::OrderPlaced),
+            _ => only(version, payload).map(|order| Self::Told(template, order)),
         }
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use self::payload::*;
 use crate::{
     Event, EventKind, ReadEvent, ids::OrderId, payment::PaymentRequested,
-    product::reservation::InventoryCheck, topics,
+    product::reservation::InventoryCheck, topics, upcast::only,
 };
 
 /// Any of them. Its payload is the event's own; name and version travel beside it.
@@ -171,44 +171,28 @@ impl ReadEvent for OrderEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("OrderPlaced", 1) => Box::deserialize(payload).map(Self::Placed),
-            ("OrderPaymentPending", 1) => {
-                OrderPaymentPending::deserialize(payload).map(Self::PaymentPending)
-            }
-            ("PaymentRequested", 1) => {
-                PaymentRequested::deserialize(payload).map(Self::PaymentRequested)
-            }
-            ("OrderPaid", 1) => OrderPaid::deserialize(payload).map(Self::Paid),
-            ("OrderPaymentFailed", 1) => {
-                OrderPaymentFailed::deserialize(payload).map(Self::PaymentFailed)
-            }
-            ("OrderCancelled", 1) => OrderCancelled::deserialize(payload).map(Self::Cancelled),
-            ("DispatchApproved", 1) => {
-                DispatchApproved::deserialize(payload).map(Self::DispatchApproved)
-            }
-            ("DispatchRefused", 1) => {
-                DispatchRefused::deserialize(payload).map(Self::DispatchRefused)
-            }
-            ("OrderCaptureRefused", 1) => {
-                OrderCaptureRefused::deserialize(payload).map(Self::CaptureRefused)
-            }
-            ("OrderShipped", 1) => OrderShipped::deserialize(payload).map(Self::Shipped),
-            ("OrderDelivered", 1) => OrderDelivered::deserialize(payload).map(Self::Delivered),
-            ("OrderCompleted", 1) => OrderCompleted::deserialize(payload).map(Self::Completed),
-            ("InventoryRequested", 1) => {
-                InventoryRequested::deserialize(payload).map(Self::InventoryRequested)
-            }
-            ("InventoryCheck", 1) => InventoryCheck::deserialize(payload).map(Self::InventoryCheck),
-            ("PaymentKept", 1) => PaymentKept::deserialize(payload).map(Self::PaymentKept),
-            ("OrderConfirmed", 1) => OrderConfirmed::deserialize(payload).map(Self::Confirmed),
-            ("OrderRejected", 1) => OrderRejected::deserialize(payload).map(Self::Rejected),
-            ("OrderExpired", 1) => OrderExpired::deserialize(payload).map(Self::Expired),
-            ("OrderStuck", 1) => OrderStuck::deserialize(payload).map(Self::Stuck),
-            ("OrderResumed", 1) => OrderResumed::deserialize(payload).map(Self::Resumed),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+        match name {
+            "OrderPlaced" => only(version, payload).map(Self::Placed),
+            "OrderPaymentPending" => only(version, payload).map(Self::PaymentPending),
+            "PaymentRequested" => only(version, payload).map(Self::PaymentRequested),
+            "OrderPaid" => only(version, payload).map(Self::Paid),
+            "OrderPaymentFailed" => only(version, payload).map(Self::PaymentFailed),
+            "OrderCancelled" => only(version, payload).map(Self::Cancelled),
+            "DispatchApproved" => only(version, payload).map(Self::DispatchApproved),
+            "DispatchRefused" => only(version, payload).map(Self::DispatchRefused),
+            "OrderCaptureRefused" => only(version, payload).map(Self::CaptureRefused),
+            "OrderShipped" => only(version, payload).map(Self::Shipped),
+            "OrderDelivered" => only(version, payload).map(Self::Delivered),
+            "OrderCompleted" => only(version, payload).map(Self::Completed),
+            "InventoryRequested" => only(version, payload).map(Self::InventoryRequested),
+            "InventoryCheck" => only(version, payload).map(Self::InventoryCheck),
+            "PaymentKept" => only(version, payload).map(Self::PaymentKept),
+            "OrderConfirmed" => only(version, payload).map(Self::Confirmed),
+            "OrderRejected" => only(version, payload).map(Self::Rejected),
+            "OrderExpired" => only(version, payload).map(Self::Expired),
+            "OrderStuck" => only(version, payload).map(Self::Stuck),
+            "OrderResumed" => only(version, payload).map(Self::Resumed),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

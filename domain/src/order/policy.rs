@@ -1,7 +1,7 @@
 //! What the order service does when it learns that something has happened: the order's workflow.
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserializer;
 
 use super::{
     OrderRejection, Orders,
@@ -22,6 +22,7 @@ use crate::{
     shipping::{DispatchRequested, ShipmentDelivered, ShipmentDispatched},
     text::Text,
     topics,
+    upcast::only,
 };
 
 /// Labels of commands. Never renamed: what is in the log was named by them.
@@ -101,54 +102,23 @@ impl OrderPolicyEvent {
     }
 }
 
-/// Passing over one of these would leave an order waiting for ever.
-const NEEDED: [&str; 10] = [
-    "OrderPlaced",
-    "InventoryConfirmed",
-    "InventoryRejected",
-    "PaymentAuthorised",
-    "PaymentDeclined",
-    "PaymentCaptureRefused",
-    "PaymentStuck",
-    "DispatchRequested",
-    "ShipmentDispatched",
-    "ShipmentDelivered",
-];
-
 impl ReadEvent for OrderPolicyEvent {
     fn deserialize<'de, D: Deserializer<'de>>(
         name: &str,
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("OrderPlaced", 1) => Deserialize::deserialize(payload).map(Self::OrderPlaced),
-            ("InventoryConfirmed", 1) => {
-                Deserialize::deserialize(payload).map(Self::InventoryConfirmed)
-            }
-            ("InventoryRejected", 1) => {
-                Deserialize::deserialize(payload).map(Self::InventoryRejected)
-            }
-            ("PaymentAuthorised", 1) => {
-                Deserialize::deserialize(payload).map(Self::PaymentAuthorised)
-            }
-            ("PaymentDeclined", 1) => Deserialize::deserialize(payload).map(Self::PaymentDeclined),
-            ("PaymentCaptureRefused", 1) => {
-                Deserialize::deserialize(payload).map(Self::PaymentCaptureRefused)
-            }
-            ("PaymentStuck", 1) => Deserialize::deserialize(payload).map(Self::PaymentStuck),
-            ("DispatchRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::DispatchRequested)
-            }
-            ("ShipmentDispatched", 1) => {
-                Deserialize::deserialize(payload).map(Self::ShipmentDispatched)
-            }
-            ("ShipmentDelivered", 1) => {
-                Deserialize::deserialize(payload).map(Self::ShipmentDelivered)
-            }
-            (name, _) if NEEDED.contains(&name) => {
-                Err(D::Error::custom("no event of this version is known"))
-            }
+        match name {
+            "OrderPlaced" => only(version, payload).map(Self::OrderPlaced),
+            "InventoryConfirmed" => only(version, payload).map(Self::InventoryConfirmed),
+            "InventoryRejected" => only(version, payload).map(Self::InventoryRejected),
+            "PaymentAuthorised" => only(version, payload).map(Self::PaymentAuthorised),
+            "PaymentDeclined" => only(version, payload).map(Self::PaymentDeclined),
+            "PaymentCaptureRefused" => only(version, payload).map(Self::PaymentCaptureRefused),
+            "PaymentStuck" => only(version, payload).map(Self::PaymentStuck),
+            "DispatchRequested" => only(version, payload).map(Self::DispatchRequested),
+            "ShipmentDispatched" => only(version, payload).map(Self::ShipmentDispatched),
+            "ShipmentDelivered" => only(version, payload).map(Self::ShipmentDelivered),
             _ => Ok(Self::Other),
         }
     }

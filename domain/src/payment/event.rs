@@ -12,6 +12,7 @@ use crate::{
     Event, EventKind, ReadEvent,
     ids::{OrderId, PaymentId},
     topics,
+    upcast::only,
 };
 
 /// Any of them. Its payload is the event's own; name and version travel beside it.
@@ -137,33 +138,23 @@ impl ReadEvent for PaymentEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("PaymentRequested", 1) => Deserialize::deserialize(payload).map(Self::Requested),
-            ("PaymentStarted", 1) => Deserialize::deserialize(payload).map(Self::Started),
-            ("PaymentAuthorised", 1) => Deserialize::deserialize(payload).map(Self::Authorised),
-            ("PaymentDeclined", 1) => Deserialize::deserialize(payload).map(Self::Declined),
-            ("PaymentCaptureRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::CaptureRequested)
-            }
-            ("PaymentCaptured", 1) => Deserialize::deserialize(payload).map(Self::Captured),
-            ("PaymentCaptureRefused", 1) => {
-                Deserialize::deserialize(payload).map(Self::CaptureRefused)
-            }
-            ("PaymentCancelled", 1) => Deserialize::deserialize(payload).map(Self::Cancelled),
-            ("PaymentVoidRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::VoidRequested)
-            }
-            ("PaymentVoided", 1) => Deserialize::deserialize(payload).map(Self::Voided),
-            ("PaymentRefundRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::RefundRequested)
-            }
-            ("PaymentRefunded", 1) => Deserialize::deserialize(payload).map(Self::Refunded),
-            ("PaymentUnresolved", 1) => Deserialize::deserialize(payload).map(Self::Unresolved),
-            ("PaymentReconciling", 1) => Deserialize::deserialize(payload).map(Self::Reconciling),
-            ("PaymentStuck", 1) => Deserialize::deserialize(payload).map(Self::Stuck),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+        match name {
+            "PaymentRequested" => only(version, payload).map(Self::Requested),
+            "PaymentStarted" => only(version, payload).map(Self::Started),
+            "PaymentAuthorised" => only(version, payload).map(Self::Authorised),
+            "PaymentDeclined" => only(version, payload).map(Self::Declined),
+            "PaymentCaptureRequested" => only(version, payload).map(Self::CaptureRequested),
+            "PaymentCaptured" => only(version, payload).map(Self::Captured),
+            "PaymentCaptureRefused" => only(version, payload).map(Self::CaptureRefused),
+            "PaymentCancelled" => only(version, payload).map(Self::Cancelled),
+            "PaymentVoidRequested" => only(version, payload).map(Self::VoidRequested),
+            "PaymentVoided" => only(version, payload).map(Self::Voided),
+            "PaymentRefundRequested" => only(version, payload).map(Self::RefundRequested),
+            "PaymentRefunded" => only(version, payload).map(Self::Refunded),
+            "PaymentUnresolved" => only(version, payload).map(Self::Unresolved),
+            "PaymentReconciling" => only(version, payload).map(Self::Reconciling),
+            "PaymentStuck" => only(version, payload).map(Self::Stuck),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the payment service does when it learns that something has happened.
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer};
 
 use super::{
     Payments,
@@ -14,6 +14,7 @@ use crate::{
     money::Money,
     policy::{Cause, Reaction},
     topics,
+    upcast::only,
 };
 
 /// Labels of commands. Never renamed: what is in the log was named by them.
@@ -79,19 +80,11 @@ impl ReadEvent for PaymentPolicyEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("PaymentRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::PaymentRequested)
-            }
-            ("DispatchApproved", 1) => {
-                Deserialize::deserialize(payload).map(Self::DispatchApproved)
-            }
-            ("OrderCancelled", 1) => Deserialize::deserialize(payload).map(Self::OrderCancelled),
-            ("OrderResumed", 1) => Deserialize::deserialize(payload).map(Self::OrderResumed),
-            // Passing over one of these would leave money where nobody wants it.
-            ("PaymentRequested" | "DispatchApproved" | "OrderCancelled" | "OrderResumed", _) => {
-                Err(D::Error::custom("no event of this version is known"))
-            }
+        match name {
+            "PaymentRequested" => only(version, payload).map(Self::PaymentRequested),
+            "DispatchApproved" => only(version, payload).map(Self::DispatchApproved),
+            "OrderCancelled" => only(version, payload).map(Self::OrderCancelled),
+            "OrderResumed" => only(version, payload).map(Self::OrderResumed),
             _ => Ok(Self::Other),
         }
     }

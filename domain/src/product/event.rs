@@ -20,6 +20,7 @@ use crate::{
     Event, EventKind, ReadEvent,
     ids::{OrderId, Sku},
     topics,
+    upcast::only,
 };
 
 /// Any of them.
@@ -191,45 +192,29 @@ impl ReadEvent for ProductEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("ProductCreated", 1) => Deserialize::deserialize(payload).map(Self::ProductCreated),
-            ("ProductRepriced", 1) => Deserialize::deserialize(payload).map(Self::ProductRepriced),
-            ("ProductDiscontinued", 1) => {
-                Deserialize::deserialize(payload).map(Self::ProductDiscontinued)
+        match name {
+            "ProductCreated" => only(version, payload).map(Self::ProductCreated),
+            "ProductRepriced" => only(version, payload).map(Self::ProductRepriced),
+            "ProductDiscontinued" => only(version, payload).map(Self::ProductDiscontinued),
+            "StockOpened" => only(version, payload).map(Self::StockOpened),
+            "StockReceived" => only(version, payload).map(Self::StockReceived),
+            "StockReserved" => only(version, payload).map(Self::StockReserved),
+            "StockAwaited" => only(version, payload).map(Self::StockAwaited),
+            "StockDenied" => only(version, payload).map(Self::StockDenied),
+            "StockAllocated" => only(version, payload).map(Self::StockAllocated),
+            "StockReleased" => only(version, payload).map(Self::StockReleased),
+            "StockCommitted" => only(version, payload).map(Self::StockCommitted),
+            "ReservationOpened" => only(version, payload).map(Self::ReservationOpened),
+            "ReservationLineRequested" => {
+                only(version, payload).map(Self::ReservationLineRequested)
             }
-            ("StockOpened", 1) => Deserialize::deserialize(payload).map(Self::StockOpened),
-            ("StockReceived", 1) => Deserialize::deserialize(payload).map(Self::StockReceived),
-            ("StockReserved", 1) => Deserialize::deserialize(payload).map(Self::StockReserved),
-            ("StockAwaited", 1) => Deserialize::deserialize(payload).map(Self::StockAwaited),
-            ("StockDenied", 1) => Deserialize::deserialize(payload).map(Self::StockDenied),
-            ("StockAllocated", 1) => Deserialize::deserialize(payload).map(Self::StockAllocated),
-            ("StockReleased", 1) => Deserialize::deserialize(payload).map(Self::StockReleased),
-            ("StockCommitted", 1) => Deserialize::deserialize(payload).map(Self::StockCommitted),
-            ("ReservationOpened", 1) => {
-                Deserialize::deserialize(payload).map(Self::ReservationOpened)
-            }
-            ("ReservationLineRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::ReservationLineRequested)
-            }
-            ("InventoryConfirmed", 1) => {
-                Deserialize::deserialize(payload).map(Self::InventoryConfirmed)
-            }
-            ("InventoryRejected", 1) => {
-                Deserialize::deserialize(payload).map(Self::InventoryRejected)
-            }
-            ("ReservationCancelled", 1) => {
-                Deserialize::deserialize(payload).map(Self::ReservationCancelled)
-            }
-            ("ReservationLineReturned", 1) => {
-                Deserialize::deserialize(payload).map(Self::ReservationLineReturned)
-            }
-            ("ReservationCommitted", 1) => {
-                Deserialize::deserialize(payload).map(Self::ReservationCommitted)
-            }
-            ("InventoryCheck", 1) => Deserialize::deserialize(payload).map(Self::InventoryCheck),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+            "InventoryConfirmed" => only(version, payload).map(Self::InventoryConfirmed),
+            "InventoryRejected" => only(version, payload).map(Self::InventoryRejected),
+            "ReservationCancelled" => only(version, payload).map(Self::ReservationCancelled),
+            "ReservationLineReturned" => only(version, payload).map(Self::ReservationLineReturned),
+            "ReservationCommitted" => only(version, payload).map(Self::ReservationCommitted),
+            "InventoryCheck" => only(version, payload).map(Self::InventoryCheck),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

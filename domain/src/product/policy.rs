@@ -1,7 +1,7 @@
 //! What the product service does when it learns that something has happened: it carries requests and answers between
 //! reservations and stocks, and gives back what orders that have ended hold.
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserializer;
 
 use super::{
     ProductCommand, Products,
@@ -19,6 +19,7 @@ use crate::{
     policy::{Cause, OfOrder, Reaction},
     quantity::SkuUnits,
     topics,
+    upcast::only,
 };
 
 /// Labels of commands. Never renamed: what is in the log was named by them.
@@ -70,50 +71,20 @@ impl ReadEvent for InventoryPolicyEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("InventoryCheck", 1) => InventoryCheck::deserialize(payload).map(Self::InventoryCheck),
-            ("ReservationLineRequested", 1) => {
-                ReservationLineRequested::deserialize(payload).map(Self::ReservationLineRequested)
+        match name {
+            "InventoryCheck" => only(version, payload).map(Self::InventoryCheck),
+            "ReservationLineRequested" => {
+                only(version, payload).map(Self::ReservationLineRequested)
             }
-            ("StockReserved", 1) => StockReserved::deserialize(payload).map(Self::StockReserved),
-            ("StockDenied", 1) => StockDenied::deserialize(payload).map(Self::StockDenied),
-            ("InventoryConfirmed", 1) => {
-                InventoryConfirmed::deserialize(payload).map(Self::InventoryConfirmed)
-            }
-            ("InventoryRejected", 1) => {
-                InventoryRejected::deserialize(payload).map(Self::InventoryRejected)
-            }
-            ("ReservationCancelled", 1) => {
-                ReservationCancelled::deserialize(payload).map(Self::ReservationCancelled)
-            }
-            ("ReservationLineReturned", 1) => {
-                ReservationLineReturned::deserialize(payload).map(Self::ReservationLineReturned)
-            }
-            ("OrderCancelled" | "OrderExpired", 1) => {
-                OfOrder::deserialize(payload).map(Self::OrderEnded)
-            }
-            ("ShipmentDispatched", 1) => {
-                OfOrder::deserialize(payload).map(Self::ShipmentDispatched)
-            }
-            ("ReservationCommitted", 1) => {
-                ReservationCommitted::deserialize(payload).map(Self::ReservationCommitted)
-            }
-            // Passing over one of these would leave an order waiting, or goods held, for ever.
-            (
-                "InventoryCheck"
-                | "ReservationLineRequested"
-                | "StockReserved"
-                | "StockDenied"
-                | "InventoryConfirmed"
-                | "InventoryRejected"
-                | "ReservationCancelled"
-                | "ReservationLineReturned"
-                | "OrderCancelled"
-                | "OrderExpired"
-                | "ShipmentDispatched"
-                | "ReservationCommitted",
-                _,
-            ) => Err(D::Error::custom("no event of this version is known")),
+            "StockReserved" => only(version, payload).map(Self::StockReserved),
+            "StockDenied" => only(version, payload).map(Self::StockDenied),
+            "InventoryConfirmed" => only(version, payload).map(Self::InventoryConfirmed),
+            "InventoryRejected" => only(version, payload).map(Self::InventoryRejected),
+            "ReservationCancelled" => only(version, payload).map(Self::ReservationCancelled),
+            "ReservationLineReturned" => only(version, payload).map(Self::ReservationLineReturned),
+            "OrderCancelled" | "OrderExpired" => only(version, payload).map(Self::OrderEnded),
+            "ShipmentDispatched" => only(version, payload).map(Self::ShipmentDispatched),
+            "ReservationCommitted" => only(version, payload).map(Self::ReservationCommitted),
             _ => Ok(Self::Other),
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     quantity::Quantity,
     text::Text,
     topics,
+    upcast::only,
 };
 
 /// Any of them. Its payload is the event's own; name and version travel beside it.
@@ -227,19 +228,15 @@ impl ReadEvent for ShippingEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("ShipmentPlanned", 1) => Deserialize::deserialize(payload).map(Self::Planned),
-            ("ShipmentCreated", 1) => Deserialize::deserialize(payload).map(Self::Created),
-            ("DispatchRequested", 1) => {
-                Deserialize::deserialize(payload).map(Self::DispatchRequested)
-            }
-            ("ShipmentDispatched", 1) => Deserialize::deserialize(payload).map(Self::Dispatched),
-            ("ShipmentDelivered", 1) => Deserialize::deserialize(payload).map(Self::Delivered),
-            ("ShipmentFailed", 1) => Deserialize::deserialize(payload).map(Self::Failed),
-            ("ShipmentCancelled", 1) => Deserialize::deserialize(payload).map(Self::Cancelled),
-            _ => Err(D::Error::custom(
-                "no event of this name and version is known",
-            )),
+        match name {
+            "ShipmentPlanned" => only(version, payload).map(Self::Planned),
+            "ShipmentCreated" => only(version, payload).map(Self::Created),
+            "DispatchRequested" => only(version, payload).map(Self::DispatchRequested),
+            "ShipmentDispatched" => only(version, payload).map(Self::Dispatched),
+            "ShipmentDelivered" => only(version, payload).map(Self::Delivered),
+            "ShipmentFailed" => only(version, payload).map(Self::Failed),
+            "ShipmentCancelled" => only(version, payload).map(Self::Cancelled),
+            _ => Err(D::Error::custom("no event of this name is known")),
         }
     }
 }

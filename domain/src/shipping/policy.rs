@@ -1,6 +1,6 @@
 //! What the shipping service does when it learns that something has happened.
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserializer;
 
 use super::{
     Shipments,
@@ -14,6 +14,7 @@ use crate::{
     policy::{Cause, OfOrder, Reaction},
     product::stock::Location,
     topics,
+    upcast::only,
 };
 
 /// Labels of commands. Never renamed: what is in the log was named by them.
@@ -47,19 +48,13 @@ impl ReadEvent for ShippingPolicyEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("OrderPlaced", 1) => Deserialize::deserialize(payload).map(Self::OrderPlaced),
-            ("OrderPaid", 1) => Deserialize::deserialize(payload).map(Self::OrderPaid),
-            ("OrderCancelled" | "OrderRejected" | "OrderExpired" | "DispatchRefused", 1) => {
-                Deserialize::deserialize(payload).map(Self::OrderEnded)
+        match name {
+            "OrderPlaced" => only(version, payload).map(Self::OrderPlaced),
+            "OrderPaid" => only(version, payload).map(Self::OrderPaid),
+            "OrderCancelled" | "OrderRejected" | "OrderExpired" | "DispatchRefused" => {
+                only(version, payload).map(Self::OrderEnded)
             }
-            ("PaymentCaptured", 1) => Deserialize::deserialize(payload).map(Self::PaymentCaptured),
-            // Passing over one of these would send what nobody wants, or keep what somebody waits for.
-            (
-                "OrderPlaced" | "OrderPaid" | "OrderCancelled" | "OrderRejected" | "OrderExpired"
-                | "DispatchRefused" | "PaymentCaptured",
-                _,
-            ) => Err(D::Error::custom("no event of this version is known")),
+            "PaymentCaptured" => only(version, payload).map(Self::PaymentCaptured),
             _ => Ok(Self::Other),
         }
     }

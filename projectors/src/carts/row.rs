@@ -8,6 +8,7 @@ use domain::{
     ids::{CartId, Sku},
     money::Money,
     quantity::Quantity,
+    upcast::only,
 };
 use event_store::Recorded;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,11 +42,11 @@ impl ReadEvent for CartView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("CartOpened", 1) => Deserialize::deserialize(payload).map(Self::CartOpened),
-            ("CartItemSet", 1) => Deserialize::deserialize(payload).map(Self::CartItemSet),
-            ("CartItemRemoved", 1) => Deserialize::deserialize(payload).map(Self::CartItemRemoved),
-            ("CartCheckedOut", 1) => Deserialize::deserialize(payload).map(Self::CartCheckedOut),
+        match name {
+            "CartOpened" => only(version, payload).map(Self::CartOpened),
+            "CartItemSet" => only(version, payload).map(Self::CartItemSet),
+            "CartItemRemoved" => only(version, payload).map(Self::CartItemRemoved),
+            "CartCheckedOut" => only(version, payload).map(Self::CartCheckedOut),
             _ => Ok(Self::Other),
         }
     }

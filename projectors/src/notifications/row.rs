@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use domain::ReadEvent;
+use domain::{ReadEvent, upcast::only};
 use event_store::Recorded;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
@@ -62,11 +62,11 @@ impl ReadEvent for NotificationView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("NotificationRequested", 1) => Deserialize::deserialize(payload).map(Self::Requested),
-            ("NotificationSent", 1) => Deserialize::deserialize(payload).map(Self::Sent),
-            ("NotificationFailed", 1) => Deserialize::deserialize(payload).map(Self::Failed),
-            ("NotificationAbandoned", 1) => Deserialize::deserialize(payload).map(Self::Abandoned),
+        match name {
+            "NotificationRequested" => only(version, payload).map(Self::Requested),
+            "NotificationSent" => only(version, payload).map(Self::Sent),
+            "NotificationFailed" => only(version, payload).map(Self::Failed),
+            "NotificationAbandoned" => only(version, payload).map(Self::Abandoned),
             _ => Ok(Self::Other),
         }
     }

@@ -30,43 +30,38 @@ impl ReadEvent for OrderView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            (
-                "OrderPlaced"
-                | "InventoryRequested"
-                | "PaymentKept"
-                | "OrderConfirmed"
-                | "OrderRejected"
-                | "OrderExpired"
-                | "OrderPaymentPending"
-                | "OrderPaymentFailed"
-                | "OrderPaid"
-                | "OrderCancelled"
-                | "DispatchApproved"
-                | "DispatchRefused"
-                | "OrderCaptureRefused"
-                | "OrderShipped"
-                | "OrderDelivered"
-                | "OrderCompleted"
-                | "OrderStuck"
-                | "OrderResumed",
-                1,
-            ) => OrderEvent::deserialize(name, version, payload).map(Self::Order),
-            (
-                "PaymentStarted"
-                | "PaymentAuthorised"
-                | "PaymentDeclined"
-                | "PaymentCaptured"
-                | "PaymentVoidRequested"
-                | "PaymentVoided"
-                | "PaymentRefunded",
-                1,
-            ) => PaymentEvent::deserialize(name, version, payload).map(Self::Payment),
-            (
-                "ShipmentCreated" | "DispatchRequested" | "ShipmentDispatched"
-                | "ShipmentDelivered" | "ShipmentFailed" | "ShipmentCancelled",
-                1,
-            ) => ShippingEvent::deserialize(name, version, payload).map(Self::Shipping),
+        match name {
+            "OrderPlaced"
+            | "InventoryRequested"
+            | "PaymentKept"
+            | "OrderConfirmed"
+            | "OrderRejected"
+            | "OrderExpired"
+            | "OrderPaymentPending"
+            | "OrderPaymentFailed"
+            | "OrderPaid"
+            | "OrderCancelled"
+            | "DispatchApproved"
+            | "DispatchRefused"
+            | "OrderCaptureRefused"
+            | "OrderShipped"
+            | "OrderDelivered"
+            | "OrderCompleted"
+            | "OrderStuck"
+            | "OrderResumed" => OrderEvent::deserialize(name, version, payload).map(Self::Order),
+            "PaymentStarted"
+            | "PaymentAuthorised"
+            | "PaymentDeclined"
+            | "PaymentCaptured"
+            | "PaymentVoidRequested"
+            | "PaymentVoided"
+            | "PaymentRefunded" => {
+                PaymentEvent::deserialize(name, version, payload).map(Self::Payment)
+            }
+            "ShipmentCreated" | "DispatchRequested" | "ShipmentDispatched"
+            | "ShipmentDelivered" | "ShipmentFailed" | "ShipmentCancelled" => {
+                ShippingEvent::deserialize(name, version, payload).map(Self::Shipping)
+            }
             _ => Ok(Self::Other),
         }
     }

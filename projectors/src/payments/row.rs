@@ -33,24 +33,23 @@ impl ReadEvent for PaymentView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            (
-                "PaymentStarted"
-                | "PaymentAuthorised"
-                | "PaymentDeclined"
-                | "PaymentCaptureRequested"
-                | "PaymentCaptured"
-                | "PaymentCaptureRefused"
-                | "PaymentCancelled"
-                | "PaymentVoidRequested"
-                | "PaymentVoided"
-                | "PaymentRefundRequested"
-                | "PaymentRefunded"
-                | "PaymentUnresolved"
-                | "PaymentReconciling"
-                | "PaymentStuck",
-                1,
-            ) => PaymentEvent::deserialize(name, version, payload).map(Self::Payment),
+        match name {
+            "PaymentStarted"
+            | "PaymentAuthorised"
+            | "PaymentDeclined"
+            | "PaymentCaptureRequested"
+            | "PaymentCaptured"
+            | "PaymentCaptureRefused"
+            | "PaymentCancelled"
+            | "PaymentVoidRequested"
+            | "PaymentVoided"
+            | "PaymentRefundRequested"
+            | "PaymentRefunded"
+            | "PaymentUnresolved"
+            | "PaymentReconciling"
+            | "PaymentStuck" => {
+                PaymentEvent::deserialize(name, version, payload).map(Self::Payment)
+            }
             _ => Ok(Self::Other),
         }
     }

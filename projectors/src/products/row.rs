@@ -11,6 +11,7 @@ use domain::{
         stock::{StockCommitted, StockReceived, StockReleased, StockReserved},
     },
     quantity::Units,
+    upcast::only,
 };
 use event_store::Recorded;
 use serde::{Deserialize, Deserializer};
@@ -64,21 +65,22 @@ impl ReadEvent for ProductView {
         use StockChange::{Committed, Received, Released, Reserved};
 
         fn read<'de, D: Deserializer<'de>, T: Deserialize<'de>, V>(
+            version: u16,
             payload: D,
             variant: impl FnOnce(T) -> V,
             view: impl FnOnce(V) -> ProductView,
         ) -> Result<ProductView, D::Error> {
-            T::deserialize(payload).map(variant).map(view)
+            only(version, payload).map(variant).map(view)
         }
 
-        match (name, version) {
-            ("ProductCreated", 1) => read(payload, Created, Self::Catalogue),
-            ("ProductRepriced", 1) => read(payload, Repriced, Self::Catalogue),
-            ("ProductDiscontinued", 1) => read(payload, Discontinued, Self::Catalogue),
-            ("StockReceived", 1) => read(payload, Received, Self::Stock),
-            ("StockReserved", 1) => read(payload, Reserved, Self::Stock),
-            ("StockReleased", 1) => read(payload, Released, Self::Stock),
-            ("StockCommitted", 1) => read(payload, Committed, Self::Stock),
+        match name {
+            "ProductCreated" => read(version, payload, Created, Self::Catalogue),
+            "ProductRepriced" => read(version, payload, Repriced, Self::Catalogue),
+            "ProductDiscontinued" => read(version, payload, Discontinued, Self::Catalogue),
+            "StockReceived" => read(version, payload, Received, Self::Stock),
+            "StockReserved" => read(version, payload, Reserved, Self::Stock),
+            "StockReleased" => read(version, payload, Released, Self::Stock),
+            "StockCommitted" => read(version, payload, Committed, Self::Stock),
             _ => Ok(Self::Other),
         }
     }

@@ -1,9 +1,9 @@
 //! What a day's sales add up to.
 
 use chrono::NaiveDate;
-use domain::{ReadEvent, money::Currency, order::OrderShipped};
+use domain::{ReadEvent, money::Currency, order::OrderShipped, upcast::only};
 use event_store::Recorded;
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
 
 use crate::copy::CopyBuffer;
 
@@ -24,8 +24,8 @@ impl ReadEvent for SalesView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            ("OrderShipped", 1) => Deserialize::deserialize(payload).map(Self::Shipped),
+        match name {
+            "OrderShipped" => only(version, payload).map(Self::Shipped),
             _ => Ok(Self::Other),
         }
     }

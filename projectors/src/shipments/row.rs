@@ -34,12 +34,11 @@ impl ReadEvent for ShipmentView {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        match (name, version) {
-            (
-                "ShipmentCreated" | "DispatchRequested" | "ShipmentDispatched"
-                | "ShipmentDelivered" | "ShipmentFailed" | "ShipmentCancelled",
-                1,
-            ) => ShippingEvent::deserialize(name, version, payload).map(Self::Shipment),
+        match name {
+            "ShipmentCreated" | "DispatchRequested" | "ShipmentDispatched"
+            | "ShipmentDelivered" | "ShipmentFailed" | "ShipmentCancelled" => {
+                ShippingEvent::deserialize(name, version, payload).map(Self::Shipment)
+            }
             _ => Ok(Self::Other),
         }
     }

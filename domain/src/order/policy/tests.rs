@@ -187,7 +187,19 @@ fn what_it_does_not_care_about_is_passed_over() {
 
 #[test]
 fn what_it_cares_about_is_never_passed_over() {
-    for name in NEEDED {
+    let needed = [
+        "OrderPlaced",
+        "InventoryConfirmed",
+        "InventoryRejected",
+        "PaymentAuthorised",
+        "PaymentDeclined",
+        "PaymentCaptureRefused",
+        "PaymentStuck",
+        "DispatchRequested",
+        "ShipmentDispatched",
+        "ShipmentDelivered",
+    ];
+    for name in needed {
         let newer = json!({"order_id": order_id()});
         assert!(read(name, 2, &newer).is_err(), "{name}");
         assert!(read(name, 1, &newer).is_err(), "{name}");
