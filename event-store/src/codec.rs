@@ -135,7 +135,8 @@ fn text<'a>(record: &RawRecord<'a>, header: &str) -> Option<&'a str> {
     std::str::from_utf8(record.header(header)?).ok()
 }
 
-fn position(record: &RawRecord<'_>, interned: &mut Interned) -> Position {
+/// Where a record lies.
+pub(crate) fn position(record: &RawRecord<'_>, interned: &mut Interned) -> Position {
     Position {
         topic: interned.get(record.topic),
         partition: record.partition,

@@ -7,6 +7,8 @@ use domain::ReadEvent;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
+use crate::log::LogError;
+
 /// A record's place: `OrderEvents/3@1234`. The topic is the name that clients know, without the deployment's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
@@ -16,6 +18,18 @@ pub struct Position {
     pub partition: i32,
     /// Offset of the record itself.
     pub offset: i64,
+}
+
+impl Position {
+    /// That the record there is no event of ours, or cannot be applied.
+    pub(crate) fn undecodable(&self, reason: String) -> LogError {
+        LogError::Undecodable {
+            topic: self.topic.to_string(),
+            partition: self.partition,
+            offset: self.offset,
+            reason,
+        }
+    }
 }
 
 impl fmt::Display for Position {

@@ -1,11 +1,15 @@
 //! Building a partition's state: what the store holds, and what comes after that in the log.
 
+mod apart;
+
 use std::time::{Duration, Instant};
 
 use domain::Context;
 
+use self::apart::read_apart;
 use crate::{
     codec::{self, Interned},
+    envelope::{Position, Recorded},
     log::{Log, LogError, RawRecord, Reader},
     state::{
         StateError, StateStore,
@@ -41,6 +45,22 @@ struct Built<C: Context> {
     from_store: bool,
     /// Whether everything was read, or some of it left for another time.
     complete: bool,
+}
+
+/// What was made of a record.
+enum Read<E> {
+    /// An event of ours that the store holds already.
+    Known(Position),
+    Event(Recorded<E>),
+}
+
+impl<E> Read<E> {
+    fn position(&self) -> &Position {
+        match self {
+            Self::Known(position) => position,
+            Self::Event(recorded) => &recorded.position,
+        }
+    }
 }
 
 /// Why a state could not be built.
@@ -204,7 +224,8 @@ impl<L: Log> Reading<'_, L> {
         let mut records = 0;
         let mut failed = None;
         let mut out_of_time = false;
-        let read = read_to(&mut reader, &self.ends, self.patience, |record| {
+        let source = streams.source().to_owned();
+        let read = |record: &RawRecord<'_>| {
             if self.until.is_some_and(|until| Instant::now() > until) {
                 out_of_time = true;
                 return Err(LogError::Unavailable {
@@ -212,29 +233,36 @@ impl<L: Log> Reading<'_, L> {
                     reason: "the rest comes later".to_owned(),
                 });
             }
+            match checkpoint.covers(record, &source) {
+                true => Ok(Read::Known(codec::position(record, &mut interned))),
+                false => codec::decode(record, &mut interned).map(Read::Event),
+            }
+        };
+        let apply = |read: Read<C::Event>| {
+            let position = read.position();
             records += 1;
             if let Some(place) = places
                 .iter_mut()
-                .find(|place| *place.topic == *record.topic)
+                .find(|place| place.topic == position.topic)
             {
-                place.next_offset = record.offset + 1;
+                place.next_offset = position.offset + 1;
             }
-            if checkpoint.covers(record, streams.source()) {
+            let Read::Event(recorded) = &read else {
                 return Ok(());
-            }
-            let recorded = codec::decode::<C::Event>(record, &mut interned)?;
+            };
             streams
-                .replay(&recorded)
-                .map_err(|reason| record.undecodable(reason))?;
+                .replay(recorded)
+                .map_err(|reason| position.undecodable(reason))?;
             if streams.is_full() {
                 failed = streams.keep(&places).err();
             }
             if failed.is_some() || streams.failure().is_some() {
                 // Nothing of the log; what it is stands beside.
-                return Err(record.undecodable(String::new()));
+                return Err(position.undecodable(String::new()));
             }
             Ok(())
-        });
+        };
+        let read = read_apart(&mut reader, &self.ends, self.patience, read, apply);
         if let Some(error) = failed.or_else(|| streams.failure().cloned()) {
             return Err(error.into());
         }

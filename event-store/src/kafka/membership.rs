@@ -23,6 +23,8 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Longer than any handover; a process that does not poll for so long is stuck, and out.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
+/// librdkafka's own five minutes are too long for a partition that nobody has.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long giving everything back may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -49,6 +51,12 @@ impl KafkaMembership {
             .set(
                 "max.poll.interval.ms",
                 milliseconds(MAX_POLL_INTERVAL.max(member.session_timeout)),
+            )
+            // Whoever leads the group shares out the partitions that he knows of; should he have joined before he knew them
+            // all, this is how soon he looks again.
+            .set(
+                "topic.metadata.refresh.interval.ms",
+                milliseconds(LOOK_AGAIN),
             )
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
