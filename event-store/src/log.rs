@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use chrono::{DateTime, Utc};
 
 use crate::{checkpoint::Checkpoint, codec::Headers, subscription::StartAt};
 
@@ -33,6 +34,13 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be reached or has no such partition.
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
+
+    /// The first offset of a partition whose record was appended at that time, to the millisecond, or later; where there is none, the
+    /// end.
+    ///
+    /// # Errors
+    /// When the log cannot be reached or has no such partition.
+    fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError>;
 
     /// An appender under that id. When this returns, no earlier appender of the same id can commit any more, and what it
     /// had open is aborted; those of other ids go on.

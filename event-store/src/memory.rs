@@ -11,6 +11,8 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
+
 use self::membership::Seat;
 pub use self::{membership::MemoryMembership, reader::MemoryReader};
 use crate::{
@@ -58,6 +60,7 @@ struct Partition {
 #[derive(Debug, Clone)]
 struct Stored {
     offset: i64,
+    appended_at: DateTime<Utc>,
     key: String,
     headers: Headers,
     payload: Vec<u8>,
@@ -175,6 +178,7 @@ impl State {
                 let offset = partition.end;
                 partition.records.push(Stored {
                     offset,
+                    appended_at: Utc::now(),
                     key: record.key.clone(),
                     headers: record.headers.clone(),
                     payload: record.payload.clone(),
@@ -218,6 +222,17 @@ impl Log for MemoryLog {
         let state = self.reachable("reading the end offset")?;
         let known = state.partitions.get(&(topic.to_owned(), partition));
         Ok(known.map_or(0, |partition| partition.end))
+    }
+
+    fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError> {
+        let state = self.reachable("looking for an offset by its time")?;
+        let known = state.partitions.get(&(topic.to_owned(), partition));
+        Ok(known.map_or(0, |partition| {
+            let mut records = partition.records.iter();
+            let found = records
+                .find(|stored| stored.appended_at.timestamp_millis() >= time.timestamp_millis());
+            found.map_or(partition.end, |stored| stored.offset)
+        }))
     }
 
     fn appender(&self, id: &AppenderId) -> Result<MemoryAppender, AppendError> {

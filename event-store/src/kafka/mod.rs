@@ -8,9 +8,11 @@ mod topics;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
 };
 
 use self::groups::Groups;
@@ -198,6 +200,30 @@ impl Log for KafkaLog {
             .map_err(|error| unavailable("reading the high watermark", &error))
     }
 
+    fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError> {
+        let failed = |error: &KafkaError| unavailable("looking for an offset by its time", error);
+        let name = self.shared.config.physical(topic);
+        let mut asked = TopicPartitionList::new();
+        let time = Offset::Offset(time.timestamp_millis());
+        asked
+            .add_partition_offset(&name, partition, time)
+            .map_err(|error| failed(&error))?;
+        let questions = &self.shared.questions;
+        let answered = questions
+            .offsets_for_times(asked, METADATA_TIMEOUT)
+            .map_err(|error| failed(&error))?;
+        let elements = answered.elements();
+        let found = elements
+            .first()
+            .map(|place| (place.error(), place.offset()));
+        match found {
+            Some((Err(error), _)) => Err(failed(&error)),
+            Some((Ok(()), Offset::Offset(offset))) => Ok(offset),
+            // Nothing there is as young.
+            Some(_) | None => self.end_offset(topic, partition),
+        }
+    }
+
     fn appender(&self, id: &AppenderId) -> Result<KafkaAppender, AppendError> {
         KafkaAppender::open(&self.shared.config, id)
     }
@@ -231,7 +257,7 @@ impl Log for KafkaLog {
     }
 }
 
-fn unavailable(attempted: &'static str, error: &rdkafka::error::KafkaError) -> LogError {
+fn unavailable(attempted: &'static str, error: &KafkaError) -> LogError {
     LogError::Unavailable {
         attempted,
         reason: error.to_string(),

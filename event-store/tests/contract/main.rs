@@ -23,6 +23,7 @@ macro_rules! contract {
             races_have_one_order,
             a_dropped_call_is_carried_out,
             batches_keep_their_limits,
+            a_time_has_an_offset,
         );
         contract!($subject; expecting;
             an_expected_version_is_kept_to,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Context, ReadEvent};
 use event_store::{
     Accepted, BatchLimits, CommandMetadata, EventStore, PartitionStatus, Recorded, Refusal,
@@ -350,4 +350,38 @@ pub(crate) async fn batches_keep_their_limits<S: Subject>(subject: S) {
         .filter(|event| event.position.partition == 0)
         .collect();
     assert_eq!(seen, expected);
+}
+
+/// Whoever reads from there reads what was appended since, and little before it.
+pub(crate) async fn a_time_has_an_offset<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    let counter = Uuid::now_v7();
+    store.execute(request(counter, 1)).await.expect("accepted");
+    let time = Utc::now() + TimeDelta::milliseconds(20);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    // A no-op does not get into the topic.
+    while Utc::now() <= time {
+        assert!(tokio::time::Instant::now() < deadline, "time stands still");
+        store.execute(request(counter, 0)).await.expect("accepted");
+    }
+    let answer = store.execute(request(counter, 1)).await.expect("accepted");
+    stop(store).await;
+
+    let [later] = &*answer.positions else {
+        panic!("one topic: {:?}", answer.positions);
+    };
+    let (log, partition) = (subject.log(), later.partition);
+    let at = |time| {
+        let found = log.offset_at(COUNTER_EVENTS, partition, time);
+        found.expect("the log answers")
+    };
+    let events = events_of(&subject, counter).await;
+    let first = events[0].position.offset;
+    assert_eq!(at(time - TimeDelta::days(1)), first);
+    assert!((first + 1..=later.offset).contains(&at(time)));
+    let end = log.end_offset(COUNTER_EVENTS, partition);
+    assert_eq!(
+        at(Utc::now() + TimeDelta::days(1)),
+        end.expect("the log answers")
+    );
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use event_store::{
     Checkpoint, LogError, StartAt,
     kafka::KafkaLog,
@@ -88,6 +89,10 @@ impl Log for AstrayLog {
 
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
         self.log.end_offset(topic, partition)
+    }
+
+    fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError> {
+        self.log.offset_at(topic, partition, time)
     }
 
     fn appender(&self, id: &AppenderId) -> Result<Self::Appender, AppendError> {
