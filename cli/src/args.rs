@@ -303,3 +303,25 @@ impl FromStr for CarrierDelay {
         delay(text).map(|delay| Self(Some(delay)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Args, Command};
+
+    /// A command's flags and those of all commands share their ids, and with them their values.
+    #[test]
+    fn a_dry_run_is_of_all_partitions_unless_told() {
+        let only = |flags: &[&str]| {
+            let line = ["offset-zero", "rebuild", "orders", "--dry-run"];
+            let args = Args::try_parse_from(line.iter().chain(flags));
+            match args.expect("they are flags").command {
+                Command::Rebuild(wanted) => wanted.only,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(only(&[]), [0; 0]);
+        assert_eq!(only(&["--partition", "1", "--partition", "3"]), [1, 3]);
+    }
+}

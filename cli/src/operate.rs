@@ -1,9 +1,9 @@
 //! Commands on a system that runs: migrate, rebuild, look.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use event_store::kafka::KafkaLog;
 use projectors::{
-    Database, Report,
+    Database,
     args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs},
 };
 use serde::Serialize;
@@ -22,25 +22,15 @@ pub async fn migrate(target: &Target, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Rebuilds projections one after the other.
+/// Rebuilds projections one after the other, or fails where a dry run says that this would change them.
 pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Result<()> {
-    let names = wanted.projections()?;
     let log = KafkaLog::connect(&target.kafka())?;
     let database = Database::new(&target.database_url)?;
-    let mut reports: Vec<Report> = Vec::new();
-    for name in names {
-        let report = projectors::rebuild(name, &log, &database, wanted.options())
-            .await
-            .with_context(|| format!("rebuilding {name}"))?;
-        match json {
-            true => reports.push(report),
-            false => println!("{report}"),
-        }
+    let print = |text: &str| println!("{text}");
+    match wanted.run(&log, &database, json, print).await? {
+        true => bail!("a rebuild would change rows"),
+        false => Ok(()),
     }
-    if json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    }
-    Ok(())
 }
 
 /// Does something to a projection.

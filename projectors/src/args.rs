@@ -1,5 +1,7 @@
 //! What the process can be told.
 
+mod rebuilding;
+
 use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
@@ -11,9 +13,10 @@ use crate::{
     Database, ProjectionName, ProjectorError,
     dead_letters::{self, DeadLetter, ParkedKey},
     operate,
-    rebuild::{Options, Show},
     source::Source,
 };
+
+pub use self::rebuilding::RebuildArgs;
 
 /// Turns events into the tables that the query API reads.
 #[derive(Debug, Clone, Parser)]
@@ -255,50 +258,6 @@ fn said<T: Serialize + ?Sized>(json: bool, value: &T, text: String) -> String {
     match json {
         true => serde_json::to_string_pretty(value).expect("its maps have string keys"),
         false => text,
-    }
-}
-
-/// What to rebuild, and how.
-#[derive(Debug, Clone, clap::Args)]
-pub struct RebuildArgs {
-    /// One or more of the projections.
-    #[arg(required_unless_present = "all", value_name = "NAME")]
-    pub names: Vec<String>,
-    /// All projections, one after the other.
-    #[arg(long, conflicts_with = "names")]
-    pub all: bool,
-    /// Swap in nothing but what was proven equal to the live version. Unless asked for, both are compared all the same, but
-    /// differences are only reported: a rebuild is also the cure for rows that are wrong.
-    #[arg(long)]
-    pub verify: bool,
-}
-
-impl RebuildArgs {
-    /// The projections to rebuild, those that were named once.
-    ///
-    /// # Errors
-    /// When there is none of such a name.
-    pub fn projections(&self) -> Result<Vec<ProjectionName>, ProjectorError> {
-        if self.all {
-            return Ok(ProjectionName::ALL.to_vec());
-        }
-        let mut names = Vec::new();
-        for name in &self.names {
-            let name = name.parse()?;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        Ok(names)
-    }
-
-    /// How to rebuild each of them.
-    #[must_use]
-    pub fn options(&self) -> Options {
-        Options {
-            show: Show::detect(),
-            require_equal: self.verify,
-        }
     }
 }
 

@@ -74,6 +74,22 @@ pub enum ProjectorError {
         /// Those that there are.
         known: String,
     },
+    /// It was asked to rebuild from where it cannot.
+    #[error("{projection} cannot be rebuilt from there: {reason}")]
+    NotStarted {
+        /// Whose.
+        projection: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A dry run has nothing to compare with.
+    #[error("{projection} cannot be compared with its live version: {reason}")]
+    NotCompared {
+        /// Whose.
+        projection: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// Two rebuilds of one projection at a time.
     #[error("{projection} is being rebuilt already; its progress is in GET /v1/projections")]
     RebuildRunning {
@@ -134,6 +150,8 @@ impl ProjectorError {
             | Self::StillDead { .. }
             | Self::Failed(_)
             | Self::UnknownProjection { .. }
+            | Self::NotStarted { .. }
+            | Self::NotCompared { .. }
             | Self::RebuildRunning { .. }
             | Self::NotCaughtUp { .. }
             | Self::Differs { .. }

@@ -274,6 +274,11 @@ impl<P: Projection> Feed<P> {
         Ok(lag)
     }
 
+    /// Lets go of its connection, to which it has written what it has flushed.
+    pub(crate) fn into_connection(self) -> PgConnection {
+        self.connection
+    }
+
     /// Rows held in memory.
     pub(crate) fn held(&self) -> usize {
         self.chunk.len()

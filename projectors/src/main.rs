@@ -3,7 +3,7 @@
 use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
-    Database, ProjectionName, ProjectorError, Report,
+    Database, ProjectionName, ProjectorError,
     args::{Args, Command, RebuildArgs},
 };
 use runtime::{
@@ -59,20 +59,12 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
 }
 
 async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Result<()> {
-    let names = wanted.projections()?;
     let (log, database) = connect(args)?;
-    let mut reports: Vec<Report> = Vec::new();
-    for name in names {
-        let report = projectors::rebuild(name, &log, &database, wanted.options()).await?;
-        match json {
-            true => reports.push(report),
-            false => println!("{report}"),
-        }
+    let print = |text: &str| println!("{text}");
+    match wanted.run(&log, &database, json, print).await? {
+        true => anyhow::bail!("a rebuild would change rows"),
+        false => Ok(()),
     }
-    if json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    }
-    Ok(())
 }
 
 fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {

@@ -24,6 +24,12 @@ pub trait Projection: Sized + Send + Sync + 'static {
     const TABLES: &'static str;
     /// DDL for when it is filled; made so that a second time does nothing.
     const INDEXES: &'static str;
+    /// Which shape its rows have: raised whenever [`TABLES`](Self::TABLES), or what rows mean, change. A projector of a newer shape fills
+    /// a version of its own beside the live one, and takes over.
+    const SHAPE: i32 = 1;
+    /// Of a projection each of whose rows is made of one event and has that event's place as its key (`topic, partition, position`),
+    /// all of its rows: the table. It can be rebuilt from elsewhere than offset zero, with what lies before kept as it is.
+    const TABLE_OF_EVENTS: Option<&'static str> = None;
     /// `copy … from stdin (format binary)`, the columns in the order of [`copy`](Self::copy).
     const COPY: &'static str;
 

@@ -1,4 +1,4 @@
-//! A projection anew from offset zero, beside the one that is live, compared with it, and swapped in when it has caught up.
+//! A projection anew from offset zero (some from elsewhere, see [`Start`]), beside the one that is live, compared with it, and swapped in when it has caught up.
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
 //! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
@@ -6,8 +6,10 @@
 
 pub(crate) mod candidate;
 pub(crate) mod compare;
+mod dry_run;
 mod fill;
 mod meter;
+mod start;
 mod swap;
 mod verify;
 
@@ -29,7 +31,9 @@ use self::{
 };
 pub use self::{
     compare::{Comparison, Difference, Differing},
+    dry_run::{DryRun, dry_run},
     meter::Show,
+    start::{InvalidStart, Start},
     verify::Verification,
 };
 use crate::{
@@ -38,8 +42,10 @@ use crate::{
 };
 
 /// How to rebuild.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// From where.
+    pub start: Start,
     /// Who is told of the progress.
     pub show: Show,
     /// Swap in nothing but what was proven equal to the live version. Unless told, differences are reported and swapped in: a
@@ -134,14 +140,20 @@ async fn rebuild_projection<P: Projection, S: Source>(
     database: &Database,
     options: Options,
 ) -> Result<Report, ProjectorError> {
-    // This connection holds the lock that keeps a second rebuild out. Only a connection that was closed in order has surely
-    // let go of it.
     let mut registry = database.connect().await?;
     let rebuilt = rebuild_locked::<P, S>(&mut registry, source, database, options).await;
-    if let Err(error) = registry.close().await {
+    close(registry).await;
+    rebuilt
+}
+
+/// This connection holds the lock that keeps a second rebuild out. By its end alone, Postgres lets go of it only some time after.
+pub(crate) async fn close(mut registry: PgConnection) {
+    let unlocked = sqlx::raw_sql("select pg_advisory_unlock_all()")
+        .execute(&mut registry)
+        .await;
+    if let Err(error) = unlocked.and(registry.close().await) {
         tracing::debug!(%error, "the rebuild's connection could not be closed");
     }
-    rebuilt
 }
 
 async fn rebuild_locked<P: Projection, S: Source>(
@@ -151,7 +163,7 @@ async fn rebuild_locked<P: Projection, S: Source>(
     options: Options,
 ) -> Result<Report, ProjectorError> {
     let origin = origin_of::<P, S>(source).await?;
-    let candidate = Candidate::prepare::<P>(registry, &origin).await?;
+    let candidate = Candidate::prepare::<P, S>(registry, source, &origin, &options.start).await?;
     let begun = Instant::now();
     let meter = Arc::new(Meter::default());
     let shown = meter::show::<P>(

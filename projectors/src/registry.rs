@@ -16,6 +16,8 @@ use crate::{Projection, ProjectorError};
 pub(crate) struct Version {
     pub(crate) number: i32,
     pub(crate) schema: String,
+    /// See [`Projection::SHAPE`].
+    pub(crate) shape: i32,
     /// Why it cannot go on, where it cannot.
     pub(crate) error: Option<String>,
 }
@@ -94,7 +96,7 @@ pub(crate) async fn live(
 ) -> Result<Option<Version>, ProjectorError> {
     let version = sqlx::query_as!(
         Version,
-        "select v.version as number, v.schema_name as schema, v.error
+        "select v.version as number, v.schema_name as schema, v.shape, v.error
          from offset_zero.projections p
          join offset_zero.projection_versions v on v.name = p.name and v.version = p.live_version
          where p.name = $1",
@@ -118,13 +120,24 @@ pub(crate) async fn create<P: Projection>(
     )
     .fetch_one(&mut *connection)
     .await?;
+    create_numbered::<P>(connection, number, origin, state).await
+}
+
+/// As [`create`], of a number of the caller's.
+pub(crate) async fn create_numbered<P: Projection>(
+    connection: &mut PgConnection,
+    number: i32,
+    origin: &Origin,
+    state: &str,
+) -> Result<Version, ProjectorError> {
     let schema = format!("{}_{number}", P::NAME);
     sqlx::query!(
-        "insert into offset_zero.projection_versions (name, version, schema_name, state) values ($1, $2, $3, $4)",
+        "insert into offset_zero.projection_versions (name, version, schema_name, state, shape) values ($1, $2, $3, $4, $5)",
         P::NAME,
         number,
         schema,
         state,
+        P::SHAPE,
     )
     .execute(&mut *connection)
     .await?;
@@ -150,6 +163,7 @@ pub(crate) async fn create<P: Projection>(
     Ok(Version {
         number,
         schema,
+        shape: P::SHAPE,
         error: None,
     })
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod copying;
 mod delivering;
+mod dry_running;
 mod every;
 mod feeding;
 mod folding;
@@ -13,7 +14,9 @@ mod notices;
 mod parking;
 mod rebuilding;
 mod running;
+mod shapes;
 mod shop;
+mod starting;
 mod verifying;
 mod versions;
 
@@ -99,8 +102,15 @@ impl World {
     /// The rows of a version, as text.
     async fn rows(&self, schema: &str) -> Vec<String> {
         let (table, _) = schema.rsplit_once('_').expect("a version's schema");
-        let sql = format!("select t::text from {schema}.{table} t order by 1");
-        let query = sqlx::query_scalar(AssertSqlSafe(sql));
+        self.texts(&format!(
+            "select t::text from {schema}.{table} t order by 1"
+        ))
+        .await
+    }
+
+    /// What the query says, each a text.
+    async fn texts(&self, sql: &str) -> Vec<String> {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
         query
             .fetch_all(&mut self.connect().await)
             .await

@@ -83,6 +83,7 @@ async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
     let options = Options {
         show: Show::detect(),
         require_equal: true,
+        ..Options::default()
     };
     let report = projectors::rebuild(ProjectionName::Orders, &log, &database, options).await?;
     let reads_meanwhile = reading.stop().await?;

@@ -69,8 +69,8 @@ async fn rebuild(running: &Running, order: &str) -> Result<()> {
     step("rebuilding the read model from offset zero, while the old one serves");
     let wanted = RebuildArgs {
         names: vec!["orders".to_owned()],
-        all: false,
         verify: true,
+        ..RebuildArgs::default()
     };
     operate::rebuild(&running.target(), &wanted, false).await?;
     let after = get_at(&order_url(running, order), "").await?;

@@ -4,7 +4,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
     Database, Projection, ProjectorError,
+    rebuild::start::{self, Start},
     registry::{self, Origin, Version},
+    source::Source,
 };
 
 /// A version on its way to being live.
@@ -16,10 +18,13 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Keeps other rebuilds out for as long as the connection lives, clears away what is of no use any more, and goes on
     /// with an unfinished version or begins a new one.
-    pub(crate) async fn prepare<P: Projection>(
+    pub(crate) async fn prepare<P: Projection, S: Source>(
         registry: &mut PgConnection,
+        source: &S,
         origin: &Origin,
+        start: &Start,
     ) -> Result<Self, ProjectorError> {
+        start::kept_table::<P>(start)?;
         let locked = sqlx::query_scalar!(
             r#"select pg_try_advisory_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "locked!""#,
             P::NAME,
@@ -32,8 +37,8 @@ impl Candidate {
             });
         }
         registry::ensure_live::<P>(registry, origin).await?;
-        clear::<P>(registry, origin).await?;
-        if let Some(version) = unfinished::<P>(registry).await? {
+        clear::<P>(registry, origin, start).await?;
+        if let Some(version) = unfinished::<P>(registry, start).await? {
             // One that lost its lock with its connection may still be running.
             registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
             return Ok(Self {
@@ -41,8 +46,19 @@ impl Candidate {
                 resumed: true,
             });
         }
-        let mut tx = registry.begin().await?;
+        let mut tx = registry
+            .begin_with("begin isolation level repeatable read")
+            .await?;
         let version = registry::create::<P>(&mut tx, origin, "building").await?;
+        start::begin::<P, S>(&mut tx, source, origin, &version, start).await?;
+        sqlx::query!(
+            "update offset_zero.projection_versions set rebuilt_from = $3 where name = $1 and version = $2",
+            P::NAME,
+            version.number,
+            start.to_string(),
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(Self {
             version,
@@ -75,26 +91,30 @@ impl Candidate {
 
 async fn unfinished<P: Projection>(
     registry: &mut PgConnection,
+    start: &Start,
 ) -> Result<Option<Version>, ProjectorError> {
     let version = sqlx::query_as!(
         Version,
-        "select version as number, schema_name as schema, error
+        "select version as number, schema_name as schema, shape, error
          from offset_zero.projection_versions
-         where name = $1 and state in ('building', 'ready')
+         where name = $1 and state in ('building', 'ready') and shape = $2 and rebuilt_from = $3
          order by version desc
          limit 1",
         P::NAME,
+        P::SHAPE,
+        start.to_string(),
     )
     .fetch_optional(registry)
     .await?;
     Ok(version)
 }
 
-/// Drops versions that will never be live again and of which nobody can want anything: those that have failed, and those of
-/// another log. One that was live once is kept until somebody drops it.
+/// Drops versions that will never be live again and of which nobody can want anything: those that have failed, those of another log,
+/// and those whose rebuild was begun elsewhere, or for rows of another shape. One that was live once is kept until somebody drops it.
 async fn clear<P: Projection>(
     registry: &mut PgConnection,
     origin: &Origin,
+    start: &Start,
 ) -> Result<(), ProjectorError> {
     let useless = sqlx::query_scalar!(
         "select v.version
@@ -102,10 +122,13 @@ async fn clear<P: Projection>(
          join offset_zero.projections p on p.name = v.name
          where v.name = $1 and v.version is distinct from p.live_version
              and (v.state in ('failed', 'diverged')
+                 or v.state in ('building', 'ready') and (v.shape <> $3 or v.rebuilt_from <> $4)
                  or exists (select from offset_zero.checkpoints c
                      where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
         P::NAME,
         origin.cluster_id,
+        P::SHAPE,
+        start.to_string(),
     )
     .fetch_all(&mut *registry)
     .await?;

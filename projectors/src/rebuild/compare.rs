@@ -26,6 +26,15 @@ pub(crate) struct Side<'a> {
     pub(crate) schema: &'a str,
 }
 
+/// Which rows to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of both.
+    AllRows,
+    /// Only those that the new version has, which is made of a part of the log.
+    NewRows,
+}
+
 /// What comparing has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
@@ -83,6 +92,7 @@ impl fmt::Display for Difference {
 pub(crate) async fn compare(
     live: &mut Side<'_>,
     new: &mut Side<'_>,
+    scope: Scope,
 ) -> Result<Comparison, sqlx::Error> {
     let mut comparison = Comparison::default();
     let olds = tables(live).await?;
@@ -94,7 +104,7 @@ pub(crate) async fn compare(
             _ => None,
         };
         match common {
-            Some(table) => table.compare(live, new, &mut comparison).await?,
+            Some(table) => table.compare(live, new, scope, &mut comparison).await?,
             None => drop(comparison.not_compared.insert(name.clone())),
         }
     }
@@ -189,23 +199,23 @@ impl Table {
         &self,
         live: &mut Side<'_>,
         new: &mut Side<'_>,
+        scope: Scope,
         comparison: &mut Comparison,
     ) -> sqlx::Result<()> {
         let (old_digest, new_digest) =
             tokio::try_join!(self.digest(&mut *live), self.digest(&mut *new))?;
         let rows: i64 = new_digest.values().map(|(rows, _)| rows).sum();
         comparison.rows += rows.unsigned_abs();
-        let buckets: BTreeSet<i32> = old_digest
-            .keys()
-            .chain(new_digest.keys())
-            .copied()
-            .collect();
+        let mut buckets: BTreeSet<i32> = new_digest.keys().copied().collect();
+        if scope == Scope::AllRows {
+            buckets.extend(old_digest.keys());
+        }
         let differs = |bucket: &i32| old_digest.get(bucket) != new_digest.get(bucket);
         let buckets: Vec<i32> = buckets.into_iter().filter(differs).collect();
         if buckets.is_empty() {
             return Ok(());
         }
-        let listed = self.merge(live, new, &buckets, comparison).await?;
+        let listed = self.merge(live, new, scope, &buckets, comparison).await?;
         self.list(live, new, listed, comparison).await
     }
 
@@ -241,6 +251,7 @@ impl Table {
         &self,
         live: &mut Side<'_>,
         new: &mut Side<'_>,
+        scope: Scope,
         buckets: &[i32],
         comparison: &mut Comparison,
     ) -> sqlx::Result<Vec<String>> {
@@ -283,7 +294,7 @@ impl Table {
                     None
                 },
             );
-            if of_old == of_new {
+            if of_old == of_new || (of_new.is_none() && scope == Scope::NewRows) {
                 continue;
             }
             comparison.differing += 1;

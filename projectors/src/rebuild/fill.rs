@@ -13,7 +13,7 @@ use crate::{
     source::{Source, ask},
 };
 
-const LIMITS: BatchLimits = BatchLimits {
+pub(super) const LIMITS: BatchLimits = BatchLimits {
     max_events: 2_500,
     max_bytes: 4 << 20,
     max_wait_ms: 100,
@@ -21,7 +21,7 @@ const LIMITS: BatchLimits = BatchLimits {
 /// Rows that all partitions together hold in memory before they write them: some 100 MiB of orders.
 const MAX_HELD_ROWS: usize = 60_000;
 /// What is spent, by all partitions together, on not asking the table for rows that are new.
-const WRITTEN_KEYS_BYTES: usize = 32 << 20;
+pub(super) const WRITTEN_KEYS_BYTES: usize = 32 << 20;
 
 /// What the tasks of a rebuild share.
 #[derive(Clone)]
@@ -112,7 +112,8 @@ impl<S: Source> Filling<S> {
         }
     }
 
-    async fn try_read_to<P: Projection>(
+    /// A feed that has met an event that it cannot apply has to be opened anew.
+    pub(super) async fn try_read_to<P: Projection>(
         &self,
         feed: &mut Feed<P>,
         goal: &Goal,

@@ -68,7 +68,7 @@ async fn attempt<P: Projection, S: Source>(
         .execute(&mut *tx)
         .await?;
     let live = sqlx::query_scalar!(
-        r#"select live_version as "version!" from offset_zero.projections where name = $1 for update"#,
+        r#"select live_version as "version!" from offset_zero.projections where name = $1 for no key update"#,
         P::NAME,
     )
     .fetch_one(&mut *tx)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    compare::{Comparison, Side, compare},
+    compare::{Comparison, Scope, Side, compare},
     fill::{Filling, Goal},
     meter::Phase,
 };
@@ -122,6 +122,7 @@ pub(super) async fn verify<P: Projection, S: Source>(
             connection: &mut candidate,
             schema: &filling.version.schema,
         },
+        Scope::AllRows,
     )
     .await?;
     snapshot.rollback().await?;

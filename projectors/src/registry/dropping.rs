@@ -34,7 +34,7 @@ pub(crate) async fn drop_version(
            from offset_zero.projection_versions v
            join offset_zero.projections p on p.name = v.name
            where v.name = $1 and v.version = $2
-           for update of p"#,
+           for no key update of p"#,
         name,
         version,
     )

@@ -20,7 +20,7 @@ use crate::{
     live::origin_of,
     operate::drop_version,
     rebuild,
-    rebuild::{Options, candidate::Candidate},
+    rebuild::{Options, Start, candidate::Candidate},
     registry,
     source::Source,
 };
@@ -166,9 +166,10 @@ async fn goes_on_where_a_killed_one_left_off() {
     shop.trade(6).await;
     let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
     let mut registry = world.database.connect().await.expect("connects");
-    let candidate = Candidate::prepare::<Orders>(&mut registry, &origin)
-        .await
-        .expect("prepares");
+    let candidate =
+        Candidate::prepare::<Orders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
+            .await
+            .expect("prepares");
     let number = candidate.version.number;
     let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, number, 0)
         .await
@@ -234,7 +235,7 @@ async fn a_version_that_is_being_built_is_not_dropped() {
     let (world, shop) = (World::new().await, Shop::open(1));
     let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
     let mut registry = world.database.connect().await.expect("connects");
-    Candidate::prepare::<Orders>(&mut registry, &origin)
+    Candidate::prepare::<Orders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
         .await
         .expect("prepares");
     let error = drop_version(&world.database, ProjectionName::Orders, 2)

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The orders' projector with a bug: it overlooks that an order was cancelled.
-struct WrongOrders;
+pub(super) struct WrongOrders;
 
 impl Projection for WrongOrders {
     const NAME: &'static str = Orders::NAME;
@@ -68,7 +68,7 @@ impl Projection for WrongOrders {
 }
 
 /// Has the live version hold all that the log does.
-async fn feed<P: Projection>(world: &World, shop: &Shop) {
+pub(super) async fn feed<P: Projection>(world: &World, shop: &Shop) {
     let origin = origin_of::<P, _>(&shop.log).await.expect("answers");
     let mut registry = world.database.connect().await.expect("connects");
     let version = registry::ensure_live::<P>(&mut registry, &origin)
@@ -115,11 +115,8 @@ async fn rebuilt(
     }
 }
 
-#[tokio::test]
-async fn exactly_the_rows_that_a_bug_has_touched_are_listed() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let ids = shop.trade(30).await;
-    feed::<WrongOrders>(&world, &shop).await;
+/// What a bug like that has touched of what [`Shop::trade`] has done.
+pub(super) fn cancelled(ids: &[Uuid]) -> Vec<Difference> {
     let mut cancelled: Vec<Difference> = ids
         .iter()
         .skip(2)
@@ -133,6 +130,15 @@ async fn exactly_the_rows_that_a_bug_has_touched_are_listed() {
         })
         .collect();
     cancelled.sort_by_key(|difference| difference.key[0].to_string());
+    cancelled
+}
+
+#[tokio::test]
+async fn exactly_the_rows_that_a_bug_has_touched_are_listed() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let ids = shop.trade(30).await;
+    feed::<WrongOrders>(&world, &shop).await;
+    let cancelled = cancelled(&ids);
 
     let refused = rebuilt(&world, &shop, true).await.expect_err("refused");
     let ProjectorError::Differs {

@@ -1,0 +1,289 @@
+//! What a rebuild would change, without changing anything.
+//!
+//! The candidate is made in one transaction that is never committed: its schema, its checkpoints and its rows end with its
+//! connection, however that ends, and nobody else ever sees them. It is filled to the positions of a snapshot of the live version,
+//! partition by partition, by the same feeds as any other version, and compared with that snapshot. It locks nothing that the live
+//! version or a rebuild waits for; Postgres keeps the rows that live replaces until it is over.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::{
+    Options, Verification,
+    compare::{Scope, Side, compare},
+    fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES},
+    meter::{self, Meter, Phase},
+    start,
+};
+use crate::{
+    Database, Projection, ProjectionName, ProjectorError,
+    feed::Feed,
+    live::origin_of,
+    names::OnProjection,
+    registry::{self, Positions, Version},
+    source::Source,
+};
+
+/// What a dry run has found.
+#[derive(Debug, Clone, Serialize)]
+pub struct DryRun {
+    /// The projection's name.
+    pub projection: &'static str,
+    /// The live version that was compared with.
+    pub live: i32,
+    /// Events applied.
+    pub events: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What a rebuild would change.
+    pub verification: Verification,
+}
+
+impl DryRun {
+    /// Whether a rebuild would change nothing.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.verification.is_equal()
+    }
+}
+
+impl fmt::Display for DryRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            projection,
+            live,
+            events,
+            seconds,
+            verification,
+        } = self;
+        write!(
+            f,
+            "dry run of {projection}, beside version {live}; {events} events in {seconds:.2} s, nothing changed; {verification}"
+        )
+    }
+}
+
+/// Compares what this program makes of the log, or of some partitions of it (of all, where none are named), with what is live.
+///
+/// # Errors
+/// When there is nothing to compare with, or the log or Postgres fails.
+pub async fn dry_run<S: Source>(
+    name: ProjectionName,
+    source: &S,
+    database: &Database,
+    options: Options,
+    partitions: &[i32],
+) -> Result<DryRun, ProjectorError> {
+    let run = Run {
+        source,
+        database,
+        options,
+        partitions: partitions.iter().copied().collect(),
+    };
+    name.on(run).await
+}
+
+struct Run<'a, S> {
+    source: &'a S,
+    database: &'a Database,
+    options: Options,
+    partitions: BTreeSet<i32>,
+}
+
+impl<'a, S: Source> OnProjection for Run<'a, S> {
+    type Output = BoxFuture<'a, Result<DryRun, ProjectorError>>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        self.run::<P>().boxed()
+    }
+}
+
+impl<S: Source> Run<'_, S> {
+    async fn run<P: Projection>(self) -> Result<DryRun, ProjectorError> {
+        let begun = Instant::now();
+        let origin = origin_of::<P, S>(self.source).await?;
+        let mut registry = self.database.connect().await?;
+        let mut snapshot = registry
+            .begin_with("begin isolation level repeatable read read only")
+            .await?;
+        let live = registry::live(&mut snapshot, P::NAME).await?;
+        let live = live.ok_or_else(|| not_compared::<P>("no version is live"))?;
+        let goal = registry::positions(&mut snapshot, P::NAME, live.number).await?;
+
+        let mut scratch = scratch(self.database, &mut snapshot).await?;
+        let number = number(&mut scratch).await?;
+        let version =
+            registry::create_numbered::<P>(&mut scratch, number, &origin, "building").await?;
+        let start = &self.options.start;
+        start::begin::<P, S>(&mut scratch, self.source, &origin, &version, start).await?;
+
+        let meter = Arc::new(Meter::default());
+        let filling = Filling {
+            source: self.source.clone(),
+            database: self.database.clone(),
+            version,
+            origin,
+            meter: Arc::clone(&meter),
+        };
+        self.require_goal::<P>(&filling, &goal).await?;
+        let shown = meter::show::<P>(
+            Arc::clone(&meter),
+            number,
+            self.database.clone(),
+            self.options.show,
+        );
+        for partition in 0..filling.origin.partitions {
+            if self.partitions.is_empty() || self.partitions.contains(&partition) {
+                scratch = fold::<P, S>(&filling, scratch, partition, &goal).await?;
+            }
+        }
+        meter.enter(Phase::Verifying);
+        let verification = self
+            .compare(&mut snapshot, &live, &mut scratch, &filling.version)
+            .await?;
+        drop(shown);
+        Ok(DryRun {
+            projection: P::NAME,
+            live: live.number,
+            events: meter.events.load(Ordering::Relaxed),
+            seconds: begun.elapsed().as_secs_f64(),
+            verification,
+        })
+    }
+
+    /// The log has to hold what the live version does, or there is no place at which both can be.
+    async fn require_goal<P: Projection>(
+        &self,
+        filling: &Filling<S>,
+        goal: &Positions,
+    ) -> Result<(), ProjectorError> {
+        let partitions = filling.origin.partitions;
+        if let Some(unknown) = self.partitions.iter().find(|of| **of >= partitions) {
+            let reason =
+                format!("there is no partition {unknown}; the topics have {partitions} each");
+            return Err(not_compared::<P>(&reason));
+        }
+        let ends = filling.ends::<P>().await?;
+        if !goal.keys().eq(ends.keys()) {
+            return Err(not_compared::<P>(
+                "the live version is made of other topics",
+            ));
+        }
+        match registry::has_reached(&ends, goal) {
+            true => Ok(()),
+            false => Err(not_compared::<P>(
+                "the live version holds more than the log does",
+            )),
+        }
+    }
+
+    async fn compare(
+        &self,
+        snapshot: &mut PgConnection,
+        live: &Version,
+        scratch: &mut PgConnection,
+        version: &Version,
+    ) -> Result<Verification, ProjectorError> {
+        let scope = match self.partitions.is_empty() {
+            true => Scope::AllRows,
+            false => Scope::NewRows,
+        };
+        let compared = compare(
+            &mut Side {
+                connection: snapshot,
+                schema: &live.schema,
+            },
+            &mut Side {
+                connection: scratch,
+                schema: &version.schema,
+            },
+            scope,
+        )
+        .await?;
+        Ok(Verification::Compared(compared))
+    }
+}
+
+/// A connection in a transaction that sees what the snapshot does and ends, without a commit, when the connection does.
+async fn scratch(
+    database: &Database,
+    snapshot: &mut PgConnection,
+) -> Result<PgConnection, ProjectorError> {
+    let id: String = sqlx::query_scalar("select pg_export_snapshot()")
+        .fetch_one(snapshot)
+        .await?;
+    let mut connection = database.connect().await?;
+    let mut tx = connection
+        .begin_with("begin isolation level repeatable read")
+        .await?;
+    // Safe: Postgres' own identifier.
+    let as_of = format!("set transaction snapshot '{id}'");
+    sqlx::raw_sql(AssertSqlSafe(as_of))
+        .execute(&mut *tx)
+        .await?;
+    // Feeds own their connection, so nobody can hold a borrow of it meanwhile; the transactions that they begin are savepoints
+    // of this one.
+    std::mem::forget(tx);
+    Ok(connection)
+}
+
+/// Of no other version, and of no other dry run that goes on now: one that is not committed would be waited for.
+async fn number(connection: &mut PgConnection) -> sqlx::Result<i32> {
+    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(connection)
+        .await?;
+    Ok(i32::MAX - backend)
+}
+
+/// Applies everything before the goal in one partition number, of all topics; what cannot be applied is parked, as ever.
+async fn fold<P: Projection, S: Source>(
+    filling: &Filling<S>,
+    mut connection: PgConnection,
+    partition: i32,
+    goal: &Positions,
+) -> Result<PgConnection, ProjectorError> {
+    let goal = Goal::Exactly(goal.clone());
+    let number = filling.version.number;
+    let mut refused = None;
+    loop {
+        let checkpoints =
+            registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
+        let mut feed = Feed::<P>::open(
+            &filling.source,
+            connection,
+            &filling.version,
+            partition,
+            checkpoints,
+            LIMITS,
+        )
+        .await?;
+        feed.remember_written(WRITTEN_KEYS_BYTES);
+        if let Some((position, reason)) = refused.take() {
+            feed.park(position, reason);
+        }
+        match filling.try_read_to(&mut feed, &goal).await {
+            Ok(()) => return Ok(feed.into_connection()),
+            // From the checkpoint again, and past it.
+            Err(ProjectorError::Unappliable { position, reason }) => {
+                refused = Some((position, reason));
+                connection = feed.into_connection();
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn not_compared<P: Projection>(reason: &str) -> ProjectorError {
+    ProjectorError::NotCompared {
+        projection: P::NAME,
+        reason: reason.to_owned(),
+    }
+}
