@@ -58,6 +58,7 @@ pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: b
 pub(crate) struct ProjectionRow {
     pub(crate) name: String,
     pub(crate) version: i32,
+    shape: i32,
     pub(crate) state: String,
     pub(crate) lag: i64,
     events_per_second: f64,
@@ -73,7 +74,7 @@ pub(crate) async fn projection_rows(
     connection: &mut PgConnection,
 ) -> sqlx::Result<Vec<ProjectionRow>> {
     sqlx::query_as(
-        "select v.name, v.version, v.state, v.error,
+        "select v.name, v.version, v.shape, v.state, v.error,
                 case when v.state = 'live' then coalesce((
                         select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
                         where r.seen_at > now() - interval '3 seconds'), 0)
@@ -102,13 +103,14 @@ pub async fn projections(target: &Target, json: bool) -> Result<()> {
         return Ok(());
     }
     println!(
-        "{:<16} {:>7}  {:<9} {:>10} {:>10}",
-        "name", "version", "state", "lag", "events/s"
+        "{:<16} {:>7} {:>5}  {:<9} {:>10} {:>10}",
+        "name", "version", "shape", "state", "lag", "events/s"
     );
     for row in rows {
         let ProjectionRow {
             name,
             version,
+            shape,
             state,
             lag,
             events_per_second,
@@ -118,7 +120,9 @@ pub async fn projections(target: &Target, json: bool) -> Result<()> {
             of_records,
             eta_seconds,
         } = row;
-        println!("{name:<16} {version:>7}  {state:<9} {lag:>10} {events_per_second:>10.0}");
+        println!(
+            "{name:<16} {version:>7} {shape:>5}  {state:<9} {lag:>10} {events_per_second:>10.0}"
+        );
         if let Some(phase) = phase {
             let eta = eta_seconds.map_or_else(String::new, |eta| format!(", {eta} s to go"));
             println!("    {phase}: {records} of {of_records} records{eta}");

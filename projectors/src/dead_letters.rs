@@ -185,6 +185,7 @@ impl<S: Source> Retry<'_, S> {
                 Err(ProjectorError::NotParked { .. }) if retried.applied > 0 => return Ok(retried),
                 parked => parked?,
             };
+            version.require_shape::<P>()?;
             let mut events = Vec::new();
             for letter in &letters {
                 match self.read::<P>(letter).await? {

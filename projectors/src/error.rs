@@ -82,6 +82,19 @@ pub enum ProjectorError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// The live version's rows are of a shape that this program does not write.
+    #[error(
+        "the live version of {projection} is of shape {live}, and this program makes shape {made}: only one that makes shape {live} \
+         writes it, and only a newer one replaces it"
+    )]
+    OtherShape {
+        /// Whose.
+        projection: &'static str,
+        /// Of the live version.
+        live: i32,
+        /// This program's.
+        made: i32,
+    },
     /// A dry run has nothing to compare with.
     #[error("{projection} cannot be compared with its live version: {reason}")]
     NotCompared {
@@ -151,6 +164,7 @@ impl ProjectorError {
             | Self::Failed(_)
             | Self::UnknownProjection { .. }
             | Self::NotStarted { .. }
+            | Self::OtherShape { .. }
             | Self::NotCompared { .. }
             | Self::RebuildRunning { .. }
             | Self::NotCaughtUp { .. }

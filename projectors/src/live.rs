@@ -5,10 +5,11 @@
 //! retried with back-off. An event that cannot be decoded or applied is parked with what follows for its key. Where there are too
 //! many of them, or the log is not the one that was read before, the version is marked as failed and waits for a rebuild, while the
 //! others go on. A rebuild's swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes
-//! on there.
+//! on there. One whose rows are of another shape than this program's is for others to feed ([`succession`]).
 
 mod health;
-mod membership;
+pub(crate) mod membership;
+mod succession;
 
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use self::{
     health::Health,
-    membership::{Membership, Share},
+    membership::{Membership, Shares},
 };
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
@@ -49,18 +50,11 @@ pub async fn run<S: Source>(
     readiness: &Readiness,
     stop: &watch::Receiver<bool>,
 ) -> Result<(), ProjectorError> {
-    let membership = Arc::new(Membership::new());
+    let shapes = ProjectionName::ALL.map(|name| (name.as_str(), name.shape()));
+    let membership = Arc::new(Membership::new(shapes.into()));
     let mut projections = JoinSet::new();
     for name in ProjectionName::ALL {
-        let live = Live {
-            source: source.clone(),
-            database: database.clone(),
-            health: Health::new(readiness.clone(), name.as_str()),
-            stop: stop.clone(),
-            share: membership.share(),
-            membership: Arc::clone(&membership),
-            name,
-        };
+        let live = Live::new(source, database, readiness, stop, &membership, name);
         projections.spawn(name.on(live));
     }
     // Its place is kept until the last batch is done.
@@ -81,7 +75,7 @@ pub(crate) struct Live<S> {
     database: Database,
     health: Health,
     stop: watch::Receiver<bool>,
-    share: watch::Receiver<Share>,
+    share: watch::Receiver<Shares>,
     membership: Arc<Membership>,
     name: ProjectionName,
 }
@@ -95,10 +89,32 @@ impl<S: Source> OnProjection for Live<S> {
 }
 
 impl<S: Source> Live<S> {
+    pub(crate) fn new(
+        source: &S,
+        database: &Database,
+        readiness: &Readiness,
+        stop: &watch::Receiver<bool>,
+        membership: &Arc<Membership>,
+        name: ProjectionName,
+    ) -> Self {
+        Self {
+            source: source.clone(),
+            database: database.clone(),
+            health: Health::new(readiness.clone(), name.as_str()),
+            stop: stop.clone(),
+            share: membership.share(),
+            membership: Arc::clone(membership),
+            name,
+        }
+    }
+
     pub(crate) async fn run<P: Projection>(mut self) -> Result<(), ProjectorError> {
         let Some(origin) = self.origin::<P>().await else {
             return Ok(());
         };
+        if !self.succeed::<P>().await || !self.is_alive().await {
+            return Ok(());
+        }
         self.health.expect_partitions(origin.partitions);
         let mut tasks = JoinSet::new();
         for number in 0..origin.partitions {
@@ -129,6 +145,14 @@ impl<S: Source> Live<S> {
                 return None;
             }
             pause = longer(pause);
+        }
+    }
+
+    /// Waits for the first sign of life: before it, nothing is known to be anybody's. False where told to stop meanwhile.
+    async fn is_alive(&mut self) -> bool {
+        tokio::select! {
+            _ = self.stop.wait_for(|stop| *stop) => false,
+            known = self.share.wait_for(Shares::is_known) => known.is_ok(),
         }
     }
 
@@ -222,9 +246,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
                 Ok(Ended::Refused) => Duration::ZERO,
                 Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
                 Ok(Ended::Elsewhere) => {
-                    if self.live.share.borrow().is_known() {
-                        self.live.health.set(self.number, Ok(()));
-                    }
+                    self.live.health.set(self.number, Ok(()));
                     if self.stopped_before_it_is_ours().await {
                         return;
                     }
@@ -249,7 +271,7 @@ impl<P: Projection, S: Source> Partition<P, S> {
     }
 
     fn is_ours(&self) -> bool {
-        let share = *self.live.share.borrow();
+        let share = self.live.share.borrow();
         share.holds(self.live.name, self.number)
     }
 
@@ -270,6 +292,10 @@ impl<P: Projection, S: Source> Partition<P, S> {
         let database = &self.live.database;
         let mut registry = database.connect().await?;
         let version = registry::ensure_live::<P>(&mut registry, &self.origin).await?;
+        if version.shape != P::SHAPE {
+            // What is whose will soon say so too.
+            return Ok(Ended::Superseded);
+        }
         if registry::is_paused(&mut registry, P::NAME).await? {
             return Ok(Ended::Paused);
         }

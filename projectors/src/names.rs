@@ -49,6 +49,11 @@ impl ProjectionName {
         }
     }
 
+    /// Of the rows that this program makes; see [`Projection::SHAPE`].
+    pub(crate) fn shape(self) -> i32 {
+        self.on(Shape)
+    }
+
     /// Does something with the projection of that name.
     pub(crate) fn on<O: OnProjection>(self, what: O) -> O::Output {
         match self {
@@ -70,6 +75,16 @@ pub(crate) trait OnProjection {
     type Output;
 
     fn on<P: Projection>(self) -> Self::Output;
+}
+
+struct Shape;
+
+impl OnProjection for Shape {
+    type Output = i32;
+
+    fn on<P: Projection>(self) -> i32 {
+        P::SHAPE
+    }
 }
 
 impl FromStr for ProjectionName {

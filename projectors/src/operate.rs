@@ -94,6 +94,7 @@ impl<S: Source> Reset<'_, S> {
         let origin = origin_of::<P, S>(self.source).await?;
         let mut registry = self.database.connect().await?;
         let old = registry::ensure_live::<P>(&mut registry, &origin).await?;
+        old.require_no_newer_shape::<P>()?;
         let mut tx = registry.begin().await?;
         let new = registry::create::<P>(&mut tx, &origin, "live").await?;
         sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;

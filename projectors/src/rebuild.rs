@@ -156,6 +156,29 @@ pub(crate) async fn close(mut registry: PgConnection) {
     }
 }
 
+/// Rebuilds a projection whose live version is of an older shape; none where that is not so any more.
+///
+/// # Errors
+/// As [`rebuild`].
+pub(crate) async fn succeed<P: Projection, S: Source>(
+    source: &S,
+    database: &Database,
+    options: Options,
+) -> Result<Option<Report>, ProjectorError> {
+    let mut registry = database.connect().await?;
+    // Before it looks: another process may just have done it.
+    candidate::lock::<P>(&mut registry).await?;
+    let live = registry::live(&mut registry, P::NAME).await?;
+    let succeeded = match live.is_some_and(|live| live.shape < P::SHAPE) {
+        true => rebuild_locked::<P, S>(&mut registry, source, database, options)
+            .await
+            .map(Some),
+        false => Ok(None),
+    };
+    close(registry).await;
+    succeeded
+}
+
 async fn rebuild_locked<P: Projection, S: Source>(
     registry: &mut PgConnection,
     source: &S,

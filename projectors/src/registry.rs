@@ -1,6 +1,7 @@
 //! What Postgres knows of projections: their versions, and how far each has come.
 
 mod dropping;
+mod shapes;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
 pub use self::dropping::NotDropped;
-pub(crate) use self::dropping::drop_version;
+pub(crate) use self::{dropping::drop_version, shapes::live_shapes};
 use crate::{Projection, ProjectorError};
 
 /// One version of a projection: a schema with its tables.

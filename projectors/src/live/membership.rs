@@ -3,9 +3,12 @@
 //! Each shows a sign of life in Postgres, and finds its place among those that do. From the same list all draw the same conclusion,
 //! so that nobody has to be asked; while lists differ, for a moment, two may feed the same, and the epochs of the checkpoints see to it
 //! that only one does. A process that stands still loses its place, and nothing of what it does afterwards counts.
+//!
+//! For a projection only those count that make rows of the live version's shape, or partitions were dealt to somebody who does not
+//! feed them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,7 +20,7 @@ use sqlx::{PgConnection, types::Json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Database, ProjectionName, ProjectorError};
+use crate::{Database, ProjectionName, ProjectorError, registry};
 
 /// Between two signs of life.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -26,25 +29,39 @@ const SILENCE_SECONDS: f64 = 3.0;
 /// Rows of processes that never came back are cleared away after this.
 const FORGOTTEN_SECONDS: f64 = 3_600.0;
 
-/// A process's place among those that are alive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Share {
+/// Of a program that knew one shape, and did not say so.
+const FIRST_SHAPE: i32 = 1;
+
+/// A process's place among those that are alive, for each projection that it can feed. None before the first sign of life.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shares(Option<BTreeMap<&'static str, Share>>);
+
+impl Shares {
+    /// Whether there has been a sign of life.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a partition of a projection is this process's to feed.
+    pub(crate) fn holds(&self, projection: ProjectionName, partition: i32) -> bool {
+        let share = self.0.as_ref().and_then(|of| of.get(projection.as_str()));
+        share.is_some_and(|share| share.holds(projection, partition))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
     place: usize,
-    /// None is alive before the first sign of life.
+    /// At least one: this process.
     of: usize,
 }
 
 impl Share {
-    /// Whether there has been a sign of life.
-    pub(crate) fn is_known(self) -> bool {
-        self.of > 0
-    }
-
     /// Whether a partition of a projection is this process's to feed: dealt out in turn, so that each has as many, give or take
     /// one for each projection.
-    pub(crate) fn holds(self, projection: ProjectionName, partition: i32) -> bool {
+    fn holds(self, projection: ProjectionName, partition: i32) -> bool {
         let partition = usize::try_from(partition).unwrap_or_default();
-        self.is_known() && (projection as usize + partition) % self.of == self.place
+        (projection as usize + partition) % self.of == self.place
     }
 }
 
@@ -52,7 +69,11 @@ impl Share {
 #[derive(Debug)]
 pub(crate) struct Membership {
     id: Uuid,
-    share: watch::Sender<Share>,
+    /// What it can feed: the shape of the rows that it makes, by projection.
+    shapes: BTreeMap<&'static str, i32>,
+    share: watch::Sender<Shares>,
+    /// Projections that newer processes feed, where that was said.
+    superseded: Mutex<BTreeSet<&'static str>>,
     /// Events applied since the process began.
     applied: BTreeMap<&'static str, AtomicU64>,
     counted: Mutex<Counted>,
@@ -65,12 +86,14 @@ struct Counted {
 }
 
 impl Membership {
-    pub(crate) fn new() -> Self {
-        let names = ProjectionName::ALL.map(ProjectionName::as_str);
+    pub(crate) fn new(shapes: BTreeMap<&'static str, i32>) -> Self {
+        let names = shapes.keys();
         Self {
             id: Uuid::now_v7(),
             share: watch::Sender::default(),
-            applied: names.map(|name| (name, AtomicU64::new(0))).into(),
+            superseded: Mutex::default(),
+            applied: names.map(|name| (*name, AtomicU64::new(0))).collect(),
+            shapes,
             counted: Mutex::new(Counted {
                 at: Instant::now(),
                 applied: BTreeMap::new(),
@@ -78,7 +101,7 @@ impl Membership {
         }
     }
 
-    pub(crate) fn share(&self) -> watch::Receiver<Share> {
+    pub(crate) fn share(&self) -> watch::Receiver<Shares> {
         self.share.subscribe()
     }
 
@@ -117,32 +140,67 @@ impl Membership {
             Some(connection) => connection,
             None => registry.insert(database.connect().await?),
         };
-        let alive = sqlx::query_scalar!(
+        let others = sqlx::query_as!(
+            Other,
             r#"with beat as (
-                   insert into offset_zero.projectors (id, seen_at, rates) values ($1, now(), $2)
+                   insert into offset_zero.projectors (id, seen_at, rates, shapes) values ($1, now(), $2, $5)
                    on conflict (id) do update set seen_at = now(), rates = excluded.rates
                ), forgotten as (
                    delete from offset_zero.projectors where seen_at < now() - make_interval(secs => $4)
                )
-               select id from offset_zero.projectors
+               select id, shapes as "shapes: Json<BTreeMap<String, i32>>" from offset_zero.projectors
                where id <> $1 and seen_at > now() - make_interval(secs => $3)"#,
             self.id,
             Json(self.rates()) as _,
             SILENCE_SECONDS,
             FORGOTTEN_SECONDS,
+            Json(&self.shapes) as _,
         )
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
-        let share = Share {
-            place: alive.iter().filter(|id| **id < self.id).count(),
-            of: alive.len() + 1,
-        };
+        let live = registry::live_shapes(connection).await?;
+        self.tell_what_is_superseded(&live);
+        let shares = self.deal(&others, &live);
         self.share.send_if_modified(|known| {
-            let has_changed = *known != share;
-            *known = share;
+            let has_changed = *known != shares;
+            *known = shares;
             has_changed
         });
         Ok(())
+    }
+
+    /// Each projection to those that make rows of its live version's shape; before it has one, to all.
+    fn deal(&self, others: &[Other], live: &BTreeMap<String, i32>) -> Shares {
+        let shares = self.shapes.iter().filter_map(|(name, made)| {
+            let feeds = |made: i32| live.get(*name).is_none_or(|shape| *shape == made);
+            let others = others.iter().filter(|other| feeds(other.shape(name)));
+            let (before, after): (Vec<_>, Vec<_>) = others.partition(|other| other.id < self.id);
+            let share = Share {
+                place: before.len(),
+                of: before.len() + 1 + after.len(),
+            };
+            feeds(*made).then_some((*name, share))
+        });
+        Shares(Some(shares.collect()))
+    }
+
+    /// Once for each projection.
+    fn tell_what_is_superseded(&self, live: &BTreeMap<String, i32>) {
+        let told = self.superseded.lock();
+        let mut told = told.unwrap_or_else(PoisonError::into_inner);
+        for (name, made) in &self.shapes {
+            let newer = live.get(*name).filter(|shape| *shape > made);
+            if let Some(shape) = newer
+                && told.insert(name)
+            {
+                tracing::warn!(
+                    projection = name,
+                    shape,
+                    made,
+                    "superseded by a newer projector: this process does not feed the projection any more"
+                );
+            }
+        }
     }
 
     /// Of each projection, since the last time.
@@ -162,9 +220,22 @@ impl Membership {
     }
 }
 
+/// Another process that is alive.
+struct Other {
+    id: Uuid,
+    shapes: Json<BTreeMap<String, i32>>,
+}
+
+impl Other {
+    fn shape(&self, projection: &str) -> i32 {
+        let shape = self.shapes.get(projection);
+        shape.copied().unwrap_or(FIRST_SHAPE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Share;
+    use super::{Share, Shares};
     use crate::ProjectionName;
 
     #[test]
@@ -187,6 +258,6 @@ mod tests {
                 "{held:?}"
             );
         }
-        assert!(!Share::default().holds(ProjectionName::Orders, 0));
+        assert!(!Shares::default().holds(ProjectionName::Orders, 0));
     }
 }

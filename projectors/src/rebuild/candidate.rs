@@ -25,18 +25,9 @@ impl Candidate {
         start: &Start,
     ) -> Result<Self, ProjectorError> {
         start::kept_table::<P>(start)?;
-        let locked = sqlx::query_scalar!(
-            r#"select pg_try_advisory_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "locked!""#,
-            P::NAME,
-        )
-        .fetch_one(&mut *registry)
-        .await?;
-        if !locked {
-            return Err(ProjectorError::RebuildRunning {
-                projection: P::NAME,
-            });
-        }
-        registry::ensure_live::<P>(registry, origin).await?;
+        lock::<P>(registry).await?;
+        let live = registry::ensure_live::<P>(registry, origin).await?;
+        live.require_no_newer_shape::<P>()?;
         clear::<P>(registry, origin, start).await?;
         if let Some(version) = unfinished::<P>(registry, start).await? {
             // One that lost its lock with its connection may still be running.
@@ -87,6 +78,22 @@ impl Candidate {
         }
         Ok(())
     }
+}
+
+/// Keeps other rebuilds out for as long as the connection lives.
+pub(super) async fn lock<P: Projection>(registry: &mut PgConnection) -> Result<(), ProjectorError> {
+    let locked = sqlx::query_scalar!(
+        r#"select pg_try_advisory_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "locked!""#,
+        P::NAME,
+    )
+    .fetch_one(&mut *registry)
+    .await?;
+    if !locked {
+        return Err(ProjectorError::RebuildRunning {
+            projection: P::NAME,
+        });
+    }
+    Ok(())
 }
 
 async fn unfinished<P: Projection>(

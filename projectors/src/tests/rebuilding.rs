@@ -83,7 +83,7 @@ async fn rebuild_and_compare<L: Source>(world: &World, shop: &Shop<L>) {
 }
 
 /// Each read in a snapshot of its own, as the query API does it.
-async fn read(connection: &mut PgConnection) -> i64 {
+pub(super) async fn read(connection: &mut PgConnection) -> i64 {
     let mut tx = connection
         .begin_with("begin isolation level repeatable read")
         .await

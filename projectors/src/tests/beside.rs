@@ -1,0 +1,263 @@
+//! A projector of a newer shape beside one of an older: reads go on, it takes over when it has caught up, and there is no way back by
+//! accident.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use event_store::Recorded;
+use runtime::health::Readiness;
+use sqlx::{Connection, PgConnection};
+use tokio::{sync::watch, task::JoinHandle};
+use uuid::Uuid;
+
+use super::{
+    World, eventually,
+    rebuilding::{read, rebuild_orders},
+    running::trade_reaches,
+    shop::Shop,
+};
+use crate::{
+    Orders, Projection, ProjectionName, ProjectorError,
+    copy::CopyBuffer,
+    live::{Live, membership::Membership, origin_of},
+    operate,
+    orders::{row::OrderRow, view::OrderView},
+    rebuild::{Start, candidate::Candidate, close},
+};
+
+/// Orders with a column more.
+struct NewOrders;
+
+impl Projection for NewOrders {
+    const NAME: &'static str = Orders::NAME;
+    const TOPICS: &'static [&'static str] = Orders::TOPICS;
+    const TABLES: &'static str = concat!(
+        include_str!("../orders/tables.sql"),
+        "alter table orders add column channel text not null default 'web';"
+    );
+    const INDEXES: &'static str = Orders::INDEXES;
+    const SHAPE: i32 = Orders::SHAPE + 1;
+    const COPY: &'static str = Orders::COPY;
+
+    type Event = OrderView;
+    type Key = Uuid;
+    type Row = OrderRow;
+
+    fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
+        Orders::key(event)
+    }
+
+    fn begin(event: &Recorded<OrderView>) -> Result<Option<OrderRow>, String> {
+        Orders::begin(event)
+    }
+
+    fn blank() -> Option<OrderRow> {
+        Orders::blank()
+    }
+
+    fn apply(row: &mut OrderRow, event: &Recorded<OrderView>) -> Result<(), String> {
+        Orders::apply(row, event)
+    }
+
+    async fn load(
+        connection: &mut PgConnection,
+        keys: &[Uuid],
+    ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
+        Orders::load(connection, keys).await
+    }
+
+    async fn update(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sqlx::Result<()> {
+        Orders::update(connection, rows).await
+    }
+
+    fn copy(key: &Uuid, row: &OrderRow, to: &mut CopyBuffer) {
+        Orders::copy(key, row, to);
+    }
+}
+
+/// A process that feeds nothing but orders.
+struct Deployed {
+    readiness: Readiness,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Deployed {
+    fn start<P: Projection>(world: &World, shop: &Shop) -> Self {
+        let readiness = Readiness::new([P::NAME]);
+        let (stop, mut stopping) = watch::channel(false);
+        let membership = Arc::new(Membership::new([(P::NAME, P::SHAPE)].into()));
+        let name = ProjectionName::Orders;
+        let database = world.database.clone();
+        let live = Live::new(
+            &shop.log,
+            &database,
+            &readiness,
+            &stopping,
+            &membership,
+            name,
+        );
+        let task = tokio::spawn(async move {
+            let (ended, ()) =
+                tokio::join!(live.run::<P>(), membership.keep(&database, &mut stopping));
+            ended.expect("ends well");
+        });
+        Self {
+            readiness,
+            stop,
+            task,
+        }
+    }
+
+    async fn is_ready(&self) {
+        eventually("ready", async || self.readiness.is_ready()).await;
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.task.await.expect("does not panic");
+    }
+}
+
+const LIVE: &str = "select live_version::bigint from offset_zero.projections where name = 'orders'";
+const LOCK: &str = "select pg_advisory_lock(hashtext('offset_zero.rebuild'), hashtext('orders'))";
+
+async fn alive(world: &World, count: i64) {
+    let alive = "select count(*) from offset_zero.projectors where shapes <> '{}'";
+    eventually("signs of life", async || world.number(alive).await == count).await;
+}
+
+/// All that whoever feeds an older version, or this one wrongly, would change.
+async fn places(world: &World, version: i32) -> Vec<String> {
+    let places = format!(
+        "select (topic, partition, next_offset, epoch)::text from offset_zero.checkpoints
+         where name = 'orders' and version = {version} order by 1"
+    );
+    world.texts(&places).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newer_takes_over_and_the_older_stops() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let old = Deployed::start::<Orders>(&world, &shop);
+    shop.trade(9).await;
+    trade_reaches(&world, "orders_1", 9).await;
+
+    // Held up, so that what goes on meanwhile is seen.
+    let mut busy = world.connect().await;
+    sqlx::raw_sql(LOCK).execute(&mut busy).await.expect("locks");
+    let new = Deployed::start::<NewOrders>(&world, &shop);
+    alive(&world, 2).await;
+    eventually("says what it waits for", async || {
+        let failing = new.readiness.failing();
+        failing
+            .iter()
+            .any(|(_, reason)| reason.contains("is being filled beside it"))
+    })
+    .await;
+    shop.trade(9).await;
+    trade_reaches(&world, "orders_1", 18).await;
+    old.is_ready().await;
+
+    let done = Arc::new(AtomicBool::new(false));
+    let (mut connection, reading) = (world.connect().await, Arc::clone(&done));
+    let reader = tokio::spawn(async move {
+        let (mut last, mut reads) = (0, 0);
+        while !reading.load(Ordering::Relaxed) {
+            let sum = read(&mut connection).await;
+            assert!(sum >= last, "a read went back from {last} to {sum}");
+            (last, reads) = (sum, reads + 1);
+        }
+        reads
+    });
+    busy.close().await.expect("lets go of the lock");
+    eventually("takes over", async || world.number(LIVE).await == 2).await;
+    new.is_ready().await;
+    shop.trade(9).await;
+    trade_reaches(&world, "orders_2", 27).await;
+    done.store(true, Ordering::Relaxed);
+    assert!(reader.await.expect("no read failed") > 1);
+
+    // The older one has nothing to do, and is well.
+    old.is_ready().await;
+    let left = places(&world, 1).await;
+    shop.trade(3).await;
+    trade_reaches(&world, "orders_2", 30).await;
+    assert_eq!(places(&world, 1).await, left);
+    old.stop().await;
+    new.stop().await;
+    let channels = "select count(*) from orders_2.orders where channel = 'web'";
+    assert_eq!(world.number(channels).await, 30);
+}
+
+#[tokio::test]
+async fn an_older_one_that_comes_back_writes_nothing() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let new = Deployed::start::<NewOrders>(&world, &shop);
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    new.stop().await;
+    let left = places(&world, 1).await;
+
+    let old = Deployed::start::<Orders>(&world, &shop);
+    old.is_ready().await;
+    shop.trade(3).await;
+    for error in [
+        rebuild_orders(&world, &shop).await.err(),
+        operate::reset(&shop.log, &world.database, ProjectionName::Orders)
+            .await
+            .err(),
+    ] {
+        assert!(
+            matches!(
+                error,
+                Some(ProjectorError::OtherShape {
+                    live: 2,
+                    made: 1,
+                    ..
+                })
+            ),
+            "{error:?}"
+        );
+    }
+    assert_eq!(places(&world, 1).await, left);
+    assert_eq!(world.number(LIVE).await, 1);
+
+    // Nor does it get a share of what the newer ones feed.
+    let new = Deployed::start::<NewOrders>(&world, &shop);
+    trade_reaches(&world, "orders_1", 9).await;
+    new.stop().await;
+    old.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_newer_one_has_begun_another_ends() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let old = Deployed::start::<Orders>(&world, &shop);
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    let origin = origin_of::<NewOrders, _>(&shop.log).await.expect("answers");
+    let mut registry = world.database.connect().await.expect("connects");
+    Candidate::prepare::<NewOrders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
+        .await
+        .expect("prepares");
+    close(registry).await;
+    let begun = "select created_at::text from offset_zero.projection_versions where name = 'orders' and version = 2";
+    let begun_at = world.texts(begun).await;
+
+    let both = [
+        Deployed::start::<NewOrders>(&world, &shop),
+        Deployed::start::<NewOrders>(&world, &shop),
+    ];
+    eventually("takes over", async || world.number(LIVE).await == 2).await;
+    for new in both {
+        new.is_ready().await;
+        new.stop().await;
+    }
+    assert_eq!(world.texts(begun).await, begun_at, "it was resumed");
+    let versions = "select count(*) from offset_zero.projection_versions where name = 'orders'";
+    assert_eq!(world.number(versions).await, 2, "and by one of them only");
+    old.stop().await;
+}
