@@ -1,6 +1,9 @@
 //! Two processes of projectors, killed with -9 over and over, Postgres and the broker killed under them: every row is what the log says.
+//!
+//! `OFFSET_ZERO_KILLS` (40) processes are killed.
 
 use std::{
+    env,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -23,6 +26,8 @@ use uuid::Uuid;
 use crate::{PATIENCE, blocking, wait_for_status};
 
 const KILLS: usize = 40;
+/// Between two kills, at most: 200 take less than a minute.
+const MAX_DELAY_MS: u64 = 256;
 const CLIENTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,12 +50,13 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
     .await;
     shop::fill(&Client::new(&command_api.url)).await;
     let trading = Trading::start(&command_api.url);
-    for round in 0..KILLS {
+    let kills = kills();
+    for round in 0..kills {
         // Printed to repeat it.
-        let delay = Duration::from_millis(u64::from(Uuid::now_v7().as_bytes()[15]) * 2);
+        let delay = Duration::from_millis(fastrand::u64(..MAX_DELAY_MS));
         println!("round {round}: killed after {delay:?}");
         tokio::time::sleep(delay).await;
-        stack = disturb(stack, round).await;
+        stack = disturb(stack, round, kills).await;
         let (world, number) = (Arc::clone(&world), round % projectors.len());
         projectors = blocking(move || {
             projectors[number].service.kill().expect("killed");
@@ -59,7 +65,7 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
         })
         .await;
     }
-    trading.stop().await;
+    trading.stop(kills).await;
     let commands = Client::new(&command_api.url);
     wait_for_status(&commands, "/health/ready", 200).await;
     // From here on nothing is appended any more.
@@ -73,7 +79,7 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
     wait_until_applied(&mut connection, &log).await;
     let expected = fold::orders(&log).await;
     let found = fold::orders_in(&mut connection, "orders_1").await;
-    assert!(expected.len() > KILLS, "{} orders", expected.len());
+    assert!(expected.len() > kills, "{} orders", expected.len());
     for (id, row) in &expected {
         assert_eq!(found.get(id), Some(row), "{id}");
     }
@@ -86,10 +92,17 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
     blocking(move || drop((projectors, stack))).await;
 }
 
+fn kills() -> usize {
+    let kills = env::var("OFFSET_ZERO_KILLS").ok();
+    kills.map_or(KILLS, |kills| {
+        kills.parse().expect("OFFSET_ZERO_KILLS is a number")
+    })
+}
+
 /// Once Postgres, and once the broker, is killed and started again.
-async fn disturb(mut stack: Stack, round: usize) -> Stack {
+async fn disturb(mut stack: Stack, round: usize, kills: usize) -> Stack {
     blocking(move || {
-        if round == KILLS / 3 {
+        if round == kills / 3 {
             stack.postgres().expect("native").kill().expect("killed");
             stack
                 .postgres_mut()
@@ -97,7 +110,7 @@ async fn disturb(mut stack: Stack, round: usize) -> Stack {
                 .restart()
                 .expect("restarted");
         }
-        if round == KILLS * 2 / 3 {
+        if round == kills * 2 / 3 {
             stack.kafka().expect("native").kill().expect("killed");
             stack
                 .kafka_mut()
@@ -139,9 +152,9 @@ impl Trading {
     }
 
     /// Stops when there was enough to look at; a busy machine takes a while.
-    async fn stop(self) {
+    async fn stop(self, enough: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while self.placed.load(Ordering::Acquire) <= KILLS {
+        while self.placed.load(Ordering::Acquire) <= enough {
             assert!(Instant::now() < deadline, "there are too few orders");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
