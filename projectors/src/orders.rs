@@ -3,6 +3,7 @@
 //! The three come in no promised order: each has columns of its own, and a row begins with whichever comes first. Until the
 //! order's own first event comes, it is not placed, and is not shown.
 
+pub(crate) mod change;
 mod following;
 pub(crate) mod row;
 pub(crate) mod view;
@@ -13,8 +14,9 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use self::{
+    change::{PaymentError, Placed},
     following::{Billing, Parcel, Parcels, Payment},
-    row::{Journey, OrderRow, PaymentError, Placed},
+    row::{Journey, OrderRow},
     view::OrderView,
 };
 use crate::{copy::CopyBuffer, projection::Projection};
@@ -39,7 +41,7 @@ impl Projection for Orders {
     type Row = OrderRow;
 
     fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
-        view::order_id(event)
+        event.event.order_id(event)
     }
 
     /// No event is surely the first: another topic's may have been.
@@ -167,12 +169,18 @@ async fn place(connection: &mut PgConnection, rows: &[(Uuid, &Placed)]) -> sqlx:
     let placed = || rows.iter().map(|(_, placed)| placed);
     let customers: Vec<&str> = placed().map(|placed| &*placed.customer_id).collect();
     let currencies: Vec<String> = placed()
-        .map(|placed| placed.total.currency().to_string())
+        .map(|placed| placed.totals.total.currency().to_string())
         .collect();
-    let items: Vec<i64> = placed().map(|placed| placed.items.amount()).collect();
-    let totals: Vec<i64> = placed().map(|placed| placed.total.amount()).collect();
-    let lines: Vec<&str> = placed().map(|placed| &*placed.lines).collect();
-    let addresses: Vec<&str> = placed().map(|placed| &*placed.shipping_address).collect();
+    let items: Vec<i64> = placed()
+        .map(|placed| placed.totals.items.amount())
+        .collect();
+    let totals: Vec<i64> = placed()
+        .map(|placed| placed.totals.total.amount())
+        .collect();
+    let lines: Vec<&str> = placed().map(|placed| placed.lines.get()).collect();
+    let addresses: Vec<&str> = placed()
+        .map(|placed| placed.shipping_address.get())
+        .collect();
     let times: Vec<_> = placed().map(|placed| placed.placed_at).collect();
     sqlx::query!(
         "update orders o

@@ -4,19 +4,16 @@
 use std::borrow::Cow;
 
 use domain::{
-    Event,
     money::Money,
-    payment::{PaymentEvent, PaymentStarted, PaymentStatus},
-    shipping::{ShipmentStatus, ShippingEvent},
+    payment::{PaymentStarted, PaymentStatus},
+    shipping::ShipmentStatus,
     text::Text,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    copy::{CopyBuffer, json},
-    payments, shipments,
-};
+use super::change::{PaymentChange, ShipmentChange};
+use crate::copy::{CopyBuffer, json};
 
 /// How an order is paid: by its newest payment.
 #[derive(Debug, Default, PartialEq)]
@@ -30,7 +27,7 @@ pub(super) struct Billing {
 
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Payment {
+pub(crate) struct Payment {
     id: Uuid,
     status: Cow<'static, str>,
     amount: Money,
@@ -56,42 +53,36 @@ pub(super) struct Parcel {
 
 impl Billing {
     /// Answers whether anything has changed.
-    pub(super) fn apply(&mut self, event: &PaymentEvent, offset: i64) -> Result<bool, String> {
+    pub(super) fn apply(&mut self, change: PaymentChange, offset: i64) -> bool {
         if offset < self.next_offset {
-            return Ok(false);
+            return false;
         }
         self.next_offset = offset + 1;
-        if let PaymentEvent::Started(started) = event {
-            return self.begin(started);
+        match change {
+            PaymentChange::Begun { attempt, .. } if attempt <= self.attempt => false,
+            PaymentChange::Begun { attempt, payment } => {
+                self.attempt = attempt;
+                self.payment = Some(payment);
+                true
+            }
+            PaymentChange::Followed {
+                id,
+                status,
+                refunded,
+            } => {
+                // What becomes of an older payment is told by GET /v1/payments.
+                let Some(payment) = self.payment.as_mut().filter(|payment| payment.id == id) else {
+                    return false;
+                };
+                if let Some(status) = status {
+                    payment.status = status.into();
+                }
+                if let Some(refunded) = refunded {
+                    payment.refunded = refunded;
+                }
+                true
+            }
         }
-        let id = event.stream().payment_id.as_uuid();
-        // What becomes of an older payment is told by GET /v1/payments.
-        let Some(payment) = self.payment.as_mut().filter(|payment| payment.id == id) else {
-            return Ok(false);
-        };
-        if let Some(status) = payments::row::status_after(event) {
-            payment.status = status.as_str().into();
-        }
-        if let PaymentEvent::Refunded(refunded) = event {
-            payment.refunded = refunded.amount;
-        }
-        Ok(true)
-    }
-
-    fn begin(&mut self, started: &PaymentStarted) -> Result<bool, String> {
-        let attempt = i32::try_from(started.attempt)
-            .map_err(|_| "its attempt is beyond counting".to_owned())?;
-        if attempt <= self.attempt {
-            return Ok(false);
-        }
-        self.attempt = attempt;
-        self.payment = Some(Payment {
-            id: started.payment_id.as_uuid(),
-            status: PaymentStatus::Pending.as_str().into(),
-            amount: started.amount,
-            refunded: Money::zero(started.amount.currency()),
-        });
-        Ok(true)
     }
 
     pub(super) fn copy(&self, to: &mut CopyBuffer) {
@@ -102,20 +93,30 @@ impl Billing {
     }
 }
 
+impl Payment {
+    pub(super) fn begun(started: &PaymentStarted) -> Self {
+        Self {
+            id: started.payment_id.as_uuid(),
+            status: PaymentStatus::Pending.as_str().into(),
+            amount: started.amount,
+            refunded: Money::zero(started.amount.currency()),
+        }
+    }
+}
+
 impl Parcels {
     /// Answers whether anything has changed.
-    pub(super) fn apply(&mut self, event: &ShippingEvent, offset: i64) -> bool {
+    pub(super) fn apply(&mut self, change: ShipmentChange, offset: i64) -> bool {
         if offset < self.next_offset {
             return false;
         }
         self.next_offset = offset + 1;
-        let id = event.shipment_id().as_uuid();
-        let parcel = self.shipments.iter_mut().find(|parcel| parcel.id == id);
-        match (parcel, event) {
-            (None, ShippingEvent::Created(_)) => self.shipments.push(Parcel::created(id)),
-            (Some(parcel), event) => parcel.apply(event),
+        let mut parcels = self.shipments.iter_mut();
+        match parcels.find(|parcel| parcel.id == change.id) {
+            Some(parcel) => parcel.apply(change),
+            None if change.begins() => self.shipments.push(Parcel::created(change.id)),
             // It was planned, and never will be more.
-            (None, _) => return false,
+            None => return false,
         }
         true
     }
@@ -136,13 +137,13 @@ impl Parcel {
         }
     }
 
-    fn apply(&mut self, event: &ShippingEvent) {
-        if let Some(status) = shipments::row::status_after(event) {
-            self.status = status.as_str().into();
+    fn apply(&mut self, change: ShipmentChange) {
+        if let Some(status) = change.status {
+            self.status = status.into();
         }
-        if let Some((carrier, tracking_number)) = shipments::row::carriage(event) {
-            self.carrier.clone_from(carrier);
-            self.tracking_number.clone_from(tracking_number);
+        if let Some(carriage) = change.carriage {
+            self.carrier = carriage.carrier;
+            self.tracking_number = carriage.tracking_number;
         }
     }
 }

@@ -67,16 +67,18 @@ impl ReadEvent for OrderView {
     }
 }
 
-/// The order whose row the event changes. An unknown event of an order is one of its versions, too.
-pub(super) fn order_id(event: &Recorded<OrderView>) -> Option<Uuid> {
-    match &event.event {
-        OrderView::Order(order) => Some(order.order_id().as_uuid()),
-        OrderView::Payment(payment) => Some(payment.stream().order_id.as_uuid()),
-        OrderView::Shipping(shipping) => Some(shipping.shipment_id().order_id().as_uuid()),
-        OrderView::Other if &*event.position.topic == ORDER_EVENTS => {
-            let id = event.metadata.stream.strip_prefix(STREAM)?;
-            id.parse().ok()
+impl OrderView {
+    /// The order that the event changes. An unknown event of an order is one of its versions, too.
+    pub(crate) fn order_id<E>(&self, recorded: &Recorded<E>) -> Option<Uuid> {
+        match self {
+            Self::Order(order) => Some(order.order_id().as_uuid()),
+            Self::Payment(payment) => Some(payment.stream().order_id.as_uuid()),
+            Self::Shipping(shipping) => Some(shipping.shipment_id().order_id().as_uuid()),
+            Self::Other if &*recorded.position.topic == ORDER_EVENTS => {
+                let id = recorded.metadata.stream.strip_prefix(STREAM)?;
+                id.parse().ok()
+            }
+            Self::Other => None,
         }
-        OrderView::Other => None,
     }
 }
