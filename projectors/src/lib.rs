@@ -1,8 +1,8 @@
 //! Events to rows: read models that can be thrown away and rebuilt from offset zero.
 //!
-//! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `payments`, `shipments`,
-//! `notifications`, `history`, `sales_daily` (those there are, listed in `names`), `feed` (events to rows, exactly once in
-//! effect), [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
+//! Reading order: [`projection`] (what a read model is), `orders`, `order_versions`, `products`, `carts`, `payments`,
+//! `shipments`, `notifications`, `history`, `sales_daily` (those there are, listed in `names`), `feed` (events to rows, exactly
+//! once in effect), [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
 //!
 //! Invariants:
 //! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
@@ -16,6 +16,7 @@ mod carts;
 mod history;
 mod names;
 mod notifications;
+mod order_versions;
 mod orders;
 mod payments;
 mod products;
@@ -45,6 +46,7 @@ pub use history::History;
 pub use live::run;
 pub use names::ProjectionName;
 pub use notifications::Notifications;
+pub use order_versions::OrderVersions;
 pub use orders::Orders;
 pub use payments::Payments;
 pub use products::Products;

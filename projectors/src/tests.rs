@@ -13,6 +13,7 @@ mod journeys;
 mod merging;
 mod notices;
 mod parking;
+mod past;
 mod rebuilding;
 mod running;
 mod shapes;

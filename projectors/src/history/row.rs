@@ -89,6 +89,15 @@ impl From<&Position> for Place {
     }
 }
 
+impl Place {
+    /// As three columns.
+    pub(crate) fn copy(&self, to: &mut CopyBuffer) {
+        to.text(&self.topic);
+        to.integer(self.partition);
+        to.bigint(self.offset);
+    }
+}
+
 /// A step of an order's journey.
 #[derive(Debug)]
 pub struct HistoryRow {
@@ -129,9 +138,7 @@ impl HistoryRow {
 
     pub(super) fn copy(&self, at: &Place, to: &mut CopyBuffer) {
         to.row(COLUMNS);
-        to.text(&at.topic);
-        to.integer(at.partition);
-        to.bigint(at.offset);
+        at.copy(to);
         to.uuid(self.correlation_id);
         to.uuid(self.event_id);
         to.text(&self.name);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Context,
+    Context, ReadEvent,
     order::{OrderShipped, OrderStatus},
     payment::PaymentStatus,
     shipping::ShipmentStatus,
@@ -29,10 +29,11 @@ use crate::{
     shipments,
 };
 
-/// What is in each of the three topics, of some orders that have come so far in each: a way, and how many commands.
-type Topics = [Vec<Recorded<OrderView>>; 3];
+/// What is in each of the three topics.
+pub(super) type Topics<V> = [Vec<Recorded<V>>; 3];
 
-fn topics(orders: &[(usize, [usize; 3])]) -> Topics {
+/// Of some orders that have come so far in each: a way, and how many commands.
+pub(super) fn topics<V: ReadEvent>(orders: &[(usize, [usize; 3])]) -> Topics<V> {
     let (mut placed, mut paid, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     for (way, [order, payments, shipment]) in orders {
         let (id, way) = (Uuid::now_v7(), Way::by_turns(*way));
@@ -63,7 +64,7 @@ fn orders_are_the_same_however_their_topics_come() {
     let orders = vec((0_usize..3, [0_usize..=10, 0_usize..=9, 0_usize..=7]), 1..6);
     let inputs = (orders, vec(0_usize..3, 1..20), vec(1_usize..=8, 1..20));
     let result = runner().run(&inputs, |(orders, picks, cuts)| {
-        let topics = topics(&orders);
+        let topics = topics::<OrderView>(&orders);
         let in_turn = topics.concat();
         let mixed = interleave(&topics.each_ref().map(Vec::as_slice), &picks);
         let twice = [mixed.as_slice(), &mixed].concat();
