@@ -1,5 +1,6 @@
 //! Columns that hold JSON as the API shows it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use utoipa::ToSchema;
@@ -8,8 +9,7 @@ use utoipa::ToSchema;
 pub(crate) type Unparsed = Json<Box<RawValue>>;
 
 /// Minor units of a currency.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Money {
     #[schema(example = 1999)]
     amount: i64,

@@ -1,11 +1,13 @@
-//! Orders, as the projections `orders` and `history` have them.
+//! Orders, as the projections `orders`, `order_versions` and `history` have them.
 
 // First, since the others select with its macro.
 #[macro_use]
 mod shape;
+mod change;
 pub(crate) mod find;
 pub(crate) mod history;
 pub(crate) mod list;
+mod past;
 
 use axum::http::StatusCode;
 use runtime::problem::Problem;
@@ -21,4 +23,15 @@ fn not_found(id: Uuid) -> Problem {
         "There is no such order",
     )
     .detail(format_args!("no order has the id {id}"))
+}
+
+fn version_not_found(id: Uuid, version: i64) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "version-not-found",
+        "The order has no such version",
+    )
+    .detail(format_args!(
+        "the order {id} has not come to version {version}"
+    ))
 }

@@ -19,7 +19,7 @@ const COLUMNS: i16 = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedView {
     name: Box<str>,
-    pub(super) view: OrderView,
+    pub(crate) view: OrderView,
 }
 
 impl ReadEvent for NamedView {

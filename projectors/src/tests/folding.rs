@@ -111,7 +111,7 @@ fn events(steps: &[usize]) -> Vec<Recorded<OrderView>> {
         .collect()
 }
 
-fn origin() -> Origin {
+pub(super) fn origin() -> Origin {
     Origin {
         cluster_id: "a".to_owned(),
         partitions: 1,

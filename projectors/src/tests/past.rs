@@ -1,19 +1,34 @@
-//! What is kept of the past of orders.
+//! The past of orders: what is kept of it, and that whoever reads it sees what was there.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::topics::ORDER_EVENTS;
 use event_store::Recorded;
+use http_body_util::BodyExt;
 use proptest::{collection::vec, prelude::*};
+use query_api::Database as Reading;
 use serde_json::Value;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{
     World,
+    commands::now,
     delivering::topics,
-    folding::fold,
+    folding::{fold, origin},
     journeys::{interleave, recorded},
     merging::runner,
 };
-use crate::{OrderVersions, Projection, order_versions::row::NamedView};
+use crate::{
+    OrderVersions, Orders, Projection,
+    chunk::Chunk,
+    order_versions::row::NamedView,
+    registry::{Version, ensure_live},
+};
+
+/// Enough for the router of one test.
+const CONNECTIONS: u32 = 2;
 
 #[test]
 fn changes_are_the_same_however_their_topics_come() {
@@ -61,4 +76,152 @@ async fn an_unknown_event_of_an_order_is_one_of_its_versions() {
         "{row}"
     );
     assert!(row.ends_with(",Unheard,{})"), "{row}");
+}
+
+/// After each event the order is read as it is; then, with the topics come in any other order, as it was after each event and at each
+/// version.
+#[test]
+fn the_past_is_what_was_there() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let order = (0_usize..3, [1_usize..=10, 0_usize..=9, 0_usize..=7]);
+    let picks = || vec(0_usize..3, 1..20);
+    let inputs = (vec(order, 1..3), picks(), picks());
+    let result = runner().run(&inputs, |(orders, picks, later_picks)| {
+        let topics = topics::<NamedView>(&orders);
+        let mut events = interleave(&topics.each_ref().map(Vec::as_slice), &picks);
+        for (number, event) in (1..).zip(&mut events) {
+            event.metadata.time = START + TimeDelta::milliseconds(number);
+        }
+        let of_topic = |topic: &str| -> Vec<_> {
+            let of_topic = events
+                .iter()
+                .filter(|event| &*event.position.topic == topic);
+            of_topic.cloned().collect()
+        };
+        let topics = OrderVersions::TOPICS.iter().map(|topic| of_topic(topic));
+        let topics: Vec<Vec<_>> = topics.collect();
+        let topics: Vec<&[_]> = topics.iter().map(Vec::as_slice).collect();
+        let later = interleave(&topics, &later_picks);
+        runtime.block_on(async {
+            let shop = Reader::open().await;
+            let seen = shop.watch(&events).await;
+            shop.write::<OrderVersions>(&shop.versions, &later).await;
+            shop.look_back(&seen).await
+        })
+    });
+    result.expect("what was there");
+}
+
+const START: DateTime<Utc> = DateTime::from_timestamp_micros(1_767_225_600_000_001).expect("2026");
+
+/// What is answered of an order, and under which tag.
+type Answer = (u16, String, Value);
+
+/// What was answered of an order after its event of that time.
+struct Seen {
+    id: Uuid,
+    at: DateTime<Utc>,
+    answer: Answer,
+}
+
+/// Both projections, and the query API on top of them.
+struct Reader {
+    world: World,
+    orders: Version,
+    versions: Version,
+    router: axum::Router,
+}
+
+impl Reader {
+    async fn open() -> Self {
+        let world = World::new().await;
+        let mut connection = world.connect().await;
+        let orders = ensure_live::<Orders>(&mut connection, &origin()).await;
+        let versions = ensure_live::<OrderVersions>(&mut connection, &origin()).await;
+        let reading = Reading::new(&world.url, CONNECTIONS).expect("a URL");
+        Self {
+            world,
+            orders: orders.expect("created"),
+            versions: versions.expect("created"),
+            router: query_api::router(reading),
+        }
+    }
+
+    /// As a feed does, but for the checkpoint.
+    async fn write<P: Projection>(&self, version: &Version, events: &[Recorded<P::Event>]) {
+        let connection = self.world.database.connect_to(&version.schema).await;
+        let mut connection = connection.expect("connects");
+        let mut chunk = Chunk::<P>::default();
+        let absorbed = chunk.absorb(&mut connection, events, None).await;
+        absorbed.expect("absorbs");
+        chunk.write(&mut connection).await.expect("writes");
+    }
+
+    /// Writes event by event what orders are, and looks at the order after each.
+    async fn watch(&self, events: &[Recorded<NamedView>]) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for named in events {
+            let event = Recorded {
+                position: named.position.clone(),
+                key: named.key.clone(),
+                metadata: named.metadata.clone(),
+                event: named.event.view.clone(),
+            };
+            let Some(id) = Orders::key(&event) else {
+                continue;
+            };
+            self.write::<Orders>(&self.orders, std::slice::from_ref(&event))
+                .await;
+            let (at, answer) = (named.metadata.time, self.get(id, "").await);
+            seen.push(Seen { id, at, answer });
+        }
+        seen
+    }
+
+    async fn look_back(&self, seen: &[Seen]) -> Result<(), TestCaseError> {
+        let mut at_versions = BTreeMap::new();
+        for Seen { id, at, answer } in seen {
+            let at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            let then = self.get(*id, &format!("?at_time={at}")).await;
+            prop_assert_eq!(&then, answer, "{} at {}", id, at);
+            if let Some(version) = answer.2["version"].as_i64() {
+                // The last answer of a version is what is to be seen of it.
+                at_versions.insert((id, version), answer);
+            }
+        }
+        for ((id, version), answer) in &at_versions {
+            let then = self.get(**id, &format!("?at_version={version}")).await;
+            prop_assert_eq!(&&then, answer, "{} at version {}", id, version);
+        }
+        let ids: Vec<&Uuid> = at_versions.keys().map(|(id, _)| *id).collect();
+        for id in ids {
+            let last = at_versions.keys().filter(|(of, _)| *of == id).count();
+            let beyond = self.get(*id, &format!("?at_version={}", last + 1)).await;
+            prop_assert_eq!(&beyond.2["code"], "version-not-found");
+            let at = now().to_rfc3339_opts(SecondsFormat::Micros, true);
+            let (here, now) = (
+                self.get(*id, "").await,
+                self.get(*id, &format!("?at_time={at}")).await,
+            );
+            prop_assert_eq!(here, now);
+        }
+        Ok(())
+    }
+
+    async fn get(&self, id: Uuid, query: &str) -> Answer {
+        let request = axum::http::Request::get(format!("/v1/orders/{id}{query}"));
+        let request = request.body(axum::body::Body::empty()).expect("a request");
+        let (parts, body) = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("infallible")
+            .into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        let tag = parts.headers.get("etag");
+        let tag = tag.map_or("", |tag| tag.to_str().expect("text"));
+        let body = serde_json::from_slice(&body).expect("JSON");
+        (parts.status.as_u16(), tag.to_owned(), body)
+    }
 }

@@ -1,24 +1,51 @@
-//! `GET /v1/orders/{id}`.
+//! `GET /v1/orders/{id}`, now or as it was.
 
 use axum::{extract::State, response::Response};
-use runtime::{entity_tag::IfNoneMatch, extract::ApiPath, problem::Problem};
+use chrono::{DateTime, Utc};
+use runtime::{
+    entity_tag::IfNoneMatch,
+    extract::{ApiPath, ApiQuery},
+    problem::Problem,
+};
+use serde::Deserialize;
 use sqlx::{Error, PgConnection};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
     condition::ConditionHeaders,
     database::Database,
     min_position::{MinPosition, WaitHeaders},
-    orders::{PROJECTION, not_found, shape::Order},
+    orders::{
+        PROJECTION, not_found,
+        past::{self, Moment},
+        shape::Order,
+    },
     snapshot::{self, Read},
 };
 
-/// Finds an order.
+/// When; now, unless told.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// As it last was at this version, from 1: just before the next one, or now.
+    #[param(minimum = 1)]
+    at_version: Option<i64>,
+    /// As it was at this time (RFC 3339); not together with `at_version`.
+    at_time: Option<DateTime<Utc>>,
+}
+
+/// Finds an order, as it is or as it was.
+///
+/// The past is a projection of its own (`order_versions`), which may be a moment ahead of the present or behind it;
+/// `x-min-position` waits for the one that is read.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}",
     params(
         ("id" = Uuid, Path),
+        Parameters,
         WaitHeaders,
         ConditionHeaders,
     ),
@@ -27,20 +54,40 @@ use crate::{
             ("etag" = String, description = "The version of the order, for `If-Match` on its commands; how far its payments and shipments have been seen follows after dots"),
         )),
         (status = 304, description = "It is still what `if-none-match` names"),
-        (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`order-not-found`, also where it was not placed by then; `version-not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn find_order(
     State(database): State<Database>,
     ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(parameters): ApiQuery<Parameters>,
     min: MinPosition,
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let order = snapshot::read(&database, ById(id), &min).await?;
-    let order = order.ok_or_else(|| not_found(id))?;
+    let order = match parameters.moment()? {
+        Some(moment) => past::find(&database, id, moment, &min).await?,
+        None => {
+            let order = snapshot::read(&database, ById(id), &min).await?;
+            order.ok_or_else(|| not_found(id))?
+        }
+    };
     Ok(known.answer(&order.tag(), order))
+}
+
+impl Parameters {
+    fn moment(&self) -> Result<Option<Moment>, Problem> {
+        let invalid =
+            |pointer, code, detail| Err(Problem::validation().error(pointer, code, detail));
+        match (self.at_version, self.at_time) {
+            (Some(_), Some(_)) => invalid("/at_time", "invalid-value", "excludes at_version"),
+            (Some(..=0), None) => invalid("/at_version", "out-of-range", "has to be at least 1"),
+            (Some(version), None) => Ok(Some(Moment::Version(version))),
+            (None, time) => Ok(time.map(Moment::Time)),
+        }
+    }
 }
 
 #[derive(Clone)]

@@ -1,5 +1,5 @@
-//! What an order looks like. Columns that hold JSON pass through as they are, unparsed; what is in them stands here for
-//! the API's description only.
+//! What an order looks like. Columns that hold JSON pass through as they are, unparsed; most of what is in them stands
+//! here for the API's description only.
 
 use chrono::{DateTime, Utc};
 use runtime::entity_tag::EntityTag;
@@ -112,14 +112,14 @@ pub(crate) struct Line {
 }
 
 /// How it was, or is to be, paid: the newest payment.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Payment {
-    id: Uuid,
-    status: PaymentStatus,
+    pub(super) id: Uuid,
+    #[schema(value_type = PaymentStatus)]
+    pub(super) status: String,
     amount: Money,
     /// What of it went back; nothing, until it does.
-    refunded: Money,
+    pub(super) refunded: Money,
 }
 
 /// Why the last payment was declined; null once one is authorised.
@@ -132,13 +132,13 @@ pub(crate) struct PaymentError {
 }
 
 /// A parcel.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Shipment {
-    id: Uuid,
-    status: ShipmentStatus,
-    carrier: Option<String>,
-    tracking_number: Option<String>,
+    pub(super) id: Uuid,
+    #[schema(value_type = ShipmentStatus)]
+    pub(super) status: String,
+    pub(super) carrier: Option<String>,
+    pub(super) tracking_number: Option<String>,
 }
 
 /// Where it goes.

@@ -8,6 +8,7 @@ mod min_position;
 mod notifications;
 mod orders;
 mod paging;
+mod past;
 mod payments;
 mod products;
 mod projections;

@@ -127,13 +127,14 @@ async fn what_cannot_be_found_is_a_problem() {
 async fn says_that_no_projector_has_run_yet() {
     let world = World::empty().await;
     let order = format!("/v1/orders/{}", Uuid::nil());
-    let history = format!("{order}/history");
+    let [history, past] = ["/history", "?at_version=1"].map(|rest| format!("{order}{rest}"));
     let of_id = ["carts", "payments", "shipments"];
     let [cart, payment, shipment] = of_id.map(|name| format!("/v1/{name}/{}", Uuid::nil()));
     let notifications = format!("/v1/notifications?order_id={}", Uuid::nil());
     for uri in [
         &*order,
         &history,
+        &past,
         &cart,
         &payment,
         &shipment,

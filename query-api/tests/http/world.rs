@@ -49,6 +49,13 @@ pub(crate) const ORDERS: Projection = Projection {
     indexes: include_str!("../../../projectors/src/orders/indexes.sql"),
 };
 
+pub(crate) const ORDER_VERSIONS: Projection = Projection {
+    name: "order_versions",
+    topics: &["OrderEvents", "PaymentEvents", "ShippingEvents"],
+    tables: include_str!("../../../projectors/src/order_versions/tables.sql"),
+    indexes: include_str!("../../../projectors/src/order_versions/indexes.sql"),
+};
+
 pub(crate) const PRODUCTS: Projection = Projection {
     name: "products",
     topics: &["ProductEvents", "InventoryEvents"],
@@ -187,23 +194,29 @@ impl World {
 
     /// As [`new`](Self::new), with another projection.
     pub(crate) async fn with(projection: &Projection) -> Self {
+        Self::with_all(&[projection]).await
+    }
+
+    pub(crate) async fn with_all(projections: &[&Projection]) -> Self {
         let world = Self::empty().await;
-        world.register_as(projection).await;
+        world.register_all(projections).await;
         world
     }
 
     pub(crate) async fn register(&self) {
-        self.register_as(&ORDERS).await;
+        self.register_all(&[&ORDERS]).await;
     }
 
-    async fn register_as(&self, projection: &Projection) {
-        let name = projection.name;
+    async fn register_all(&self, projections: &[&Projection]) {
         self.execute(MIGRATIONS).await;
-        self.execute(&format!(
-            "insert into offset_zero.projections (name) values ('{name}')"
-        ))
-        .await;
-        self.create_version_of(projection, 1, "live").await;
+        for projection in projections {
+            self.execute(&format!(
+                "insert into offset_zero.projections (name) values ('{}')",
+                projection.name
+            ))
+            .await;
+            self.create_version_of(projection, 1, "live").await;
+        }
         self.execute("update offset_zero.projections set live_version = 1")
             .await;
     }

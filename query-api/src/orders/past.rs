@@ -1,0 +1,155 @@
+//! An order as it was, folded from the changes that the projection `order_versions` keeps (docs/adr/0009-the-past-in-changes.md).
+//!
+//! An order is at a version from that version's event until the next one's. What is read of a version is how the order looked
+//! last while it was at it: its payments and shipments go on meanwhile. So the newest version is the order as it is.
+
+use chrono::{DateTime, Utc};
+use runtime::problem::Problem;
+use sqlx::{Error, PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    min_position::MinPosition,
+    orders::{
+        change::{Change, Folded},
+        not_found,
+        shape::Order,
+        version_not_found,
+    },
+    snapshot::{self, Read},
+};
+
+/// A customer who tries a thousand payments comes to less than half of this.
+const MAX_CHANGES: usize = 10_000;
+
+/// When in an order's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// While it was at this version.
+    Version(i64),
+    Time(DateTime<Utc>),
+}
+
+/// The order as it was then.
+pub(super) async fn find(
+    database: &Database,
+    id: Uuid,
+    moment: Moment,
+    min: &MinPosition,
+) -> Result<Order, Problem> {
+    let past = read(database, id, min).await?;
+    match moment {
+        Moment::Version(version) => {
+            let exists = past.versions().find(|known| i64::from(*known) == version);
+            let version = exists.ok_or_else(|| version_not_found(id, version))?;
+            past.at_version(version).ok_or_else(|| not_found(id))
+        }
+        Moment::Time(time) => past.at_time(time).ok_or_else(|| not_found(id)),
+    }
+}
+
+/// All that is kept of the order's past; `order-not-found` where that is nothing.
+async fn read(database: &Database, id: Uuid, min: &MinPosition) -> Result<Past, Problem> {
+    let rows = snapshot::read(database, Changes { id, after: 0 }, min).await?;
+    Past::new(id, rows)?.ok_or_else(|| not_found(id))
+}
+
+/// An order's changes: its own in their order, and those of payments, and of shipments, in theirs.
+struct Past {
+    id: Uuid,
+    rows: Vec<Row>,
+}
+
+/// What one event has changed.
+struct Row {
+    /// None where a payment or a shipment has changed.
+    version: Option<i32>,
+    time: DateTime<Utc>,
+    position: i64,
+    change: Json<Change>,
+}
+
+impl Past {
+    /// None where the order is not placed.
+    fn new(id: Uuid, rows: Vec<Row>) -> Result<Option<Self>, Problem> {
+        if rows.len() > MAX_CHANGES {
+            let cause = format!("the order {id} has more than {MAX_CHANGES} changes");
+            return Err(Problem::internal(cause));
+        }
+        let is_placed = rows.iter().any(|row| row.change.places());
+        Ok(is_placed.then_some(Self { id, rows }))
+    }
+
+    /// Oldest first.
+    fn versions(&self) -> impl Iterator<Item = i32> {
+        self.rows.iter().filter_map(|row| row.version)
+    }
+
+    /// The order when it was last at that version; none where it has not been placed by then.
+    fn at_version(&self, version: i32) -> Option<Order> {
+        let later = self.rows.iter().filter(|row| row.version > Some(version));
+        let next = later.map(|row| row.time).min();
+        self.fold(version, |time| next.is_none_or(|next| time < next))
+    }
+
+    /// The order at that time; none where it had not been placed.
+    fn at_time(&self, time: DateTime<Utc>) -> Option<Order> {
+        // Clocks differ: a version counts when all before it do.
+        let own = self.rows.iter().filter(|row| row.version.is_some());
+        let reached = own.take_while(|row| row.time <= time).last()?;
+        self.fold(reached.version?, |other| other <= time)
+    }
+
+    fn fold(&self, version: i32, is_past: impl Fn(DateTime<Utc>) -> bool) -> Option<Order> {
+        let mut folded = Folded::default();
+        for row in &self.rows {
+            match row.version {
+                Some(of_row) if of_row <= version => folded.follow(of_row, row.time, &row.change),
+                None if is_past(row.time) => {
+                    folded.follow_other(row.position, row.time, &row.change);
+                }
+                Some(_) | None => {}
+            }
+        }
+        folded.into_order(self.id)
+    }
+}
+
+/// All changes of an order that has come further than that version.
+#[derive(Clone)]
+struct Changes {
+    id: Uuid,
+    after: i32,
+}
+
+impl Read for Changes {
+    type Answer = Vec<Row>;
+
+    const PROJECTION: &'static str = "order_versions";
+
+    fn parked_as(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
+        let limit = i64::try_from(MAX_CHANGES + 1).expect("a small number");
+        // An order's events of one topic have one partition, so that positions are their order.
+        sqlx::query_as!(
+            Row,
+            r#"
+            select version, time, position, change as "change: _"
+            from order_versions
+            where order_id = $1
+              and exists (select from order_versions where order_id = $1 and version > $2)
+            order by topic, position
+            limit $3
+            "#,
+            self.id,
+            self.after,
+            limit,
+        )
+        .fetch_all(connection)
+        .await
+    }
+}
