@@ -22,8 +22,10 @@ mod sales;
 mod server;
 mod shipments;
 mod snapshot;
+mod streams;
 
 pub use args::Args;
 pub use database::Database;
 pub use routes::router;
 pub use server::{Server, StartError};
+pub use streams::Streams;

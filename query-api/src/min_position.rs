@@ -13,6 +13,16 @@ pub(crate) struct MinPosition {
     pub(crate) wait: Duration,
 }
 
+impl MinPosition {
+    /// Whatever there is.
+    pub(crate) fn none() -> Self {
+        Self {
+            positions: Arc::default(),
+            wait: Duration::ZERO,
+        }
+    }
+}
+
 /// The headers, for the API's description.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -4,6 +4,7 @@
 #[macro_use]
 mod shape;
 mod change;
+pub(crate) mod events;
 pub(crate) mod find;
 pub(crate) mod history;
 pub(crate) mod list;

@@ -1,16 +1,36 @@
 //! The route table, and its description.
 
-use axum::{Router, routing::get};
+use axum::{Router, extract::FromRef, routing::get};
 use runtime::problem::{FieldError, Problem};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    Database, carts, notifications, orders, payments, products, projections, sales, shipments,
+    Database, Streams, carts, notifications, orders, payments, products, projections, sales,
+    shipments,
 };
 
+/// What handlers share.
+#[derive(Clone)]
+struct Shared {
+    database: Database,
+    streams: Streams,
+}
+
+impl FromRef<Shared> for Database {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.database.clone()
+    }
+}
+
+impl FromRef<Shared> for Streams {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.streams.clone()
+    }
+}
+
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
-pub fn router(database: Database) -> Router {
+pub fn router(database: Database, streams: Streams) -> Router {
     Router::new()
         .route("/v1/orders", get(orders::list::list_orders))
         .route("/v1/orders/{id}", get(orders::find::find_order))
@@ -18,6 +38,7 @@ pub fn router(database: Database) -> Router {
             "/v1/orders/{id}/history",
             get(orders::history::list_history),
         )
+        .route("/v1/orders/{id}/events", get(orders::events::follow_order))
         .route("/v1/products", get(products::list::list_products))
         .route("/v1/products/{sku}", get(products::find::find_product))
         .route("/v1/carts/{id}", get(carts::find_cart))
@@ -26,7 +47,7 @@ pub fn router(database: Database) -> Router {
         .route("/v1/notifications", get(notifications::list_notifications))
         .route("/v1/sales/daily", get(sales::list_sales_daily))
         .route("/v1/projections", get(projections::list_projections))
-        .with_state(database)
+        .with_state(Shared { database, streams })
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
 }
 
@@ -41,6 +62,7 @@ pub fn router(database: Database) -> Router {
         orders::find::find_order,
         orders::list::list_orders,
         orders::history::list_history,
+        orders::events::follow_order,
         products::find::find_product,
         products::list::list_products,
         carts::find_cart,

@@ -6,7 +6,7 @@ use axum::Router;
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use tokio::net::TcpListener;
 
-use crate::{Args, Database, database, routes};
+use crate::{Args, Database, Streams, database, routes};
 
 /// A query API that listens already.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Server {
     listener: TcpListener,
     router: Router,
     database: Database,
+    streams: Streams,
     readiness: Readiness,
 }
 
@@ -46,11 +47,14 @@ impl Server {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| StartError::Listen { address, source })?;
-        let router = http::app(routes::router(database.clone()), readiness.clone(), metrics);
+        let streams = Streams::default();
+        let api = routes::router(database.clone(), streams.clone());
+        let router = http::app(api, readiness.clone(), metrics);
         Ok(Self {
             listener,
             router,
             database,
+            streams,
             readiness,
         })
     }
@@ -69,6 +73,10 @@ impl Server {
             tracing::info!(%address, "listening");
         }
         let checking = tokio::spawn(self.database.clone().keep_checking(self.readiness));
+        let shutdown = async {
+            shutdown.await;
+            self.streams.end();
+        };
         http::serve(self.listener, self.router, shutdown).await;
         checking.abort();
         self.database.close().await;

@@ -160,6 +160,24 @@ impl Client {
         self.send(Method::GET, path, &headers, None).await
     }
 
+    /// Follows an order's server-sent events.
+    ///
+    /// # Panics
+    /// When they do not begin.
+    pub async fn follow(&self, path: &str, headers: &[(&str, &str)]) -> Following {
+        let mut request = self.http.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.timeout(PERSISTENCE).send().await;
+        let response = response.expect("an answer");
+        assert_eq!(response.status(), 200, "{response:?}");
+        Following {
+            response,
+            text: String::new(),
+        }
+    }
+
     /// Places an order that is expected to be accepted, of a shop that is filled, and answers its id.
     pub async fn placed(&self, customer_id: &str) -> String {
         let key = Uuid::now_v7().to_string();
@@ -168,6 +186,43 @@ impl Client {
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.id().to_owned()
     }
+}
+
+/// Server-sent events, as they come.
+#[derive(Debug)]
+pub struct Following {
+    response: reqwest::Response,
+    /// What has come of the next ones.
+    text: String,
+}
+
+impl Following {
+    /// The next event's id and data; none at the end.
+    ///
+    /// # Panics
+    /// When the stream breaks, or is none.
+    pub async fn next(&mut self) -> Option<(i64, Value)> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let event = parsed(block);
+                self.text = rest.to_owned();
+                match event {
+                    Some(event) => return Some(event),
+                    // A sign of life.
+                    None => continue,
+                }
+            }
+            let chunk = self.response.chunk().await.expect("it does not break")?;
+            self.text += std::str::from_utf8(&chunk).expect("UTF-8");
+        }
+    }
+}
+
+fn parsed(block: &str) -> Option<(i64, Value)> {
+    let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+    let id = field("id: ")?.parse().expect("a version");
+    let data = serde_json::from_str(field("data: ")?).expect("JSON");
+    Some((id, data))
 }
 
 /// An order that is always accepted where [`crate::shop::fill`] was called before; its total is 24.99 EUR.

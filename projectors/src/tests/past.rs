@@ -7,7 +7,7 @@ use domain::topics::ORDER_EVENTS;
 use event_store::Recorded;
 use http_body_util::BodyExt;
 use proptest::{collection::vec, prelude::*};
-use query_api::Database as Reading;
+use query_api::{Database as Reading, Streams};
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -143,7 +143,7 @@ impl Reader {
             world,
             orders: orders.expect("created"),
             versions: versions.expect("created"),
-            router: query_api::router(reading),
+            router: query_api::router(reading, Streams::default()),
         }
     }
 

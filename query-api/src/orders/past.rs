@@ -50,19 +50,33 @@ pub(super) async fn find(
 }
 
 /// All that is kept of the order's past; `order-not-found` where that is nothing.
-async fn read(database: &Database, id: Uuid, min: &MinPosition) -> Result<Past, Problem> {
+pub(super) async fn read(
+    database: &Database,
+    id: Uuid,
+    min: &MinPosition,
+) -> Result<Past, Problem> {
     let rows = snapshot::read(database, Changes { id, after: 0 }, min).await?;
     Past::new(id, rows)?.ok_or_else(|| not_found(id))
 }
 
+/// As [`read`], if there is a later version than that one.
+pub(super) async fn read_after(
+    database: &Database,
+    id: Uuid,
+    after: i32,
+) -> Result<Option<Past>, Problem> {
+    let rows = snapshot::read(database, Changes { id, after }, &MinPosition::none()).await?;
+    Past::new(id, rows)
+}
+
 /// An order's changes: its own in their order, and those of payments, and of shipments, in theirs.
-struct Past {
+pub(super) struct Past {
     id: Uuid,
     rows: Vec<Row>,
 }
 
 /// What one event has changed.
-struct Row {
+pub(super) struct Row {
     /// None where a payment or a shipment has changed.
     version: Option<i32>,
     time: DateTime<Utc>,
@@ -82,12 +96,12 @@ impl Past {
     }
 
     /// Oldest first.
-    fn versions(&self) -> impl Iterator<Item = i32> {
+    pub(super) fn versions(&self) -> impl DoubleEndedIterator<Item = i32> {
         self.rows.iter().filter_map(|row| row.version)
     }
 
     /// The order when it was last at that version; none where it has not been placed by then.
-    fn at_version(&self, version: i32) -> Option<Order> {
+    pub(super) fn at_version(&self, version: i32) -> Option<Order> {
         let later = self.rows.iter().filter(|row| row.version > Some(version));
         let next = later.map(|row| row.time).min();
         self.fold(version, |time| next.is_none_or(|next| time < next))

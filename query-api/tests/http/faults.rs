@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use query_api::Database;
+use query_api::{Database, Streams};
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use tokio::task::spawn_blocking;
 
@@ -34,7 +34,11 @@ async fn recovers_from_an_absent_postgres() {
     let database = Database::new(&url, 4).expect("a valid URL");
     let readiness = Readiness::new(["postgres"]);
     tokio::spawn(database.clone().keep_checking(readiness.clone()));
-    let router = http::app(query_api::router(database), readiness, Metrics::default());
+    let router = http::app(
+        query_api::router(database, Streams::default()),
+        readiness,
+        Metrics::default(),
+    );
     eventually(&router, "/health/ready", 200).await;
     send(router.clone(), "GET", "/v1/orders", &[]).await.json();
 

@@ -2,6 +2,7 @@
 
 mod carts;
 mod etags;
+mod events;
 mod faults;
 mod history;
 mod min_position;

@@ -127,13 +127,15 @@ async fn what_cannot_be_found_is_a_problem() {
 async fn says_that_no_projector_has_run_yet() {
     let world = World::empty().await;
     let order = format!("/v1/orders/{}", Uuid::nil());
-    let [history, past] = ["/history", "?at_version=1"].map(|rest| format!("{order}{rest}"));
+    let [history, events, past] =
+        ["/history", "/events", "?at_version=1"].map(|rest| format!("{order}{rest}"));
     let of_id = ["carts", "payments", "shipments"];
     let [cart, payment, shipment] = of_id.map(|name| format!("/v1/{name}/{}", Uuid::nil()));
     let notifications = format!("/v1/notifications?order_id={}", Uuid::nil());
     for uri in [
         &*order,
         &history,
+        &events,
         &past,
         &cart,
         &payment,
@@ -169,6 +171,7 @@ async fn describes_itself() {
     for path in [
         "/v1/orders/{id}",
         "/v1/orders/{id}/history",
+        "/v1/orders/{id}/events",
         "/v1/orders",
         "/v1/products",
         "/v1/products/{sku}",

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::world::{Answer, ORDER_VERSIONS, ORDERS, World, address, lines, money};
 
 /// A journey, as its projection would have it: topic, second, and what has changed. Offsets are places here.
-fn journey() -> Vec<(&'static str, u32, Value)> {
+pub(crate) fn journey() -> Vec<(&'static str, u32, Value)> {
     let placed = json!({
         "customer_id": "ada", "lines": lines(), "totals": { "items": money(3998), "total": money(3998) },
         "shipping_address": address(), "placed_at": "2026-01-01T00:00:00.000001Z",
@@ -60,12 +60,12 @@ fn journey() -> Vec<(&'static str, u32, Value)> {
 
 impl World {
     /// Both projections of orders, with nothing in them.
-    async fn of_orders() -> Self {
+    pub(crate) async fn of_orders() -> Self {
         Self::with_all(&[&ORDERS, &ORDER_VERSIONS]).await
     }
 
     /// Adds such steps of the journey; the order's own have the versions from 1.
-    async fn walk(&self, id: Uuid, from: usize, to: usize) {
+    pub(crate) async fn walk(&self, id: Uuid, from: usize, to: usize) {
         let journey = journey();
         let mut version = 0;
         let mut script = String::new();

@@ -6,6 +6,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -19,7 +20,7 @@ use dev::{
     stack::{Stack, StackOptions},
 };
 use http_body_util::BodyExt;
-use query_api::Database;
+use query_api::{Database, Streams};
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
@@ -114,12 +115,16 @@ pub(crate) const HISTORY: Projection = Projection {
 
 /// Fewer than there are concurrent requests in any test, so that one that held a connection for long would show.
 const MAX_CONNECTIONS: u32 = 2;
+/// More than there are connections to Postgres: a stream that waits holds none.
+pub(crate) const MAX_STREAMS: usize = 4;
+const HEARTBEAT: Duration = Duration::from_millis(20);
 
 /// One test's database and router.
 pub(crate) struct World {
     /// For writing, as a projector would.
     pub(crate) pool: PgPool,
     pub(crate) router: Router,
+    pub(crate) streams: Streams,
 }
 
 /// A Postgres and the folder of its data.
@@ -180,10 +185,12 @@ impl World {
 
     pub(crate) async fn at(url: &str) -> Self {
         let database = Database::new(url, MAX_CONNECTIONS).expect("a valid URL");
-        let api = query_api::router(database);
+        let streams = Streams::new(MAX_STREAMS, HEARTBEAT);
+        let api = query_api::router(database, streams.clone());
         Self {
             pool: PgPool::connect(url).await.expect("connected"),
             router: http::app(api, Readiness::new([]), Metrics::default()),
+            streams,
         }
     }
 

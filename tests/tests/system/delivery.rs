@@ -12,15 +12,15 @@ use uuid::Uuid;
 use crate::{PATIENCE, blocking, services, wait_for, world};
 
 /// Everything that these tests run on.
-struct Shop {
+pub(crate) struct Shop {
     world: Arc<World>,
-    servers: Vec<Server>,
-    commands: Client,
-    queries: Client,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) commands: Client,
+    pub(crate) queries: Client,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let world = Arc::new(world().await);
         let server = {
             let world = Arc::clone(&world);
@@ -60,7 +60,7 @@ impl Shop {
         id
     }
 
-    async fn pay(&self, id: &str, token: &str) {
+    pub(crate) async fn pay(&self, id: &str, token: &str) {
         let body = json!({"payment_method": token});
         let paid = self.post(&format!("/v1/orders/{id}/pay"), &body).await;
         assert_eq!(
@@ -70,11 +70,11 @@ impl Shop {
         );
     }
 
-    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         post(&self.commands, path, body).await
     }
 
-    async fn until(&self, id: &str, status: &str) -> Value {
+    pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
         let path = format!("/v1/orders/{id}");
         wait_for(&self.queries, &path, |order| order["status"] == status).await
     }
@@ -85,7 +85,7 @@ impl Shop {
     }
 
     /// Has its goods leave as soon as they are packed.
-    async fn dispatch(&self, id: &str) {
+    pub(crate) async fn dispatch(&self, id: &str) {
         let (status, body) = dispatch(&self.commands, id).await;
         assert_eq!(status, 200, "{body}");
     }
@@ -96,7 +96,7 @@ impl Shop {
         (Stock::at_rest(&log).await, money)
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         blocking(move || drop(self.servers)).await;
     }
 }

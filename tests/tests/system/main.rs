@@ -5,6 +5,7 @@ mod delivery;
 mod doctor;
 mod drain;
 mod effects;
+mod following;
 mod journey;
 mod kills;
 mod outages;
