@@ -48,6 +48,17 @@ impl Database {
         connect(&self.options.clone().options([("search_path", schema)])).await
     }
 
+    /// A connection whose commits wait for no disk: what it tells is gone after a crash anyway.
+    pub(crate) async fn connect_to_announce(&self) -> Result<PgConnection, ProjectorError> {
+        connect(
+            &self
+                .options
+                .clone()
+                .options([("synchronous_commit", "off")]),
+        )
+        .await
+    }
+
     /// As [`connect_to`](Self::connect_to), for filling: what a crash takes back, its checkpoint takes back too.
     pub(crate) async fn connect_to_fill(
         &self,

@@ -7,6 +7,7 @@
 //! others go on. A rebuild's swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes
 //! on there. One whose rows are of another shape than this program's is for others to feed ([`succession`]).
 
+mod announcements;
 mod health;
 pub(crate) mod membership;
 mod succession;
@@ -18,7 +19,9 @@ use futures::{FutureExt, future::BoxFuture};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
+pub(crate) use self::announcements::announce_live;
 use self::{
+    announcements::Announcements,
     health::Health,
     membership::{Membership, Shares},
 };
@@ -52,9 +55,19 @@ pub async fn run<S: Source>(
 ) -> Result<(), ProjectorError> {
     let shapes = ProjectionName::ALL.map(|name| (name.as_str(), name.shape()));
     let membership = Arc::new(Membership::new(shapes.into()));
+    let announcements = Arc::new(Announcements::default());
+    let announcing = tokio::spawn(Arc::clone(&announcements).keep_announcing(database.clone()));
     let mut projections = JoinSet::new();
     for name in ProjectionName::ALL {
-        let live = Live::new(source, database, readiness, stop, &membership, name);
+        let live = Live::new(
+            source,
+            database,
+            readiness,
+            stop,
+            &membership,
+            &announcements,
+            name,
+        );
         projections.spawn(name.on(live));
     }
     // Its place is kept until the last batch is done.
@@ -64,6 +77,7 @@ pub async fn run<S: Source>(
     while let Some(ended) = projections.join_next().await {
         ended??;
     }
+    announcing.abort();
     leave.send_replace(true);
     Ok(keeping.await?)
 }
@@ -77,6 +91,7 @@ pub(crate) struct Live<S> {
     stop: watch::Receiver<bool>,
     share: watch::Receiver<Shares>,
     membership: Arc<Membership>,
+    announcements: Arc<Announcements>,
     name: ProjectionName,
 }
 
@@ -95,6 +110,7 @@ impl<S: Source> Live<S> {
         readiness: &Readiness,
         stop: &watch::Receiver<bool>,
         membership: &Arc<Membership>,
+        announcements: &Arc<Announcements>,
         name: ProjectionName,
     ) -> Self {
         Self {
@@ -104,6 +120,7 @@ impl<S: Source> Live<S> {
             stop: stop.clone(),
             share: membership.share(),
             membership: Arc::clone(membership),
+            announcements: Arc::clone(announcements),
             name,
         }
     }
@@ -385,8 +402,10 @@ impl<P: Projection, S: Source> Partition<P, S> {
             }
             match batch {
                 Some(batch) => {
+                    let progress = batch.progress.clone();
                     let count = feed.absorb(batch).await? as u64;
                     feed.flush().await?;
+                    self.live.announcements.add(P::NAME, &progress);
                     self.live.membership.count(P::NAME, count);
                     events.increment(count);
                 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use self::dropping::NotDropped;
 pub(crate) use self::{dropping::drop_version, shapes::live_shapes};
-use crate::{Projection, ProjectorError};
+use crate::{Projection, ProjectorError, live::announce_live};
 
 /// One version of a projection: a schema with its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,7 @@ pub(crate) async fn ensure_live<P: Projection>(
             )
             .execute(&mut *tx)
             .await?;
+            announce_live(&mut tx, P::NAME).await?;
             version
         }
     };
@@ -350,6 +351,7 @@ pub(crate) async fn make_live(
     )
     .execute(&mut *connection)
     .await?;
+    announce_live(connection, name).await?;
     // The old version's feeds fail whole and ask what is live; so do the new one's, where it was filled by others.
     bump_epochs(connection, name, &[old, new]).await
 }
