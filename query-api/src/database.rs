@@ -1,31 +1,44 @@
 //! The way to Postgres, and whether it is there.
 
-use std::{error::Error as _, iter, str::FromStr, time::Duration};
+use std::{error::Error as _, iter, str::FromStr, sync::Arc, time::Duration};
 
 use runtime::{health::Readiness, problem::Problem};
 use sqlx::{
     Connection, PgConnection, PgPool,
     error::{DatabaseError, Error},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    changes::{Changes, LIVE_CHANNEL, POSITIONS_CHANNEL},
+    live::{self, Live, Versions},
 };
 
 /// The name of the readiness check.
 pub(crate) const CHECK: &str = "postgres";
 
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// SQLSTATE: no such table.
+pub(crate) const UNDEFINED_TABLE: &str = "42P01";
+
 /// From the first statement to the last of one read; Postgres itself gives up a little earlier.
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 const STATEMENT_TIMEOUT: &str = "5s";
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that was idle for longer is tried before it is used; one in steady use need not be.
-const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
+/// Between two tries to listen.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
-/// A pool of read-only connections.
+/// Read-only connections to what is live.
 #[derive(Debug, Clone)]
 pub struct Database {
-    pool: PgPool,
     options: PgConnectOptions,
+    max_connections: u32,
+    live: Arc<watch::Sender<Arc<Live>>>,
+    /// For looking at what is live, one look after the other, so that an old answer never comes after a new one. Of its own,
+    /// since a busy pool is not an absent Postgres.
+    registry: Arc<Mutex<Option<PgConnection>>>,
+    changes: Arc<Changes>,
 }
 
 /// Why a read failed.
@@ -56,38 +69,54 @@ impl Database {
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
             ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
-                Box::pin(async move {
-                    if metadata.idle_for > TRUSTED_IDLE_TIME {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options.clone());
-        Ok(Self { pool, options })
+        let live = Live::new(Versions::default(), &options, max_connections);
+        Ok(Self {
+            options,
+            max_connections,
+            live: Arc::new(watch::Sender::new(Arc::new(live))),
+            registry: Arc::default(),
+            changes: Arc::default(),
+        })
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// What was live when this process last looked.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.borrow())
     }
 
-    /// Sets the check `postgres` once a second, for ever, over a connection of its own: a busy pool is not an absent
-    /// Postgres.
+    pub(crate) fn pool(&self) -> PgPool {
+        self.live().pool().clone()
+    }
+
+    /// What projectors tell.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Looks at what is live, and goes over to it. May be dropped.
+    pub(crate) async fn look(&self) -> Result<(), ReadError> {
+        let mut registry = self.registry.lock().await;
+        // Kept only where it has proved good.
+        let mut connection = match registry.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&self.options).await?,
+        };
+        let versions = live::versions(&mut connection).await?;
+        if *self.live().versions() != versions {
+            let live = Live::new(versions, &self.options, self.max_connections);
+            self.live.send_replace(Arc::new(live));
+        }
+        *registry = Some(connection);
+        Ok(())
+    }
+
+    /// Sets the check `postgres` once a second, for ever; what has gone live unheard is found so.
     pub async fn keep_checking(self, readiness: Readiness) {
-        let mut connection = None;
         loop {
-            let check = tokio::time::timeout(CHECK_TIMEOUT, self.check(connection.take())).await;
+            let check = tokio::time::timeout(CHECK_TIMEOUT, self.look()).await;
             let result = match check {
-                Ok(Ok(checked)) => {
-                    connection = Some(checked);
-                    Ok(())
-                }
-                Ok(Err(error)) => Err(format!("cannot be reached: {error}")),
+                Ok(Ok(()) | Err(ReadError::NotMigrated)) => Ok(()),
+                Ok(Err(error)) => Err(format!("cannot be reached: {}", chain(&error))),
                 Err(_) => Err("does not answer".to_owned()),
             };
             readiness.set(CHECK, result);
@@ -95,18 +124,51 @@ impl Database {
         }
     }
 
-    async fn check(&self, connection: Option<PgConnection>) -> Result<PgConnection, Error> {
-        let mut connection = match connection {
-            Some(connection) => connection,
-            None => PgConnection::connect_with(&self.options).await?,
-        };
-        connection.ping().await?;
-        Ok(connection)
+    /// Listens to projectors, for ever: has reads that wait look again, and goes over to what has gone live.
+    pub async fn keep_listening(self) {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(CHECK_TIMEOUT)
+            .connect_lazy_with(self.options.clone());
+        loop {
+            if let Err(error) = self.listen(&pool).await {
+                // Readiness says what is wrong with Postgres.
+                tracing::debug!(%error, "not listening");
+            }
+            self.changes.set_listening(false);
+            tokio::time::sleep(LISTEN_PAUSE).await;
+        }
+    }
+
+    /// Until the connection is lost.
+    async fn listen(&self, pool: &PgPool) -> Result<(), Error> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.eager_reconnect(false);
+        listener
+            .listen_all([LIVE_CHANNEL, POSITIONS_CHANNEL])
+            .await?;
+        self.changes.set_listening(true);
+        self.go_over().await;
+        while let Some(told) = listener.try_recv().await? {
+            match told.channel() {
+                LIVE_CHANNEL => self.go_over().await,
+                _ => self.changes.tell(told.payload()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn go_over(&self) {
+        if let Err(error) = self.look().await {
+            tracing::debug!(%error, "cannot see what is live; looking again within a second");
+        }
     }
 
     /// Closes all connections, once they are free.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pool().close().await;
     }
 }
 

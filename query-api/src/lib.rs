@@ -3,13 +3,16 @@
 //! Invariants:
 //! - It never writes: its connections are read-only.
 //! - It knows neither Kafka nor the domain; rows hold their JSON as the API shows it.
-//! - A read sees one snapshot: the version that is live, how far that has come, and its rows ([`snapshot`]).
+//! - A read sees one snapshot; one that asks for a position, of the version that is live in it, with how far that has come
+//!   ([`snapshot`]).
 
 mod args;
 mod carts;
+mod changes;
 mod condition;
 mod database;
 mod json;
+mod live;
 mod min_position;
 mod notifications;
 mod orders;

@@ -5,9 +5,7 @@ use runtime::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::database::{Database, ReadError, detached, has_code};
-
-const UNDEFINED_TABLE: &str = "42P01";
+use crate::database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code};
 
 /// One version of a projection: the live one, or one on its way.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,7 +66,7 @@ pub(crate) struct Projections {
 pub(crate) async fn list_projections(
     State(database): State<Database>,
 ) -> Result<Json<Projections>, Problem> {
-    let pool = database.pool().clone();
+    let pool = database.pool();
     let items = detached(async move {
         let rows = sqlx::query!(
             r#"

@@ -73,12 +73,14 @@ impl Server {
             tracing::info!(%address, "listening");
         }
         let checking = tokio::spawn(self.database.clone().keep_checking(self.readiness));
+        let listening = tokio::spawn(self.database.clone().keep_listening());
         let shutdown = async {
             shutdown.await;
             self.streams.end();
         };
         http::serve(self.listener, self.router, shutdown).await;
         checking.abort();
+        listening.abort();
         self.database.close().await;
     }
 }

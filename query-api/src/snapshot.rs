@@ -1,33 +1,32 @@
-//! One read of one projection: which version is live, how far that has come, and its rows, all from the same snapshot.
+//! One read of one projection.
 //!
-//! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static.
-//! When a version is swapped in between two reads, the second sees it; when the old one is dropped under a read's
-//! snapshot, the read is done again.
+//! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static. A read
+//! that asks for no position is one statement over the pool of all live versions ([`live`](crate::live)). One that does is a
+//! transaction: which version is live, how far that has come, and its rows, all from the same snapshot; so it is never
+//! answered from a version that is fed no more.
+//!
+//! The reads of one process never go back: one that has found a newer version live than the process knew is answered after
+//! the process has gone over. When a version is dropped under a read, the read is done again.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
 use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
-use sqlx::{Error, PgConnection, PgPool};
+use sqlx::{Error, PgConnection};
 
 use crate::{
-    database::{Database, ReadError, detached, has_code, is_disconnected},
+    database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected},
     min_position::{MinPosition, Position},
 };
-
-/// A projection is polled for a position this often at first, then ever more slowly.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often a read is begun, where swaps or dead connections get in its way.
 const MAX_TRIES: u32 = 3;
 
-const UNDEFINED_TABLE: &str = "42P01";
 /// "cached plan must not change result type": the versions differ in a column's type.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
+
+/// `plan_cache_mode` of reads that are one statement: Postgres' own.
+const ANY_PLAN: &str = "auto";
 
 /// Something that can be read from a projection's tables.
 pub(crate) trait Read: Clone + Send + Sync + 'static {
@@ -37,8 +36,9 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
     /// The projection whose tables it reads.
     const PROJECTION: &'static str;
 
-    /// `plan_cache_mode` of its statements: `force_custom_plan` where the best plan depends on the parameters.
-    const PLAN: &'static str = "auto";
+    /// `plan_cache_mode` of its statements: `force_custom_plan` where the best plan depends on the parameters. Anything but
+    /// the default takes a transaction.
+    const PLAN: &'static str = ANY_PLAN;
 
     /// What it reads is one row: the record key of its events, or their stream. Where such are parked, the row is not what its
     /// reader has written.
@@ -68,7 +68,7 @@ pub(crate) async fn read<R: Read>(
     min: &MinPosition,
 ) -> Result<R::Answer, Problem> {
     let deadline = Instant::now() + min.wait;
-    let mut pause = FIRST_PAUSE;
+    let mut changes = database.changes().follow(R::PROJECTION);
     loop {
         match attempt(database, &read, min).await? {
             Snapshot::Answer(answer) => return Ok(answer),
@@ -79,8 +79,7 @@ pub(crate) async fn read<R: Read>(
         if left.is_zero() {
             return Err(not_yet_visible(R::PROJECTION));
         }
-        tokio::time::sleep(pause.min(left)).await;
-        pause = MAX_PAUSE.min(pause * 2);
+        changes.reached(&min.positions, left).await;
     }
 }
 
@@ -89,122 +88,155 @@ async fn attempt<R: Read>(
     read: &R,
     min: &MinPosition,
 ) -> Result<Snapshot<R::Answer>, ReadError> {
-    let once = || {
-        let (pool, read, positions) = (
-            database.pool().clone(),
-            read.clone(),
-            Arc::clone(&min.positions),
-        );
-        detached(async move { transaction(&pool, &read, &positions).await })
+    let once = |is_first| {
+        let (database, read, positions) =
+            (database.clone(), read.clone(), Arc::clone(&min.positions));
+        detached(async move { once(&database, &read, &positions, is_first).await })
     };
+    let mut result = once(true).await;
     for _ in 1..MAX_TRIES {
-        match once().await {
-            Err(ReadError::Postgres(error)) if may_succeed_at_once(&error) => {}
-            result => return result,
+        match &result {
+            Err(ReadError::Postgres(error)) if may_succeed_at_once(error) => {
+                result = once(false).await;
+            }
+            _ => break,
         }
     }
-    once().await
+    result
 }
 
 /// The version was dropped after we found it live, or the pool gave out a connection that had died.
 fn may_succeed_at_once(error: &Error) -> bool {
-    let is_swapped = [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
+    is_swapped(error) || (is_disconnected(error) && !matches!(error, Error::PoolTimedOut))
+}
+
+fn is_swapped(error: &Error) -> bool {
+    [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
         .iter()
-        .any(|state| has_code(error, state));
-    is_swapped || (is_disconnected(error) && !matches!(error, Error::PoolTimedOut))
+        .any(|state| has_code(error, state))
+}
+
+async fn once<R: Read>(
+    database: &Database,
+    read: &R,
+    positions: &[Position],
+    is_first: bool,
+) -> Result<Snapshot<R::Answer>, ReadError> {
+    // One that what the process knew has led astray asks what is live.
+    let result = match is_first && positions.is_empty() && R::PLAN == ANY_PLAN {
+        true => statement(database, read).await,
+        false => transaction(database, read, positions).await,
+    };
+    if let Err(ReadError::Postgres(error)) = &result
+        && is_swapped(error)
+    {
+        database.look().await?;
+    }
+    result
+}
+
+/// One round trip, of what this process knows to be live.
+async fn statement<R: Read>(
+    database: &Database,
+    read: &R,
+) -> Result<Snapshot<R::Answer>, ReadError> {
+    let mut live = database.live();
+    if live.version_of(R::PROJECTION).is_none() {
+        database.look().await?;
+        live = database.live();
+    }
+    if live.version_of(R::PROJECTION).is_none() {
+        return Err(ReadError::NotLive(R::PROJECTION));
+    }
+    let mut connection = live.pool().acquire().await?;
+    Ok(Snapshot::Answer(read.run(&mut connection).await?))
 }
 
 async fn transaction<R: Read>(
-    pool: &PgPool,
+    database: &Database,
     read: &R,
     positions: &[Position],
 ) -> Result<Snapshot<R::Answer>, ReadError> {
-    let mut transaction = pool
+    let live = database.live();
+    let known = live.version_of(R::PROJECTION);
+    let mut transaction = live
+        .pool()
         .begin_with("begin isolation level repeatable read read only")
         .await?;
-    let version = enter_live_version(&mut transaction, R::PROJECTION, R::PLAN).await?;
-    if !positions.is_empty()
-        && !has_reached(&mut transaction, R::PROJECTION, version, positions).await?
-    {
+    let entered = enter_live_version(&mut transaction, read, known, positions).await?;
+    if !entered.has_reached {
         return Ok(Snapshot::Behind);
     }
-    if !positions.is_empty()
-        && let Some(name) = read.parked_as()
-        && is_parked(&mut transaction, R::PROJECTION, version, &name).await?
-    {
+    if !positions.is_empty() && entered.is_parked {
         return Ok(Snapshot::Parked);
     }
     let answer = read.run(&mut transaction).await?;
     transaction.commit().await?;
+    if known != Some(entered.version) {
+        database.look().await?;
+    }
     Ok(Snapshot::Answer(answer))
 }
 
-/// Finds the live version and makes its schema the search path, in one round trip, for this transaction only.
-async fn enter_live_version(
+struct Entered {
+    version: i32,
+    has_reached: bool,
+    is_parked: bool,
+}
+
+/// Finds the live version, how far it has come, and whether it could apply what this row is made of; and makes its schema the
+/// search path, for this transaction only. One that the connection's own leads to stays, or Postgres would plan anew.
+///
+/// Positions in topics and partitions that the projection does not read are no concern of its.
+async fn enter_live_version<R: Read>(
     connection: &mut PgConnection,
-    projection: &'static str,
-    plan: &str,
-) -> Result<i32, ReadError> {
+    read: &R,
+    known: Option<i32>,
+    positions: &[Position],
+) -> Result<Entered, ReadError> {
+    let topics: Vec<String> = positions.iter().map(|of| of.topic.clone()).collect();
+    let partitions: Vec<i32> = positions.iter().map(|of| of.partition).collect();
+    let offsets: Vec<i64> = positions.iter().map(|of| of.offset).collect();
     let live = sqlx::query!(
         r#"
         select v.version,
-               set_config('search_path', quote_ident(v.schema_name), true) as search_path,
-               set_config('plan_cache_mode', $2, true) as plan_cache_mode
+               set_config('search_path', case when v.version = $2 then current_setting('search_path')
+                                              else quote_ident(v.schema_name) end, true) as search_path,
+               set_config('plan_cache_mode', $3, true) as plan_cache_mode,
+               not exists (
+                   select from offset_zero.checkpoints c
+                   join unnest($4::text[], $5::integer[], $6::bigint[]) as p (topic, partition, position)
+                       on p.topic = c.topic and p.partition = c.partition
+                   where c.name = v.name and c.version = v.version and c.next_offset <= p.position
+               ) as "has_reached!",
+               exists (
+                   select from offset_zero.dead_letters d
+                   where d.name = v.name and d.version = v.version and (d.key = $7 or d.stream = $7)
+               ) as "is_parked!"
         from offset_zero.projections p
         join offset_zero.projection_versions v on v.name = p.name and v.version = p.live_version
         where p.name = $1
         "#,
-        projection,
-        plan,
+        R::PROJECTION,
+        known,
+        R::PLAN,
+        &topics,
+        &partitions,
+        &offsets,
+        read.parked_as(),
     )
     .fetch_optional(connection)
     .await;
     match live {
-        Ok(Some(live)) => Ok(live.version),
-        Ok(None) => Err(ReadError::NotLive(projection)),
+        Ok(Some(live)) => Ok(Entered {
+            version: live.version,
+            has_reached: live.has_reached,
+            is_parked: live.is_parked,
+        }),
+        Ok(None) => Err(ReadError::NotLive(R::PROJECTION)),
         Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Positions in topics and partitions that the projection does not read are no concern of its.
-async fn has_reached(
-    connection: &mut PgConnection,
-    projection: &str,
-    version: i32,
-    positions: &[Position],
-) -> Result<bool, Error> {
-    let checkpoints = sqlx::query!(
-        "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
-        projection,
-        version,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(positions.iter().all(|position| {
-        checkpoints
-            .iter()
-            .filter(|c| c.topic == position.topic && c.partition == position.partition)
-            .all(|checkpoint| checkpoint.next_offset > position.offset)
-    }))
-}
-
-async fn is_parked(
-    connection: &mut PgConnection,
-    projection: &str,
-    version: i32,
-    key_or_stream: &str,
-) -> Result<bool, Error> {
-    sqlx::query_scalar!(
-        r#"select exists(
-               select from offset_zero.dead_letters where name = $1 and version = $2 and (key = $3 or stream = $3)
-           ) as "exists!""#,
-        projection,
-        version,
-        key_or_stream,
-    )
-    .fetch_one(connection)
-    .await
 }
 
 fn parked(projection: &str) -> Problem {

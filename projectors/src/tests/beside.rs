@@ -97,6 +97,7 @@ impl Deployed {
             &readiness,
             &stopping,
             &membership,
+            &Arc::default(),
             name,
         );
         let task = tokio::spawn(async move {

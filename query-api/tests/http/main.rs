@@ -5,6 +5,7 @@ mod etags;
 mod events;
 mod faults;
 mod history;
+mod listening;
 mod min_position;
 mod notifications;
 mod orders;

@@ -1,7 +1,7 @@
 //! Reads while a rebuilt version takes over and the old one is dropped.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -10,40 +10,123 @@ use futures::future::join_all;
 use crate::world::{Order, World};
 
 const SWAPS: i32 = 30;
+const READERS: usize = 6;
+const READS_OF_A_SWAP: i64 = 12;
+const AT_A_POSITION: [(&str, &str); 2] =
+    [("x-min-position", "OrderEvents/0@4"), ("prefer", "wait=0")];
+
+/// Reads the order, one way or another; answers its version.
+async fn version_of(world: &World, order: &Order, reader: usize) -> i64 {
+    let uri = format!("/v1/orders/{}", order.id);
+    match reader % 3 {
+        0 => world.send("GET", &uri, &AT_A_POSITION).await.json()["version"].clone(),
+        1 => world.get(&uri).await.json()["version"].clone(),
+        _ => world.get("/v1/orders").await.json()["items"][0]["version"].clone(),
+    }
+    .as_i64()
+    .expect("a version")
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_survive_swaps() {
+async fn reads_survive_swaps_and_never_go_back() {
     let world = World::new().await;
+    let listening = tokio::spawn(world.database.clone().keep_listening());
     let order = Order::placed_at("2026-01-01T00:00:00Z");
     world.insert(&order).await;
     world
         .execute("update offset_zero.checkpoints set next_offset = 5")
         .await;
     let done = AtomicBool::new(false);
+    // The newest that any of them has seen.
+    let seen = AtomicI64::new(0);
+    let reads = AtomicI64::new(0);
 
-    let readers = join_all((0..6).map(async |reader| {
-        let uri = format!("/v1/orders/{}", order.id);
-        let headers = [("x-min-position", "OrderEvents/0@4"), ("prefer", "wait=0")];
-        let mut reads = 0;
-        while !done.load(Ordering::Relaxed) {
-            if reader % 2 == 0 {
-                let answer = world.send("GET", &uri, &headers).await;
-                assert_eq!(answer.json()["id"], order.id.to_string());
-            } else {
-                assert_eq!(world.get("/v1/orders").await.ids(), [order.id]);
-            }
-            reads += 1;
+    let readers = join_all((0..READERS).map(async |reader| {
+        while !done.load(Ordering::SeqCst) {
+            let newest = seen.load(Ordering::SeqCst);
+            let version = version_of(&world, &order, reader).await;
+            assert!(version >= newest, "{version} after {newest}");
+            seen.fetch_max(version, Ordering::SeqCst);
+            reads.fetch_add(1, Ordering::SeqCst);
         }
-        reads
     }));
     let swaps = async {
         for next in 2..SWAPS + 2 {
-            swap(&world, next).await;
+            go_live(&world, next).await;
+            // So that each swap meets reads, and no drop comes sooner than a person could type it.
+            let enough = reads.load(Ordering::SeqCst) + READS_OF_A_SWAP;
+            while reads.load(Ordering::SeqCst) < enough {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            drop_version(&world, next - 1).await;
         }
-        done.store(true, Ordering::Relaxed);
+        done.store(true, Ordering::SeqCst);
     };
-    let (reads, ()) = tokio::join!(readers, swaps);
-    assert!(reads.iter().all(|reads| *reads > SWAPS), "{reads:?}");
+    tokio::join!(readers, swaps);
+    assert_eq!(seen.into_inner(), i64::from(SWAPS) + 1);
+    listening.abort();
+}
+
+#[tokio::test]
+async fn what_goes_live_is_read_as_soon_as_it_is_told() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    let listening = tokio::spawn(world.database.clone().keep_listening());
+    for next in 2..5 {
+        go_live(&world, next).await;
+        eventually_version(&world, &order, next).await;
+    }
+    // Whoever was not listening when it was told looks when it listens again.
+    world
+        .execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'")
+        .await;
+    go_live(&world, 5).await;
+    eventually_version(&world, &order, 5).await;
+    listening.abort();
+}
+
+#[tokio::test]
+async fn a_read_that_finds_a_newer_version_takes_the_others_along() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    world
+        .execute("update offset_zero.checkpoints set next_offset = 5")
+        .await;
+    assert_eq!(version_of(&world, &order, 1).await, 1);
+    go_live(&world, 2).await;
+    // Nobody listens here, and rows of the old version are those that were there at the swap.
+    assert_eq!(version_of(&world, &order, 1).await, 1);
+    assert_eq!(version_of(&world, &order, 0).await, 2);
+    assert_eq!(version_of(&world, &order, 1).await, 2);
+    // So does one that finds its table gone.
+    go_live(&world, 3).await;
+    drop_version(&world, 2).await;
+    assert_eq!(version_of(&world, &order, 1).await, 3);
+}
+
+#[tokio::test]
+async fn projections_name_no_table_alike() {
+    let world = World::with_all(&ALL).await;
+    let alike = "select coalesce(string_agg(tablename, ', '), '') from (
+         select tablename from pg_tables where schemaname ~ '_1$' group by tablename having count(*) > 1) alike";
+    let alike: String = sqlx::query_scalar(alike)
+        .fetch_one(&world.pool)
+        .await
+        .expect("asked");
+    assert_eq!(alike, "", "one `search_path` has to lead to all of them");
+}
+
+async fn eventually_version(world: &World, order: &Order, version: i32) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while version_of(world, order, 1).await != i64::from(version) {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "version {version} is not read"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 #[tokio::test]
@@ -89,18 +172,23 @@ async fn is_reader_waiting(world: &World) -> bool {
     waiting.expect("asked")
 }
 
-async fn swap(world: &World, next: i32) {
+/// As a rebuild does, where rows say which version they are of.
+async fn go_live(world: &World, next: i32) {
     let last = next - 1;
     world.create_version(next, "ready").await;
     world
         .execute(&format!(
             "insert into orders_{next}.orders select * from orders_{last}.orders;
+             update orders_{next}.orders set version = {next};
              update offset_zero.checkpoints set next_offset = 5 where version = {next};
              update offset_zero.projection_versions set state = 'live' where version = {next};
-             update offset_zero.projections set live_version = {next}"
+             update offset_zero.projections set live_version = {next};
+             select pg_notify('offset_zero_live', 'orders')"
         ))
         .await;
-    // Under the eyes of those who have found it live; in practice it stays for a while.
+}
+
+async fn drop_version(world: &World, last: i32) {
     world
         .execute(&format!(
             "drop schema orders_{last} cascade;

@@ -113,6 +113,19 @@ pub(crate) const HISTORY: Projection = Projection {
     indexes: include_str!("../../../projectors/src/history/indexes.sql"),
 };
 
+/// All of them.
+pub(crate) const ALL: [&Projection; 9] = [
+    &ORDERS,
+    &ORDER_VERSIONS,
+    &PRODUCTS,
+    &CARTS,
+    &PAYMENTS,
+    &SHIPMENTS,
+    &NOTIFICATIONS,
+    &SALES_DAILY,
+    &HISTORY,
+];
+
 /// Fewer than there are concurrent requests in any test, so that one that held a connection for long would show.
 const MAX_CONNECTIONS: u32 = 2;
 /// More than there are connections to Postgres: a stream that waits holds none.
@@ -123,6 +136,7 @@ const HEARTBEAT: Duration = Duration::from_millis(20);
 pub(crate) struct World {
     /// For writing, as a projector would.
     pub(crate) pool: PgPool,
+    pub(crate) database: Database,
     pub(crate) router: Router,
     pub(crate) streams: Streams,
 }
@@ -186,8 +200,9 @@ impl World {
     pub(crate) async fn at(url: &str) -> Self {
         let database = Database::new(url, MAX_CONNECTIONS).expect("a valid URL");
         let streams = Streams::new(MAX_STREAMS, HEARTBEAT);
-        let api = query_api::router(database, streams.clone());
+        let api = query_api::router(database.clone(), streams.clone());
         Self {
+            database,
             pool: PgPool::connect(url).await.expect("connected"),
             router: http::app(api, Readiness::new([]), Metrics::default()),
             streams,

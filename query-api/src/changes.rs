@@ -1,0 +1,128 @@
+//! What projectors tell by NOTIFY once rows are committed, for those who wait for it.
+//!
+//! It is told once and may be lost, and nobody may rely on it: whoever waits looks again after a while by itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::min_position::Position;
+
+/// The payload is a projection and the last position that its rows hold: `orders OrderEvents/3@1234`.
+pub(crate) const POSITIONS_CHANNEL: &str = "offset_zero_positions";
+/// The payload is a projection that another version of has gone live.
+pub(crate) const LIVE_CHANNEL: &str = "offset_zero_live";
+
+/// Whoever is behind by more looks again, and has missed nothing.
+const MAX_UNHEARD: usize = 256;
+
+/// How often to look again while nothing is told, where somebody listens.
+const FALLBACK: Duration = Duration::from_millis(250);
+/// And where nobody does: this often at first, then ever more slowly.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is told of each projection that somebody has asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    of_projection: Mutex<BTreeMap<&'static str, broadcast::Sender<Change>>>,
+    is_listening: AtomicBool,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    /// The rows hold everything up to this position.
+    Reached(Position),
+    /// Something was not heard, and may have been anything.
+    Unknown,
+}
+
+impl Changes {
+    /// Hears of all that is told from now on.
+    pub(crate) fn follow(&self, projection: &'static str) -> Following<'_> {
+        let mut senders = self.senders();
+        let sender = senders
+            .entry(projection)
+            .or_insert_with(|| broadcast::Sender::new(MAX_UNHEARD));
+        Following {
+            changes: self,
+            told: sender.subscribe(),
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Passes on a payload of [`POSITIONS_CHANNEL`].
+    pub(crate) fn tell(&self, payload: &str) {
+        let told = payload.split_once(' ');
+        let told = told.and_then(|(name, position)| Some((name, position.parse().ok()?)));
+        let Some((name, position)) = told else {
+            tracing::debug!(payload, "not understood");
+            return;
+        };
+        if let Some(sender) = self.senders().get(name) {
+            // Perhaps nobody waits.
+            drop(sender.send(Change::Reached(position)));
+        }
+    }
+
+    /// Has everybody look again, since what was told meanwhile was not heard.
+    pub(crate) fn set_listening(&self, is_listening: bool) {
+        self.is_listening.store(is_listening, Ordering::Release);
+        for sender in self.senders().values() {
+            drop(sender.send(Change::Unknown));
+        }
+    }
+
+    fn senders(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, broadcast::Sender<Change>>> {
+        self.of_projection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears what is told of one projection. Look only after it has begun, and what comes in between is heard.
+#[derive(Debug)]
+pub(crate) struct Following<'a> {
+    changes: &'a Changes,
+    told: broadcast::Receiver<Change>,
+    pause: Duration,
+}
+
+impl Following<'_> {
+    /// Waits until one of these positions is told to be in the rows, or it is time to look again anyway; at most so long.
+    pub(crate) async fn reached(&mut self, positions: &[Position], at_most: Duration) {
+        let fallback = match self.changes.is_listening.load(Ordering::Acquire) {
+            true => FALLBACK,
+            false => self.pause,
+        };
+        self.pause = MAX_PAUSE.min(self.pause * 2);
+        let is_in = |told: &Position| {
+            let mut named = positions.iter();
+            named.any(|position| {
+                (&position.topic, position.partition) == (&told.topic, told.partition)
+                    && position.offset <= told.offset
+            })
+        };
+        let told = async {
+            loop {
+                match self.told.recv().await {
+                    Ok(Change::Reached(position)) if !is_in(&position) => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    // The sender lives as long as what it is borrowed from.
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        // Either way the caller looks again.
+        let _elapsed = tokio::time::timeout(fallback.min(at_most), told).await;
+    }
+}

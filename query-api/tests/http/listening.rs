@@ -1,0 +1,76 @@
+//! Reads that wait, where projectors tell what they have committed.
+
+use std::time::{Duration, Instant};
+
+use crate::world::World;
+
+const ROUNDS: i64 = 20;
+/// Less than looking again by oneself would take.
+const PATIENCE: Duration = Duration::from_millis(125);
+
+/// Commits, and then tells, as a projector does.
+async fn project(world: &World, offset: i64) {
+    let next_offset = offset + 1;
+    let rows = format!(
+        "update offset_zero.checkpoints set next_offset = {next_offset}
+         where version = 1 and topic = 'OrderEvents' and partition = 1"
+    );
+    world.execute(&rows).await;
+    let told =
+        format!("select pg_notify('offset_zero_positions', 'orders OrderEvents/1@{offset}')");
+    world.execute(&told).await;
+}
+
+#[tokio::test]
+async fn a_read_goes_on_when_it_is_told() {
+    let world = World::new().await;
+    let listening = tokio::spawn(world.database.clone().keep_listening());
+    let listens = "select exists (select from pg_stat_activity
+         where datname = current_database() and state = 'idle' and query ilike 'listen%')";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !sqlx::query_scalar::<_, bool>(listens)
+        .fetch_one(&world.pool)
+        .await
+        .expect("asked")
+    {
+        assert!(Instant::now() < deadline, "nobody listens");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let begun = Instant::now();
+    for offset in 0..ROUNDS {
+        let position = format!("OrderEvents/1@{offset}");
+        let headers = [("x-min-position", &*position), ("prefer", "wait=20")];
+        let (answer, ()) = tokio::join!(
+            world.send("GET", "/v1/orders", &headers),
+            project(&world, offset)
+        );
+        answer.json();
+    }
+    let each = begun.elapsed() / u32::try_from(ROUNDS).expect("a few");
+    assert!(each < PATIENCE, "{each:?} a read");
+    listening.abort();
+}
+
+#[tokio::test]
+async fn what_is_never_told_is_found_all_the_same() {
+    let world = World::new().await;
+    let listening = tokio::spawn(world.database.clone().keep_listening());
+    let headers = [("x-min-position", "OrderEvents/1@7"), ("prefer", "wait=20")];
+    let unheard = async {
+        for told in [
+            "",
+            "orders",
+            "orders OrderEvents/1",
+            "products OrderEvents/1@7",
+        ] {
+            let told = format!("select pg_notify('offset_zero_positions', '{told}')");
+            world.execute(&told).await;
+        }
+        world
+            .execute("update offset_zero.checkpoints set next_offset = 8 where partition = 1")
+            .await;
+    };
+    let (answer, ()) = tokio::join!(world.send("GET", "/v1/orders", &headers), unheard);
+    answer.json();
+    listening.abort();
+}
