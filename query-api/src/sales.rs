@@ -136,6 +136,9 @@ impl Read for Page {
 
     const PROJECTION: &'static str = "sales_daily";
 
+    // How much of the table is read depends on which days are given.
+    const PLAN: &'static str = "force_custom_plan";
+
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         // A row is what one partition adds to its day.
         sqlx::query_as!(
@@ -147,7 +150,7 @@ impl Read for Page {
             from sales_daily
             where ($1::date is null or day >= $1)
               and ($2::date is null or day <= $2)
-              and ($3::date is null or day < $3 or (day = $3 and currency > $4::text))
+              and ($3::date is null or (day <= $3 and (day < $3 or currency > $4::text)))
             group by day, currency
             order by day desc, currency
             limit $5

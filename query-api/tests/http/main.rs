@@ -12,6 +12,7 @@ mod orders;
 mod paging;
 mod past;
 mod payments;
+mod plans;
 mod products;
 mod projections;
 mod sales;

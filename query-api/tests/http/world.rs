@@ -113,6 +113,12 @@ pub(crate) const HISTORY: Projection = Projection {
     indexes: include_str!("../../../projectors/src/history/indexes.sql"),
 };
 
+impl Projection {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// All of them.
 pub(crate) const ALL: [&Projection; 9] = [
     &ORDERS,
