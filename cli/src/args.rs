@@ -278,7 +278,10 @@ pub struct BenchOptions {
     /// Measure instead how an order service starts again whose log holds so many orders, placed and cancelled.
     #[arg(long, value_name = "ORDERS")]
     pub restart: Option<u64>,
-    /// Measure nothing but rebuilds, of a log of so many made-up orders of two events each.
+    /// Made-up orders, of two events each, for the speed of the log and for reads.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub made_up: u64,
+    /// Measure nothing but rebuilds, and reads, of a log of so many made-up orders.
     #[arg(long, value_name = "ORDERS")]
     pub rebuild_of: Option<u64>,
     /// Write the table there too, as Markdown.
@@ -287,6 +290,12 @@ pub struct BenchOptions {
     /// Be the prototype that is measured beside the system, on this port; the benchmark starts it itself.
     #[arg(long, value_name = "PORT", hide = true)]
     pub prototype: Option<u16>,
+    /// Be the bare select that is measured beside the query API, on this port; the benchmark starts it itself.
+    #[arg(long, value_name = "PORT", hide = true)]
+    pub bare_reads: Option<u16>,
+    /// Where the bare select finds its table.
+    #[arg(long, value_name = "SCHEMA", default_value = "", hide = true)]
+    pub bare_schema: String,
 }
 
 /// How long the simulated carrier waits for each step; none where there is none.

@@ -38,9 +38,10 @@ async fn main() -> anyhow::Result<()> {
         Command::Events { command } => events::run(&args.target, command, args.json).await,
         Command::Doctor => doctor::run(&args.target, args.json).await,
         Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
-        Command::Bench(options) => match options.prototype {
-            Some(port) => bench::prototype(&args.target, port).await,
-            None => bench::run(options, args.json).await,
+        Command::Bench(options) => match (options.prototype, options.bare_reads) {
+            (Some(port), _) => bench::prototype(&args.target, port).await,
+            (None, Some(port)) => bench::bare_reads(&args.target, &options.bare_schema, port).await,
+            (None, None) => bench::run(options, args.json).await,
         },
         Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
         Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Method, Request, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Bytes,
     client::conn::http1::{SendRequest, handshake},
     header,
@@ -59,11 +59,11 @@ impl Latencies {
         Ok(self.0.record(u64::try_from(elapsed.as_micros())?)?)
     }
 
-    fn add(&mut self, other: &Self) -> Result<()> {
+    pub fn add(&mut self, other: &Self) -> Result<()> {
         Ok(self.0.add(&other.0)?)
     }
 
-    fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.0.len()
     }
 
@@ -73,11 +73,32 @@ impl Latencies {
     }
 }
 
-/// A request to send: what to post, where, and the status that is expected.
+/// A request to send, and the status that is expected.
 pub struct Shot {
-    pub path: String,
-    pub body: String,
-    pub expected: StatusCode,
+    method: Method,
+    path: String,
+    body: String,
+    expected: StatusCode,
+}
+
+impl Shot {
+    pub fn post(path: String, body: String, expected: StatusCode) -> Self {
+        Self {
+            method: Method::POST,
+            path,
+            body,
+            expected,
+        }
+    }
+
+    pub fn get(path: String) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            body: String::new(),
+            expected: StatusCode::OK,
+        }
+    }
 }
 
 /// When a run ends.
@@ -114,20 +135,34 @@ impl Connection {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Bytes)> {
-        let request = Request::builder()
+        let answer = self.ask(method, path, &[], body).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    /// As [`send`](Self::send), with headers both ways.
+    pub async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Response<Bytes>> {
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
-        let answer = self.sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        Ok((status, body))
+            .header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
+        let (head, body) = self.sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
     }
 }
 
-/// Posts what `next` says, on so many connections at once; `seen` is shown each answer with its number.
+/// Sends what `next` says, on so many connections at once; `seen` is shown each answer with its number.
 pub async fn run<N, S>(
     address: SocketAddr,
     connections: usize,
@@ -181,7 +216,7 @@ where
         while let Some(number) = self.claim() {
             let shot = (self.next)(number);
             let begun = Instant::now();
-            let (status, body) = connection.send(Method::POST, &shot.path, shot.body).await?;
+            let (status, body) = connection.send(shot.method, &shot.path, shot.body).await?;
             if status != shot.expected {
                 bail!(
                     "{} answered {status}: {}",

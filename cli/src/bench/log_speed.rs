@@ -8,13 +8,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::stack::{Stack, StackOptions};
+use dev::{
+    deployment::{ServiceOutput, Wiring},
+    stack::{Stack, StackOptions},
+};
 use event_store::kafka::{Durability, KafkaConfig, KafkaLog};
 use projectors::{Orders, Projection};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{MEASURED_TOPIC, made_up, memory, raw};
+use super::{
+    MEASURED_TOPIC, made_up, memory, raw,
+    reads::{self, Reads},
+};
 use crate::running::PARTITIONS;
 
 /// How often a child's memory is looked at.
@@ -32,6 +38,7 @@ pub struct LogSpeed {
     raw_consume_seconds: f64,
     raw_copy_seconds: f64,
     raw_index_seconds: f64,
+    reads: Reads,
 }
 
 /// One rebuild, in a process of its own.
@@ -43,6 +50,23 @@ pub struct Rebuilt {
 }
 
 impl LogSpeed {
+    /// By itself.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text)
+            .expect("writing to a string never fails");
+        text
+    }
+
+    /// As a part of the report.
+    pub fn write(&self, text: &mut dyn fmt::Write) -> fmt::Result {
+        writeln!(
+            text,
+            "\n## Rebuilding at the speed of the log\n\n```text\n{self}```"
+        )?;
+        self.reads.write(text)
+    }
+
     fn raw_seconds(&self) -> f64 {
         self.raw_consume_seconds + self.raw_copy_seconds + self.raw_index_seconds
     }
@@ -77,17 +101,17 @@ impl fmt::Display for LogSpeed {
     }
 }
 
-/// On a stack of its own.
-pub async fn measure(orders: u64) -> Result<LogSpeed> {
+/// On a stack of its own; reads take so many seconds.
+pub async fn measure(orders: u64, seconds: u64) -> Result<LogSpeed> {
     let stack = tokio::task::spawn_blocking(|| Stack::start(StackOptions::benchmark())).await??;
     let stack = Arc::new(stack);
-    let measured = measure_on(&stack, orders).await;
+    let measured = measure_on(&stack, orders, seconds).await;
     let stack = Arc::into_inner(stack).context("everything measured has ended")?;
     tokio::task::spawn_blocking(move || stack.stop()).await??;
     measured
 }
 
-async fn measure_on(stack: &Arc<Stack>, orders: u64) -> Result<LogSpeed> {
+async fn measure_on(stack: &Arc<Stack>, orders: u64, seconds: u64) -> Result<LogSpeed> {
     let config = KafkaConfig::new(stack.brokers());
     let url = stack.default_database_url()?;
     projectors::migrate(&url).await?;
@@ -116,19 +140,31 @@ async fn measure_on(stack: &Arc<Stack>, orders: u64) -> Result<LogSpeed> {
     .await??;
     let consumed = tokio::task::spawn_blocking(move || raw::consume(&config, MEASURED_TOPIC));
     let (records, rate) = consumed.await??;
+    let raw_copy_seconds = raw::copy(&url, "orders_3.orders").await?;
+    let raw_index_seconds = raw::index(&url, Orders::INDEXES).await?;
+    let folder = stack.scratch().context("a fresh stack")?.path().to_owned();
+    let wiring = Wiring {
+        brokers: stack.brokers(),
+        database_url: url,
+        namespace: String::new(),
+        partitions: PARTITIONS,
+        gateway_url: String::new(),
+        output: ServiceOutput::Folder(folder.clone()),
+    };
     Ok(LogSpeed {
         orders,
         events,
         first,
         verified,
         raw_consume_seconds: records as f64 / rate,
-        raw_copy_seconds: raw::copy(&url, "orders_3.orders").await?,
-        raw_index_seconds: raw::index(&url, Orders::INDEXES).await?,
+        raw_copy_seconds,
+        raw_index_seconds,
+        reads: reads::measure(&wiring, &folder, seconds).await?,
     })
 }
 
 /// By this very program, so that its memory is its own.
-fn rebuild(brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
+pub fn rebuild(brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["rebuild", "orders", "--json"])
         .args(["--kafka-brokers", brokers, "--database-url", database_url])

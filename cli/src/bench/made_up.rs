@@ -20,6 +20,8 @@ use super::orders;
 
 /// Orders of one transaction.
 const BATCH: u64 = 1_000;
+/// Of each customer: more than a page.
+const ORDERS_OF_ONE: u64 = 100;
 
 /// Appends so many orders, each placed and then paid, to their partitions; each event is what the order service would decide.
 pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
@@ -44,6 +46,7 @@ fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64)
     });
     let mut appender = log.appender(&id)?;
     let begun = DateTime::from_timestamp(1_700_000_000, 0).context("a time")?;
+    let customers = orders.div_ceil(ORDERS_OF_ONE);
     let mut first = 0;
     while first < orders {
         let numbers = first..orders.min(first + BATCH);
@@ -55,7 +58,7 @@ fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64)
                 continue;
             }
             let time = begun + TimeDelta::milliseconds(number.cast_signed());
-            let [place, pay] = events(id, number, time)?;
+            let [place, pay] = events(id, number % customers, time)?;
             placed.push(record(&place, id, 1, time, partition));
             paid.push(record(&pay, id, 2, time, partition));
         }
@@ -78,8 +81,8 @@ fn id_of(number: u64) -> Uuid {
         .into_uuid()
 }
 
-fn events(id: Uuid, number: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2]> {
-    let place = orders::place(id.into(), number, time)?;
+fn events(id: Uuid, customer: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2]> {
+    let place = orders::place_by(customer, id.into(), time)?;
     let pay = OrderCommand::Pay(PayOrder {
         order_id: id.into(),
         payment_id: Uuid::new_v5(&id, b"payment").into(),

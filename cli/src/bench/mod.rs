@@ -2,8 +2,10 @@
 //!
 //! Everything is measured in one run, since machines differ and shared ones are noisy: the ratios are what to compare.
 
+mod bare_reads;
 mod cqrs_es;
 mod journey;
+mod lag;
 mod load;
 mod log_speed;
 mod made_up;
@@ -12,6 +14,7 @@ mod orders;
 mod partitions;
 mod prototype;
 mod raw;
+mod reads;
 mod rebuild;
 mod report;
 mod restart;
@@ -59,10 +62,10 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
         return Ok(());
     }
     if let Some(orders) = options.rebuild_of {
-        let measured = log_speed::measure(orders).await?;
+        let measured = log_speed::measure(orders, options.seconds).await?;
         match json {
             true => println!("{}", serde_json::to_string_pretty(&measured)?),
-            false => println!("{measured}"),
+            false => println!("{}", measured.markdown()),
         }
         return Ok(());
     }
@@ -92,6 +95,11 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
 /// Is the prototype that is measured beside the system.
 pub async fn prototype(target: &Target, port: u16) -> Result<()> {
     prototype::serve(target.kafka(), target.partitions, port).await
+}
+
+/// Is the bare select that is measured beside the query API.
+pub async fn bare_reads(target: &Target, schema: &str, port: u16) -> Result<()> {
+    bare_reads::serve(&target.database_url, schema, port).await
 }
 
 /// How many orders a second the system takes, and how many the prototype does.
@@ -129,11 +137,17 @@ async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Repor
         partitions::open_shop(&running.command_api.url).await?;
     }
     let placing = place_orders(running, options.seconds).await?;
-    let rebuilt = match options.placing {
-        true => None,
-        false => Some(rebuild::measure(options.orders).await?),
-    };
-    Ok(Report::new(placing, rebuilt, journeys))
+    if options.placing {
+        return Ok(Report::new(placing, None, None, None));
+    }
+    let rebuilt = rebuild::measure(options.orders, options.seconds).await?;
+    let log_speed = log_speed::measure(options.made_up, options.seconds).await?;
+    Ok(Report::new(
+        placing,
+        Some(rebuilt),
+        Some(log_speed),
+        journeys,
+    ))
 }
 
 async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
@@ -244,10 +258,12 @@ async fn place(
     connections: usize,
     until: Until,
 ) -> Result<Measured> {
-    let next = |number| Shot {
-        path: "/v1/orders".to_owned(),
-        body: orders::body(number),
-        expected: StatusCode::CREATED,
+    let next = |number| {
+        Shot::post(
+            "/v1/orders".to_owned(),
+            orders::body(number),
+            StatusCode::CREATED,
+        )
     };
     load::run(address, connections, until, next, |_, _| ()).await
 }

@@ -14,6 +14,15 @@ const CUSTOMERS: u64 = 100_000;
 
 /// As [`body`], for who asks the order service itself.
 pub fn place(order_id: OrderId, number: u64, placed_at: DateTime<Utc>) -> Result<OrderCommand> {
+    place_by(number % CUSTOMERS, order_id, placed_at)
+}
+
+/// As [`place`], by this customer.
+pub fn place_by(
+    customer: u64,
+    order_id: OrderId,
+    placed_at: DateTime<Utc>,
+) -> Result<OrderCommand> {
     let line = |index, sku: &str, quantity: i64, amount| -> Result<OrderLine> {
         Ok(OrderLine {
             line_id: LineId::of(order_id, index),
@@ -24,7 +33,7 @@ pub fn place(order_id: OrderId, number: u64, placed_at: DateTime<Utc>) -> Result
     };
     Ok(OrderCommand::Place(Box::new(PlaceOrder {
         order_id,
-        customer_id: format!("customer-{}", number % CUSTOMERS).parse()?,
+        customer_id: format!("customer-{customer}").parse()?,
         lines: OrderLines::new(vec![
             line(0, "TEA-EARL-GREY", 2, 1_999)?,
             line(1, "MUG-BLUE", 1, 1_499)?,

@@ -21,7 +21,9 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    MEASURED_TOPIC, journey, load,
+    MEASURED_TOPIC, journey,
+    lag::{self, Lags},
+    load,
     load::{Shot, Until},
     memory, orders, raw, without_policies,
 };
@@ -49,20 +51,21 @@ pub struct Rebuilt {
     pub rows_differing: i64,
     /// The command API's memory with all orders open.
     pub writer_mib: f64,
+    pub lags: Lags,
 }
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
-pub async fn measure(count: u64) -> Result<Rebuilt> {
+pub async fn measure(count: u64, seconds: u64) -> Result<Rebuilt> {
     eprintln!("starting a fresh stack for the read side");
     let start = || Running::start(StackOptions::benchmark(), None, None);
     let running = Arc::new(tokio::task::spawn_blocking(start).await??);
-    let measured = measure_on(&running, count).await;
+    let measured = measure_on(&running, count, seconds).await;
     let running = Arc::into_inner(running).context("everything measured has ended")?;
     tokio::task::spawn_blocking(move || running.stop()).await??;
     measured
 }
 
-async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
+async fn measure_on(running: &Arc<Running>, count: u64, seconds: u64) -> Result<Rebuilt> {
     let starting = Arc::clone(running);
     journey::fill_shop(&running.command_api.url).await?;
     let bare = tokio::task::spawn_blocking(move || without_policies(&starting)).await??;
@@ -109,15 +112,18 @@ async fn measure_on(running: &Arc<Running>, count: u64) -> Result<Rebuilt> {
         reads_meanwhile,
         rows_differing,
         writer_mib,
+        lags: lag::measure(running, seconds).await?,
     })
 }
 
 async fn place_all(address: std::net::SocketAddr, count: u64) -> Result<Vec<String>> {
     let ids = Arc::new(Mutex::new(Vec::new()));
-    let next = |number| Shot {
-        path: "/v1/orders".to_owned(),
-        body: orders::body(number),
-        expected: StatusCode::CREATED,
+    let next = |number| {
+        Shot::post(
+            "/v1/orders".to_owned(),
+            orders::body(number),
+            StatusCode::CREATED,
+        )
     };
     let seen = {
         let ids = Arc::clone(&ids);
@@ -134,13 +140,10 @@ async fn place_all(address: std::net::SocketAddr, count: u64) -> Result<Vec<Stri
 
 async fn pay_all(address: std::net::SocketAddr, ids: Vec<String>) -> Result<()> {
     let count = ids.len() as u64;
-    let next = move |number: u64| Shot {
-        path: format!(
-            "/v1/orders/{}/pay",
-            ids[usize::try_from(number).unwrap_or_default()]
-        ),
-        body: orders::PAYMENT.to_owned(),
-        expected: StatusCode::OK,
+    let next = move |number: u64| {
+        let id = &ids[usize::try_from(number).unwrap_or_default()];
+        let path = format!("/v1/orders/{id}/pay");
+        Shot::post(path, orders::PAYMENT.to_owned(), StatusCode::OK)
     };
     load::run(address, LOADERS, Until::Sent(count), next, |_, _| ()).await?;
     Ok(())

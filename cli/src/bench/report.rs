@@ -4,7 +4,10 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Pair, Placing, cqrs_es::CqrsEs, journey::Journeys, load::Measured, rebuild::Rebuilt};
+use super::{
+    Pair, Placing, cqrs_es::CqrsEs, journey::Journeys, load::Measured, log_speed::LogSpeed,
+    rebuild::Rebuilt,
+};
 
 /// Everything that one run measured.
 #[derive(Debug, Serialize)]
@@ -15,8 +18,9 @@ pub struct Report {
     raw_produced: f64,
     placed: Vec<Placed>,
     partitioned: Vec<InPartitions>,
-    /// None where nothing but placing orders was measured.
+    /// These are none where nothing but placing orders was measured.
     rebuilt: Option<Rebuilt>,
+    log_speed: Option<LogSpeed>,
     journeys: Option<Journeys>,
 }
 
@@ -57,11 +61,12 @@ impl From<&Pair> for Both {
     }
 }
 
+/// Of one load.
 #[derive(Debug, Serialize)]
-struct Figures {
-    rate: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+pub struct Figures {
+    pub rate: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
 }
 
 impl From<&Measured> for Figures {
@@ -76,7 +81,12 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(placing: Placing, rebuilt: Option<Rebuilt>, journeys: Option<Journeys>) -> Self {
+    pub fn new(
+        placing: Placing,
+        rebuilt: Option<Rebuilt>,
+        log_speed: Option<LogSpeed>,
+        journeys: Option<Journeys>,
+    ) -> Self {
         let placed = placing.placed.into_iter().map(|(pair, cqrs_es)| Placed {
             connections: pair.ours.connections,
             both: (&pair).into(),
@@ -95,6 +105,7 @@ impl Report {
             placed: placed.collect(),
             partitioned: partitioned.collect(),
             rebuilt,
+            log_speed,
             journeys,
         }
     }
@@ -120,7 +131,14 @@ impl Report {
         self.write_partitioned(text)?;
         self.write_cqrs_es(text)?;
         self.write_journeys(text)?;
-        self.write_rebuilt(text)
+        self.write_rebuilt(text)?;
+        if let Some(rebuilt) = &self.rebuilt {
+            rebuilt.lags.write(text)?;
+        }
+        match &self.log_speed {
+            Some(log_speed) => log_speed.write(text),
+            None => Ok(()),
+        }
     }
 
     fn write_placed(&self, text: &mut String) -> fmt::Result {

@@ -73,10 +73,12 @@ pub async fn measure(running: &Running) -> Result<Journeys> {
     }
     let before = decided.count();
     let address = raw::address_of(&api)?;
-    let next = |number| Shot {
-        path: "/v1/orders".to_owned(),
-        body: orders::body(number),
-        expected: StatusCode::CREATED,
+    let next = |number| {
+        Shot::post(
+            "/v1/orders".to_owned(),
+            orders::body(number),
+            StatusCode::CREATED,
+        )
     };
     let begun = Instant::now();
     load::run(address, CONNECTIONS, Until::Sent(MANY), next, |_, _| ()).await?;
