@@ -100,11 +100,6 @@ pub(crate) struct Following<'a> {
 impl Following<'_> {
     /// Waits until one of these positions is told to be in the rows, or it is time to look again anyway; at most so long.
     pub(crate) async fn reached(&mut self, positions: &[Position], at_most: Duration) {
-        let fallback = match self.changes.is_listening.load(Ordering::Acquire) {
-            true => FALLBACK,
-            false => self.pause,
-        };
-        self.pause = MAX_PAUSE.min(self.pause * 2);
         let is_in = |told: &Position| {
             let mut named = positions.iter();
             named.any(|position| {
@@ -112,10 +107,26 @@ impl Following<'_> {
                     && position.offset <= told.offset
             })
         };
+        self.told(is_in, at_most).await;
+    }
+
+    /// Waits until anything is told, or it is time to look again anyway.
+    pub(crate) async fn moved(&mut self) {
+        self.told(|_| true, Duration::MAX).await;
+        // What else was told until now the next look will find.
+        self.told = self.told.resubscribe();
+    }
+
+    async fn told(&mut self, is_it: impl Fn(&Position) -> bool, at_most: Duration) {
+        let fallback = match self.changes.is_listening.load(Ordering::Acquire) {
+            true => FALLBACK,
+            false => self.pause,
+        };
+        self.pause = MAX_PAUSE.min(self.pause * 2);
         let told = async {
             loop {
                 match self.told.recv().await {
-                    Ok(Change::Reached(position)) if !is_in(&position) => {}
+                    Ok(Change::Reached(position)) if !is_it(&position) => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => return,
                     // The sender lives as long as what it is borrowed from.
                     Err(RecvError::Closed) => std::future::pending().await,

@@ -25,7 +25,8 @@ use crate::{
 const LAST_EVENT_ID: &str = "last-event-id";
 /// The others are read when these are sent: what a client has missed is not held in memory.
 const MAX_VERSIONS_AT_ONCE: usize = 100;
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two looks, where something is told all the time.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 /// After a read that has failed. The stream goes on when Postgres is back.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -150,10 +151,15 @@ impl Follower {
 
 /// The order's past once that goes beyond a version; none where it cannot be read for a reason that will stay.
 async fn later(database: &Database, id: Uuid, version: i32) -> Option<Past> {
+    let mut changes = database.changes().follow(past::PROJECTION);
     loop {
         match past::read_after(database, id, version).await {
             Ok(Some(past)) => return Some(past),
-            Ok(None) => changed().await,
+            // Nothing is held meanwhile.
+            Ok(None) => {
+                tokio::time::sleep(MIN_PAUSE).await;
+                changes.moved().await;
+            }
             Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
@@ -163,9 +169,4 @@ async fn later(database: &Database, id: Uuid, version: i32) -> Option<Past> {
             }
         }
     }
-}
-
-/// Comes back when an order may have come to a new version. Nothing is held meanwhile.
-async fn changed() {
-    tokio::time::sleep(POLL_INTERVAL).await;
 }

@@ -130,6 +130,9 @@ impl Past {
     }
 }
 
+/// The projection that it is read from.
+pub(super) const PROJECTION: &str = "order_versions";
+
 /// All changes of an order that has come further than that version.
 #[derive(Clone)]
 struct Changes {
@@ -140,7 +143,7 @@ struct Changes {
 impl Read for Changes {
     type Answer = Vec<Row>;
 
-    const PROJECTION: &'static str = "order_versions";
+    const PROJECTION: &'static str = PROJECTION;
 
     fn parked_as(&self) -> Option<String> {
         Some(self.id.to_string())
