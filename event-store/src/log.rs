@@ -2,9 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use chrono::{DateTime, Utc};
 
 use crate::{checkpoint::Checkpoint, codec::Headers, subscription::StartAt};
 

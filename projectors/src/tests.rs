@@ -1,7 +1,7 @@
 //! Against real Postgres, with events from the in-memory twin of the log.
 
-mod beside;
 mod announcing;
+mod beside;
 mod commands;
 mod copying;
 mod delivering;

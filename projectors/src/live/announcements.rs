@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What has been committed and not told yet: of each partition the last position only, however long the telling takes.
 #[derive(Debug, Default)]
-pub(super) struct Announcements {
+pub(crate) struct Announcements {
     untold: Mutex<BTreeMap<Place, i64>>,
     added: Notify,
 }
@@ -35,7 +35,7 @@ type Place = (&'static str, Arc<str>, i32);
 
 impl Announcements {
     /// Has it told that the rows hold this much.
-    pub(super) fn add(&self, projection: &'static str, progress: &[Progress]) {
+    pub(crate) fn add(&self, projection: &'static str, progress: &[Progress]) {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         for reached in progress {
             let place = (projection, Arc::clone(&reached.topic), reached.partition);
@@ -45,7 +45,7 @@ impl Announcements {
     }
 
     /// Tells, for ever; what is added while a statement is under way, the next one tells.
-    pub(super) async fn keep_announcing(self: Arc<Self>, database: Database) {
+    pub(crate) async fn keep_announcing(self: Arc<Self>, database: Database) {
         let mut connection = None;
         loop {
             self.added.notified().await;

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::join_all;
 
-use crate::world::{Order, World};
+use crate::world::{ALL, Order, World};
 
 const SWAPS: i32 = 30;
 const READERS: usize = 6;
