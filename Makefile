@@ -39,7 +39,7 @@ lint: setup ## formatting, clippy, dependencies, spelling
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --locked --manifest-path $(CQRS_ES) --target-dir target -- -D warnings
 	$(TOOLS)/bin/cargo-deny --workspace check bans licenses sources
-	$(TOOLS)/bin/cargo-deny --manifest-path $(CQRS_ES) check --config deny.toml bans licenses sources
+	$(TOOLS)/bin/cargo-deny --manifest-path $(CQRS_ES) --config deny.toml check bans licenses sources
 	$(TOOLS)/bin/typos
 
 bench: setup ## the benchmarks, in release mode; a table with ratios at the end
