@@ -16,7 +16,7 @@ use domain::{
     topics,
 };
 use event_store::{
-    Committer, EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
+    Committers, EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -121,7 +121,7 @@ impl Services {
         };
         let work = Work {
             log: &log,
-            committer: Committer::start(&log),
+            committers: Committers::start(&log),
             store: StoreConfig {
                 peers: Some(peers),
                 ..opening.store.clone()
@@ -196,7 +196,7 @@ pub fn topic_specs(partitions: i32, durability: Durability) -> Vec<TopicSpec> {
 struct Work<'a> {
     log: &'a KafkaLog,
     /// Of all services together.
-    committer: Committer<KafkaLog>,
+    committers: Committers<KafkaLog>,
     store: StoreConfig,
     reacts: bool,
     readiness: &'a Readiness,
@@ -231,8 +231,8 @@ impl Work<'_> {
     async fn start<C: Context>(&self) -> Result<EventStore<C>, LogError> {
         patiently(self.readiness, || {
             let (log, config) = (self.log.clone(), self.store.clone());
-            let committer = self.committer.clone();
-            blocking(move || EventStore::start_with(&log, &config, &committer))
+            let committers = self.committers.clone();
+            blocking(move || EventStore::start_with(&log, &config, &committers))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Commits what the writers of this process append: whatever waits, of whichever partitions, in one transaction.
+//! Commits what the writers of this process append: whatever waits, of several partitions, in one transaction.
 //!
 //! A transaction costs the brokers the same few milliseconds of work whether it holds one command or a thousand, so many
 //! partitions must not mean many small ones (docs/adr/0012-one-transaction-for-all-partitions.md). While one is under way the
@@ -28,8 +28,35 @@ const MAX_WAITING: usize = 4_096;
 /// Ids that are known to be fenced; past this many they are fenced again where they have to be.
 const MAX_FENCED: usize = 1_024;
 
-/// The way to a process's committer. Cheap to clone; it ends with the last of them.
-pub struct Committer<L: Log> {
+/// Transactions that a process has under way at the same time, at most. With fewer, commands wait for those of other partitions;
+/// with more, many partitions mean many small transactions.
+const AT_ONCE: usize = 4;
+
+/// What commits for a process, each for a share of the partitions. Cheap to clone.
+pub struct Committers<L: Log>(Vec<Committer<L>>);
+
+impl<L: Log> Clone for Committers<L> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<L: Log> Committers<L> {
+    /// Starts them, each on a thread of its own.
+    #[must_use]
+    pub fn start(log: &L) -> Self {
+        Self((0..AT_ONCE).map(|_| Committer::start(log)).collect())
+    }
+
+    /// The one that commits for a partition, of whichever service.
+    pub(crate) fn of(&self, partition: i32) -> &Committer<L> {
+        let number = usize::try_from(partition).unwrap_or_default();
+        &self.0[number % self.0.len()]
+    }
+}
+
+/// The way to a committer. Cheap to clone; it ends with the last of them.
+pub(crate) struct Committer<L: Log> {
     log: L,
     mail: Sender<Mail>,
     /// No appender is opened under these but to fence them.
@@ -67,9 +94,7 @@ struct Append {
 }
 
 impl<L: Log> Committer<L> {
-    /// Starts it, on a thread of its own.
-    #[must_use]
-    pub fn start(log: &L) -> Self {
+    pub(crate) fn start(log: &L) -> Self {
         let (mail, inbox) = crossbeam_channel::bounded(MAX_WAITING);
         let committing = Committing {
             log: log.clone(),

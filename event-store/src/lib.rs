@@ -39,7 +39,7 @@ pub use audit::{Audit, Finding, Owned, audit};
 pub use checkpoint::{Checkpoint, LastEvent, Passed, Proof};
 pub use codec::{Headers, encode};
 pub use command::{Accepted, Answer, CommandMetadata, ExpectedVersion, Refusal, Request};
-pub use committer::Committer;
+pub use committer::Committers;
 pub use envelope::{DecisionMark, InvalidPosition, Metadata, Position, RawEvent, Recorded};
 pub use forward::{Peers, Transport, TransportError};
 pub use inbox::PartitionStatus;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     command::{Answer, Refusal, Request},
-    committer::Committer,
+    committer::Committers,
     forward::{Forwarded, Peers, TransportError, decode_answer, encode_answer},
     inbox::{Duty, Front, PartitionStatus},
     log::{Log, LogError, Member, WriterId},
@@ -95,18 +95,18 @@ impl<C: Context> EventStore<C> {
     /// # Errors
     /// When the log cannot be reached, or the service's topics are missing or differ in their number of partitions.
     pub fn start<L: Log>(log: &L, config: &StoreConfig) -> Result<Self, LogError> {
-        Self::start_with(log, config, &Committer::start(log))
+        Self::start_with(log, config, &Committers::start(log))
     }
 
     /// As [`start`](Self::start), for one of several services of a process: what they append is committed together. Two stores of
-    /// one service must not share a committer, since it is by their committers that they fence each other.
+    /// one service must not share committers, since it is by their committers that they fence each other.
     ///
     /// # Errors
     /// As there.
     pub fn start_with<L: Log>(
         log: &L,
         config: &StoreConfig,
-        committer: &Committer<L>,
+        committers: &Committers<L>,
     ) -> Result<Self, LogError> {
         let partitions = equal_partitions::<C, L>(log)?;
         let instance = Uuid::now_v7();
@@ -129,7 +129,7 @@ impl<C: Context> EventStore<C> {
                 metrics: WriterMetrics::new(&id),
                 clock: config.clock,
                 share: Arc::clone(&share),
-                committer: committer.clone(),
+                committer: committers.of(partition).clone(),
                 owner: Owner {
                     id: id.clone(),
                     partitions,
