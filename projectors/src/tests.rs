@@ -1,5 +1,6 @@
 //! Against real Postgres, with events from the in-memory twin of the log.
 
+mod altered;
 mod announcing;
 mod beside;
 mod commands;

@@ -6,75 +6,34 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use event_store::Recorded;
 use runtime::health::Readiness;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use tokio::{sync::watch, task::JoinHandle};
-use uuid::Uuid;
 
 use super::{
-    World, eventually,
-    rebuilding::{read, rebuild_orders},
+    World,
+    altered::Altered,
+    eventually,
+    rebuilding::{keep_reading, rebuild_orders},
     running::trade_reaches,
     shop::Shop,
 };
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
-    copy::CopyBuffer,
     live::{Live, membership::Membership, origin_of},
     operate,
-    orders::{row::OrderRow, view::OrderView},
     rebuild::{Start, candidate::Candidate, close},
 };
 
 /// Orders with a column more.
 struct NewOrders;
 
-impl Projection for NewOrders {
-    const NAME: &'static str = Orders::NAME;
-    const TOPICS: &'static [&'static str] = Orders::TOPICS;
+impl Altered for NewOrders {
     const TABLES: &'static str = concat!(
         include_str!("../orders/tables.sql"),
         "alter table orders add column channel text not null default 'web';"
     );
-    const INDEXES: &'static str = Orders::INDEXES;
     const SHAPE: i32 = Orders::SHAPE + 1;
-    const COPY: &'static str = Orders::COPY;
-
-    type Event = OrderView;
-    type Key = Uuid;
-    type Row = OrderRow;
-
-    fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
-        Orders::key(event)
-    }
-
-    fn begin(event: &Recorded<OrderView>) -> Result<Option<OrderRow>, String> {
-        Orders::begin(event)
-    }
-
-    fn blank() -> Option<OrderRow> {
-        Orders::blank()
-    }
-
-    fn apply(row: &mut OrderRow, event: &Recorded<OrderView>) -> Result<(), String> {
-        Orders::apply(row, event)
-    }
-
-    async fn load(
-        connection: &mut PgConnection,
-        keys: &[Uuid],
-    ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
-        Orders::load(connection, keys).await
-    }
-
-    async fn update(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sqlx::Result<()> {
-        Orders::update(connection, rows).await
-    }
-
-    fn copy(key: &Uuid, row: &OrderRow, to: &mut CopyBuffer) {
-        Orders::copy(key, row, to);
-    }
 }
 
 /// A process that feeds nothing but orders.
@@ -163,16 +122,7 @@ async fn the_newer_takes_over_and_the_older_stops() {
     old.is_ready().await;
 
     let done = Arc::new(AtomicBool::new(false));
-    let (mut connection, reading) = (world.connect().await, Arc::clone(&done));
-    let reader = tokio::spawn(async move {
-        let (mut last, mut reads) = (0, 0);
-        while !reading.load(Ordering::Relaxed) {
-            let sum = read(&mut connection).await;
-            assert!(sum >= last, "a read went back from {last} to {sum}");
-            (last, reads) = (sum, reads + 1);
-        }
-        reads
-    });
+    let reader = keep_reading(&world, &done).await;
     busy.close().await.expect("lets go of the lock");
     eventually("takes over", async || world.number(LIVE).await == 2).await;
     new.is_ready().await;

@@ -7,6 +7,7 @@ use std::sync::{
 
 use event_store::BatchLimits;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::task::JoinHandle;
 
 use super::{
     World, eventually,
@@ -82,6 +83,20 @@ async fn rebuild_and_compare<L: Source>(world: &World, shop: &Shop<L>) {
     runner.stop().await;
 }
 
+/// Reads, and reads again, until that is done; answers how often. No read may go back.
+pub(super) async fn keep_reading(world: &World, done: &Arc<AtomicBool>) -> JoinHandle<u32> {
+    let (mut connection, done) = (world.connect().await, Arc::clone(done));
+    tokio::spawn(async move {
+        let (mut last, mut reads) = (0, 0);
+        while !done.load(Ordering::Relaxed) {
+            let sum = read(&mut connection).await;
+            assert!(sum >= last, "a read went back from {last} to {sum}");
+            (last, reads) = (sum, reads + 1);
+        }
+        reads
+    })
+}
+
 /// Each read in a snapshot of its own, as the query API does it.
 pub(super) async fn read(connection: &mut PgConnection) -> i64 {
     let mut tx = connection
@@ -112,16 +127,7 @@ async fn reads_neither_fail_nor_go_back() {
     rows_reach(&world, "orders_1", 9).await;
 
     let done = Arc::new(AtomicBool::new(false));
-    let (mut connection, reading) = (world.connect().await, Arc::clone(&done));
-    let reader = tokio::spawn(async move {
-        let (mut last, mut reads) = (0, 0);
-        while !reading.load(Ordering::Relaxed) {
-            let sum = read(&mut connection).await;
-            assert!(sum >= last, "a read went back from {last} to {sum}");
-            (last, reads) = (sum, reads + 1);
-        }
-        reads
-    });
+    let reader = keep_reading(&world, &done).await;
     let (buyer, buying) = (Arc::clone(&shop), Arc::clone(&done));
     let buyer = tokio::spawn(async move {
         let mut orders = 9;

@@ -2,16 +2,14 @@
 
 use domain::order::OrderEvent;
 use event_store::{BatchLimits, Recorded, log::Log};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{World, feeding::step, rebuilding::rebuild_orders, shop::Shop};
+use super::{World, altered::Altered, feeding::step, rebuilding::rebuild_orders, shop::Shop};
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
-    copy::CopyBuffer,
     feed::Feed,
     live::origin_of,
-    orders::{row::OrderRow, view::OrderView},
+    orders::view::OrderView,
     rebuild,
     rebuild::{Comparison, Difference, Differing, Options, Verification},
     registry,
@@ -20,50 +18,13 @@ use crate::{
 /// The orders' projector with a bug: it overlooks that an order was cancelled.
 pub(super) struct WrongOrders;
 
-impl Projection for WrongOrders {
-    const NAME: &'static str = Orders::NAME;
-    const TOPICS: &'static [&'static str] = Orders::TOPICS;
-    const TABLES: &'static str = Orders::TABLES;
-    const INDEXES: &'static str = Orders::INDEXES;
-    const COPY: &'static str = Orders::COPY;
-
-    type Event = OrderView;
-    type Key = Uuid;
-    type Row = OrderRow;
-
-    fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
-        Orders::key(event)
-    }
-
-    fn begin(event: &Recorded<OrderView>) -> Result<Option<OrderRow>, String> {
-        Orders::begin(event)
-    }
-
-    fn blank() -> Option<OrderRow> {
-        Orders::blank()
-    }
-
-    fn apply(row: &mut OrderRow, event: &Recorded<OrderView>) -> Result<(), String> {
+impl Altered for WrongOrders {
+    fn alter(event: &Recorded<OrderView>) -> Recorded<OrderView> {
         let mut event = event.clone();
         if matches!(event.event, OrderView::Order(OrderEvent::Cancelled(_))) {
             event.event = OrderView::Other;
         }
-        Orders::apply(row, &event)
-    }
-
-    async fn load(
-        connection: &mut PgConnection,
-        keys: &[Uuid],
-    ) -> sqlx::Result<Vec<(Uuid, OrderRow)>> {
-        Orders::load(connection, keys).await
-    }
-
-    async fn update(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sqlx::Result<()> {
-        Orders::update(connection, rows).await
-    }
-
-    fn copy(key: &Uuid, row: &OrderRow, to: &mut CopyBuffer) {
-        Orders::copy(key, row, to);
+        event
     }
 }
 
