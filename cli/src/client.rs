@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Response, StatusCode, header::HeaderMap};
+use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
 
 /// Whoever is alive says so at once.
@@ -67,13 +67,7 @@ pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answ
         .post(url)
         .header("idempotency-key", idempotency_key)
         .json(body);
-    let response = request
-        .send()
-        .await
-        .with_context(|| format!("POST {url}"))?;
-    Answer::read(response)
-        .await
-        .with_context(|| format!("POST {url}"))
+    send(request, || format!("POST {url}")).await
 }
 
 /// Posts JSON; waits until the service's own replica has come as far as `position`.
@@ -82,13 +76,7 @@ pub async fn post_at(url: &str, position: &str, body: &Value) -> Result<Answer> 
         .post(url)
         .header("x-min-position", position)
         .json(body);
-    let response = request
-        .send()
-        .await
-        .with_context(|| format!("POST {url}"))?;
-    Answer::read(response)
-        .await
-        .with_context(|| format!("POST {url}"))
+    send(request, || format!("POST {url}")).await
 }
 
 /// Puts JSON; waits until the service's own replica has come as far as `position`.
@@ -97,10 +85,7 @@ pub async fn put_at(url: &str, position: &str, body: &Value) -> Result<Answer> {
         .put(url)
         .header("x-min-position", position)
         .json(body);
-    let response = request.send().await.with_context(|| format!("PUT {url}"))?;
-    Answer::read(response)
-        .await
-        .with_context(|| format!("PUT {url}"))
+    send(request, || format!("PUT {url}")).await
 }
 
 /// Reads; waits until the read model has come as far as `position`.
@@ -109,8 +94,10 @@ pub async fn get_at(url: &str, position: &str) -> Result<Answer> {
     if !position.is_empty() {
         request = request.header("x-min-position", position);
     }
-    let response = request.send().await.with_context(|| format!("GET {url}"))?;
-    Answer::read(response)
-        .await
-        .with_context(|| format!("GET {url}"))
+    send(request, || format!("GET {url}")).await
+}
+
+async fn send(request: RequestBuilder, what: impl Fn() -> String) -> Result<Answer> {
+    let response = request.send().await.with_context(&what)?;
+    Answer::read(response).await.with_context(what)
 }

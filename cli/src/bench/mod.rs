@@ -35,7 +35,7 @@ use self::{
     cqrs_es::CqrsEs,
     load::{Measured, Shot, Until},
     partitions::Partitioned,
-    report::Report,
+    report::{Others, Report},
 };
 use crate::{
     args::{BenchOptions, Target},
@@ -119,35 +119,33 @@ struct Placing {
 }
 
 async fn measure(running: &Arc<Running>, options: &BenchOptions) -> Result<Report> {
-    let journeys = match options.placing {
-        true => None,
-        false => {
-            eprintln!("following orders from cart to stock");
-            Some(journey::measure(running).await?)
-        }
+    if options.placing {
+        stop_read_side(running).await?;
+        partitions::open_shop(&running.command_api.url).await?;
+        let placing = place_orders(running, options.seconds).await?;
+        return Ok(Report::new(placing, None));
+    }
+    eprintln!("following orders from cart to stock");
+    let journeys = journey::measure(running).await?;
+    stop_read_side(running).await?;
+    let placing = place_orders(running, options.seconds).await?;
+    let others = Others {
+        journeys,
+        rebuilt: rebuild::measure(options.orders, options.seconds).await?,
+        log_speed: log_speed::measure(options.made_up, options.seconds).await?,
     };
-    // Each side is measured by itself: the read side would take its share of the processors from one of the two here.
-    let read_side = Arc::clone(running);
+    Ok(Report::new(placing, Some(others)))
+}
+
+/// Each side is measured by itself: the read side would take its share of the processors from one of the two that place orders.
+async fn stop_read_side(running: &Arc<Running>) -> Result<()> {
+    let running = Arc::clone(running);
     tokio::task::spawn_blocking(move || {
-        read_side.query_api.service.stop()?;
-        read_side.projectors.service.stop()
+        running.query_api.service.stop()?;
+        running.projectors.service.stop()
     })
     .await??;
-    if options.placing {
-        partitions::open_shop(&running.command_api.url).await?;
-    }
-    let placing = place_orders(running, options.seconds).await?;
-    if options.placing {
-        return Ok(Report::new(placing, None, None, None));
-    }
-    let rebuilt = rebuild::measure(options.orders, options.seconds).await?;
-    let log_speed = log_speed::measure(options.made_up, options.seconds).await?;
-    Ok(Report::new(
-        placing,
-        Some(rebuilt),
-        Some(log_speed),
-        journeys,
-    ))
+    Ok(())
 }
 
 async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {

@@ -18,10 +18,17 @@ pub struct Report {
     raw_produced: f64,
     placed: Vec<Placed>,
     partitioned: Vec<InPartitions>,
-    /// These are none where nothing but placing orders was measured.
-    rebuilt: Option<Rebuilt>,
-    log_speed: Option<LogSpeed>,
-    journeys: Option<Journeys>,
+    /// None where nothing but placing orders was measured.
+    #[serde(flatten)]
+    others: Option<Others>,
+}
+
+/// What is measured besides.
+#[derive(Debug, Serialize)]
+pub struct Others {
+    pub rebuilt: Rebuilt,
+    pub log_speed: LogSpeed,
+    pub journeys: Journeys,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,12 +88,7 @@ impl From<&Measured> for Figures {
 
 impl Report {
     /// Takes down the figures, with machine and date.
-    pub fn new(
-        placing: Placing,
-        rebuilt: Option<Rebuilt>,
-        log_speed: Option<LogSpeed>,
-        journeys: Option<Journeys>,
-    ) -> Self {
+    pub fn new(placing: Placing, others: Option<Others>) -> Self {
         let placed = placing.placed.into_iter().map(|(pair, cqrs_es)| Placed {
             connections: pair.ours.connections,
             both: (&pair).into(),
@@ -104,9 +106,7 @@ impl Report {
             raw_produced: placing.raw_produced,
             placed: placed.collect(),
             partitioned: partitioned.collect(),
-            rebuilt,
-            log_speed,
-            journeys,
+            others,
         }
     }
 
@@ -130,13 +130,8 @@ impl Report {
         self.write_placed(text)?;
         self.write_partitioned(text)?;
         self.write_cqrs_es(text)?;
-        self.write_journeys(text)?;
-        self.write_rebuilt(text)?;
-        if let Some(rebuilt) = &self.rebuilt {
-            rebuilt.lags.write(text)?;
-        }
-        match &self.log_speed {
-            Some(log_speed) => log_speed.write(text),
+        match &self.others {
+            Some(others) => others.write(text),
             None => Ok(()),
         }
     }
@@ -253,11 +248,18 @@ impl Report {
         }
         Ok(())
     }
+}
+
+impl Others {
+    fn write(&self, text: &mut String) -> fmt::Result {
+        self.write_journeys(text)?;
+        self.write_rebuilt(text)?;
+        self.rebuilt.lags.write(text)?;
+        self.log_speed.write(text)
+    }
 
     fn write_journeys(&self, text: &mut String) -> fmt::Result {
-        let Some(journeys) = &self.journeys else {
-            return Ok(());
-        };
+        let journeys = &self.journeys;
         writeln!(text, "\n## From cart to stock\n")?;
         writeln!(
             text,
@@ -303,9 +305,7 @@ impl Report {
     }
 
     fn write_rebuilt(&self, text: &mut String) -> fmt::Result {
-        let Some(rebuilt) = &self.rebuilt else {
-            return Ok(());
-        };
+        let rebuilt = &self.rebuilt;
         let raw_seconds = rebuilt.raw_consume_seconds + rebuilt.raw_copy_seconds;
         writeln!(
             text,
