@@ -23,12 +23,7 @@ pub struct Position {
 impl Position {
     /// That the record there is no event of ours, or cannot be applied.
     pub(crate) fn undecodable(&self, reason: String) -> LogError {
-        LogError::Undecodable {
-            topic: self.topic.to_string(),
-            partition: self.partition,
-            offset: self.offset,
-            reason,
-        }
+        LogError::undecodable(&self.topic, self.partition, self.offset, reason)
     }
 }
 

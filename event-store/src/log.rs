@@ -184,7 +184,7 @@ impl Lane {
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 }
 
-/// What commits for all writers of a process, from one failure to the next. The default is nobody.
+/// What commits for some of a process's writers, from one failure to the next. The default is nobody.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommitterId(Uuid);
@@ -267,12 +267,7 @@ impl<'a> RawRecord<'a> {
 
     /// That it is no event of ours, or cannot be applied.
     pub(crate) fn undecodable(&self, reason: String) -> LogError {
-        LogError::Undecodable {
-            topic: self.topic.to_owned(),
-            partition: self.partition,
-            offset: self.offset,
-            reason,
-        }
+        LogError::undecodable(self.topic, self.partition, self.offset, reason)
     }
 }
 
@@ -350,4 +345,15 @@ pub enum LogError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+}
+
+impl LogError {
+    pub(crate) fn undecodable(topic: &str, partition: i32, offset: i64, reason: String) -> Self {
+        Self::Undecodable {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            reason,
+        }
+    }
 }
