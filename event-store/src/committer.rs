@@ -4,9 +4,9 @@
 //! partitions must not mean many small ones (docs/adr/0012-one-transaction-for-all-partitions.md). While one is under way the
 //! next one gathers; nothing waits for a timer.
 //!
-//! Whoever takes a partition over fences the committer that the last claim to it names, and with that everything that its
-//! process appends, be it to other partitions. What was under way is then in doubt for all of them: the committer goes on under
-//! a new id, and each writer takes its partition over anew.
+//! Whoever takes a partition over fences the committer that the last claim to it names, and with that everything that goes
+//! through it, be it to other partitions. What was under way is then in doubt for all of them: the committer goes on under
+//! a new id, and each of its writers takes its partition over anew.
 
 use std::{
     collections::BTreeSet,
@@ -171,7 +171,7 @@ impl<L: Log> Committing<L> {
             let mut mail = Some(first);
             while let Some(next) = mail {
                 match next {
-                    // Nobody waits for the answer any more.
+                    // Whoever asked may have ended.
                     Mail::Open(reply) => drop(reply.send(self.id())),
                     Mail::Append(append) => {
                         records += append.records.len();

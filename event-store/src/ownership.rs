@@ -82,38 +82,32 @@ pub(crate) fn last_owner<L: Log>(
     patience: Duration,
 ) -> Result<Option<OwnershipRecord>, LogError> {
     match look_back(log, id, patience)? {
-        Seen::All(last) => Ok(last),
-        Seen::Some(_) => Err(LogError::Unavailable {
-            attempted: "reading who owns a partition",
-            reason: format!("no progress for {} s", patience.as_secs()),
-        }),
+        Sight::Whole(last) => Ok(last),
+        Sight::Part(_, error) => Err(error),
     }
 }
 
 /// As [`last_owner`], of what can be seen at once.
-pub(crate) fn last_seen_owner<L: Log>(
-    log: &L,
-    id: &WriterId,
-) -> Result<Option<OwnershipRecord>, LogError> {
-    let (Seen::All(last) | Seen::Some(last)) = look_back(log, id, GLANCE)?;
-    Ok(last)
+pub(crate) fn owner_in_sight<L: Log>(log: &L, id: &WriterId) -> Result<Sight, LogError> {
+    look_back(log, id, GLANCE)
 }
 
-enum Seen {
-    All(Option<OwnershipRecord>),
-    /// Another's open transaction hides what follows.
-    Some(Option<OwnershipRecord>),
+/// The last ownership record, as far as it can be seen.
+pub(crate) enum Sight {
+    Whole(Option<OwnershipRecord>),
+    /// Another's open transaction may hide what follows; says where.
+    Part(Option<OwnershipRecord>, LogError),
 }
 
-fn look_back<L: Log>(log: &L, id: &WriterId, patience: Duration) -> Result<Seen, LogError> {
+fn look_back<L: Log>(log: &L, id: &WriterId, patience: Duration) -> Result<Sight, LogError> {
     let end = log.end_offset(OWNERSHIP_TOPIC, id.partition)?;
     let mut window = WINDOW;
     loop {
         let start = end.saturating_sub(window).max(0);
-        let seen = look_since(log, id, start, end, patience)?;
-        let (Seen::All(found) | Seen::Some(found)) = &seen;
+        let sight = look_since(log, id, start, end, patience)?;
+        let (Sight::Whole(found) | Sight::Part(found, _)) = &sight;
         if found.is_some() || start == 0 {
-            return Ok(seen);
+            return Ok(sight);
         }
         window = window.saturating_mul(8);
     }
@@ -125,7 +119,7 @@ fn look_since<L: Log>(
     start: i64,
     end: i64,
     patience: Duration,
-) -> Result<Seen, LogError> {
+) -> Result<Sight, LogError> {
     let topic: Arc<str> = OWNERSHIP_TOPIC.into();
     let mut reader = log.reader(&[StartAt {
         topic,
@@ -142,8 +136,8 @@ fn look_since<L: Log>(
         Ok(())
     });
     match read {
-        Ok(()) => Ok(Seen::All(last)),
-        Err(LogError::Unavailable { .. }) => Ok(Seen::Some(last)),
+        Ok(()) => Ok(Sight::Whole(last)),
+        Err(error @ LogError::Unavailable { .. }) => Ok(Sight::Part(last, error)),
         Err(error) => Err(error),
     }
 }

@@ -14,10 +14,12 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::{
-    committer::Committer,
+    committer::{Appended, Committer},
     inbox::PartitionStatus,
-    log::{AppendError, Appender, AppenderId, CommitterId, Log, LogError, WriterId},
-    ownership::{OwnershipRecord, last_owner, last_seen_owner},
+    log::{
+        AppendError, Appender, AppenderId, CommitterId, Log, LogError, OutgoingRecord, WriterId,
+    },
+    ownership::{OwnershipRecord, Sight, last_owner, owner_in_sight},
     rehydrate::{ends, keep_up, rehydrate},
     share::Share,
     state::{StateError, folder::StateFolder},
@@ -46,7 +48,7 @@ pub(crate) struct Owner {
 
 /// What an owner holds between a takeover and the first failure.
 pub(crate) struct Tenure<C: Context, L: Log> {
-    pub(crate) committer: Committer<L>,
+    committer: Committer<L>,
     pub(crate) streams: Streams<C>,
     /// What comes after that in the log.
     pub(crate) tail: Tail<L>,
@@ -152,21 +154,23 @@ impl Owner {
         committer: &Committer<L>,
         ours: CommitterId,
     ) -> Result<Option<OwnershipRecord>, TakeoverError> {
-        // What it has open may hide the end of the topic until it is fenced.
-        let mut seen = last_seen_owner(log, &self.id)?;
-        loop {
+        let fence = |owner: Option<&OwnershipRecord>| match owner {
             // What we ourselves had under way is done.
-            let acting = seen.as_ref().filter(|owner| !owner.released);
-            let acting = acting.map(|owner| owner.committer);
-            if let Some(acting) = acting.filter(|acting| *acting != ours) {
-                committer.fence(acting)?;
+            Some(owner) if !owner.released && owner.committer != ours => {
+                committer.fence(owner.committer)
             }
-            let last = last_owner(log, &self.id, REHYDRATION_PATIENCE)?;
-            if last == seen {
-                return Ok(last);
+            Some(_) | None => Ok(()),
+        };
+        let last = match owner_in_sight(log, &self.id)? {
+            Sight::Whole(last) => last,
+            // What its open transaction hides comes into sight when that is aborted.
+            Sight::Part(seen, _) => {
+                fence(seen.as_ref())?;
+                last_owner(log, &self.id, REHYDRATION_PATIENCE)?
             }
-            seen = last;
-        }
+        };
+        fence(last.as_ref())?;
+        Ok(last)
     }
 
     /// Follows the partition while another process owns it, where something has come since the last time.
@@ -197,6 +201,11 @@ impl<C: Context, L: Log> Tenure<C, L> {
         u64::from(self.ownership.generation) << 32 | u64::from(self.decisions)
     }
 
+    /// Appends all records, or none, under the claim that was made.
+    pub(crate) fn append(&self, records: Vec<OutgoingRecord>) -> Result<Appended, AppendError> {
+        self.committer.append(self.ownership.committer, records)
+    }
+
     /// Keeps on disk what has changed, where that is due. Only between turns, when all that is in memory is committed.
     pub(crate) fn keep_if_due(&mut self) -> Result<(), StateError> {
         let Self { streams, tail, .. } = self;
@@ -215,10 +224,6 @@ impl<C: Context, L: Log> Tenure<C, L> {
         }
         self.ownership.released = true;
         // Nothing waits for it: where it fails, the next owner takes over all the same.
-        let record = self.ownership.record();
-        drop(
-            self.committer
-                .append(self.ownership.committer, vec![record]),
-        );
+        drop(self.append(vec![self.ownership.record()]));
     }
 }

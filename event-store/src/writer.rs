@@ -283,7 +283,7 @@ impl<C: Context, L: Log> Writer<C, L> {
             records.push(tenure.ownership.record());
         }
         let begun = Instant::now();
-        match self.committer.append(tenure.ownership.committer, records) {
+        match tenure.append(records) {
             Ok(Appended { records, offsets }) => {
                 self.metrics
                     .committed(waiting.len(), records.len(), begun.elapsed());

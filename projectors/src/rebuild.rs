@@ -1,4 +1,5 @@
-//! A projection anew from offset zero (some from elsewhere, see [`Start`]), beside the one that is live, compared with it, and swapped in when it has caught up.
+//! A projection anew from offset zero (some from elsewhere, see [`Start`]), beside the one that is live, compared with it, and
+//! swapped in when it has caught up.
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
 //! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
