@@ -3,6 +3,7 @@
 //! A binary reads top-down: `config::parse`, `telemetry::init`, its own router, `http::app` around it, `http::serve`.
 //! Invariant: nothing in here knows orders, Kafka or Postgres.
 
+mod allocator;
 pub mod config;
 pub mod entity_tag;
 pub mod extract;
