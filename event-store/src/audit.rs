@@ -136,12 +136,14 @@ pub fn audit<L: Log>(
         .copied()
         .collect();
     let from = StartAt::every(log, &topics)?;
-    let end = |place: &StartAt| log.end_offset(&place.topic, place.partition);
-    let ends = || {
-        let places = from.iter();
-        places
-            .map(|place| Ok((&*place.topic, place.partition, end(place)?)))
-            .collect::<Result<Vec<_>, LogError>>()
+    let places: Vec<_> = from
+        .iter()
+        .map(|place| (&*place.topic, place.partition))
+        .collect();
+    let ends = || -> Result<Vec<_>, LogError> {
+        let ends = log.end_offsets(&places)?;
+        let end = |(&(topic, partition), end)| (topic, partition, end);
+        Ok(places.iter().zip(ends).map(end).collect())
     };
     let mut reader = log.reader(&from)?;
     let mut auditor = Auditor::new(services);

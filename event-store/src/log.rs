@@ -35,6 +35,15 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the log cannot be reached or has no such partition.
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
 
+    /// As [`end_offset`](Self::end_offset), of several partitions at once.
+    ///
+    /// # Errors
+    /// When the log cannot be reached or lacks one of them.
+    fn end_offsets(&self, places: &[(&str, i32)]) -> Result<Vec<i64>, LogError> {
+        let end = |(topic, partition): &(&str, i32)| self.end_offset(topic, *partition);
+        places.iter().map(end).collect()
+    }
+
     /// The first offset of a partition whose record was appended at that time, to the millisecond, or later; where there is none, the
     /// end.
     ///

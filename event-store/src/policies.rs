@@ -28,7 +28,7 @@ use crate::{
     log::{Log, LogError, RawRecord},
     ownership::OWNERSHIP_TOPIC,
     store::EventStore,
-    subscription::{BatchLimits, Chunks, Lag, next_chunk, read_ahead},
+    subscription::{BatchLimits, Chunks, next_chunk, read_ahead},
 };
 
 /// Before reading is tried again where the log was out of reach.
@@ -203,7 +203,7 @@ impl<P: Reactor, L: Log> Follower<P, L> {
             let starts: Vec<_> = from.iter().map(Checkpoint::start).collect();
             let landmarks = Landmarks::of(&from);
             let read = read_keyed::<P::Event>;
-            read_ahead(log, &starts, landmarks, LIMITS, Lag::Ignored, read)
+            read_ahead(log, &starts, landmarks, LIMITS, read)
         })
         .await?;
         let left = tokio::select! {

@@ -153,10 +153,10 @@ pub(crate) fn ends<C: Context, L: Log>(
     log: &L,
     partition: i32,
 ) -> Result<Vec<(&'static str, i32, i64)>, LogError> {
-    let topics = C::TOPICS.iter();
-    topics
-        .map(|topic| Ok((*topic, partition, log.end_offset(topic, partition)?)))
-        .collect()
+    let places: Vec<_> = C::TOPICS.iter().map(|topic| (*topic, partition)).collect();
+    let ends = log.end_offsets(&places)?;
+    let end = |((topic, partition), end)| (topic, partition, end);
+    Ok(places.into_iter().zip(ends).map(end).collect())
 }
 
 impl<L: Log> Reading<'_, L> {
@@ -297,20 +297,20 @@ pub(crate) fn read_to<R: Reader>(
         ends.iter()
             .all(|(topic, partition, end)| reader.position(topic, *partition) >= *end)
     };
-    let mut last_progress = Instant::now();
+    // The clock is asked only where there is time.
+    let mut stalled_since = None;
     while !arrived(reader) {
-        match reader.poll(POLL, &mut visit)? {
-            Some(visited) => {
-                visited?;
-                last_progress = Instant::now();
-            }
-            None if last_progress.elapsed() > patience => {
-                return Err(LogError::Unavailable {
-                    attempted: "reading to the high watermark",
-                    reason: stalled(reader, ends, patience),
-                });
-            }
-            None => {}
+        if let Some(visited) = reader.poll(POLL, &mut visit)? {
+            visited?;
+            stalled_since = None;
+            continue;
+        }
+        let since = *stalled_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > patience {
+            return Err(LogError::Unavailable {
+                attempted: "reading to the high watermark",
+                reason: stalled(reader, ends, patience),
+            });
         }
     }
     Ok(())

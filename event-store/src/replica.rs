@@ -208,7 +208,10 @@ fn beginning<L: Log>(
     topics: &[&'static str],
 ) -> Result<(Vec<StartAt>, Vec<i64>), LogError> {
     let places = StartAt::every(log, topics)?;
-    let end = |place: &StartAt| log.end_offset(&place.topic, place.partition);
-    let ends = places.iter().map(end).collect::<Result<_, _>>()?;
+    let asked: Vec<_> = places
+        .iter()
+        .map(|place| (&*place.topic, place.partition))
+        .collect();
+    let ends = log.end_offsets(&asked)?;
     Ok((places, ends))
 }

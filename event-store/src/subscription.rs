@@ -53,10 +53,8 @@ pub struct Progress {
     pub topic: Arc<str>,
     /// Partition, from 0.
     pub partition: i32,
-    /// Where to go on; past control records too, so that it meets `end_offset` when all is read.
+    /// Where to go on; past control records too, so that it meets the end of the partition when all is read.
     pub next_offset: i64,
-    /// The end of the partition when last heard of; `next_offset` where it is not known yet.
-    pub end_offset: i64,
 }
 
 /// A record that is no event of ours, or of a version that we do not know.
@@ -119,9 +117,7 @@ pub trait Subscription<E>: Send {
 /// So many batches wait between the reading thread and the consumer: one is worked on while the next is read.
 const BATCHES_AHEAD: usize = 2;
 /// How long one wait for a record may be; also how soon a reading thread notices that its consumer has gone.
-const POLL: Duration = Duration::from_millis(50);
-/// How often the end of a partition is looked up.
-const END_OFFSET_EVERY: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(200);
 
 /// Starts a thread that reads events ahead of the consumer, by so much and no more.
 pub(crate) fn subscribe<L: Log, E: ReadEvent>(
@@ -130,7 +126,7 @@ pub(crate) fn subscribe<L: Log, E: ReadEvent>(
     limits: BatchLimits,
 ) -> Result<Box<dyn Subscription<E>>, LogError> {
     let landmarks = Landmarks::default();
-    let received = read_ahead(log, from, landmarks, limits, Lag::Watched, read::<E>)?;
+    let received = read_ahead(log, from, landmarks, limits, read::<E>)?;
     Ok(Box::new(Received(received)))
 }
 
@@ -140,13 +136,6 @@ fn read<E: ReadEvent>(
 ) -> Result<Result<Recorded<E>, Undecodable>, LogError> {
     Ok(codec::decode_parts(record, interned)
         .map_err(|reason| codec::undecodable(record, interned, reason)))
-}
-
-/// Whether the ends of the partitions are looked up now and then, which delays what comes meanwhile by a few milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lag {
-    Watched,
-    Ignored,
 }
 
 /// What was read, made of records by the reader's own means.
@@ -164,7 +153,6 @@ pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
     from: &[StartAt],
     landmarks: Landmarks,
     limits: BatchLimits,
-    lag: Lag,
     read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
 ) -> Result<Chunks<T>, LogError> {
     let reader = log.reader(from)?;
@@ -175,19 +163,15 @@ pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
             topic: Arc::clone(&start.topic),
             partition: start.partition,
             next_offset: start.next_offset,
-            end_offset: start.next_offset,
         })
         .collect();
     let mut reading = Reading {
-        log: log.clone(),
         reader,
         landmarks,
         read,
         interned: Interned::default(),
         limits,
-        lag,
         progress,
-        ends_known_at: None,
     };
     std::thread::Builder::new()
         .name("subscription".to_owned())
@@ -241,19 +225,16 @@ impl<E: ReadEvent> Subscription<E> for Received<E> {
 }
 
 /// The reading thread's side.
-struct Reading<L: Log, T> {
-    log: L,
-    reader: L::Reader,
+struct Reading<R, T> {
+    reader: R,
     landmarks: Landmarks,
     read: fn(&RawRecord<'_>, &mut Interned) -> Result<T, LogError>,
     interned: Interned,
     limits: BatchLimits,
-    lag: Lag,
     progress: Vec<Progress>,
-    ends_known_at: Option<Instant>,
 }
 
-impl<L: Log, T> Reading<L, T> {
+impl<R: Reader, T> Reading<R, T> {
     /// What is there, up to the limits; none where nothing moved.
     fn next(&mut self) -> Result<Option<Chunk<T>>, LogError> {
         let mut items = Vec::new();
@@ -283,27 +264,10 @@ impl<L: Log, T> Reading<L, T> {
                 break;
             }
         }
-        if self.lag == Lag::Watched {
-            self.look_up_ends()?;
-        }
         let progress = self.moved();
         self.landmarks.check_passed(&progress)?;
         let nothing = items.is_empty() && progress.is_empty();
         Ok((!nothing).then_some(Chunk { items, progress }))
-    }
-
-    /// End offsets are for the lag that people see: now and then is often enough.
-    fn look_up_ends(&mut self) -> Result<(), LogError> {
-        if self
-            .ends_known_at
-            .is_none_or(|at| at.elapsed() > END_OFFSET_EVERY)
-        {
-            for progress in &mut self.progress {
-                progress.end_offset = self.log.end_offset(&progress.topic, progress.partition)?;
-            }
-            self.ends_known_at = Some(Instant::now());
-        }
-        Ok(())
     }
 
     /// The partitions that moved since the last time.
@@ -314,7 +278,6 @@ impl<L: Log, T> Reading<L, T> {
             let next_offset = reader.position(&progress.topic, progress.partition);
             if next_offset != progress.next_offset {
                 progress.next_offset = next_offset;
-                progress.end_offset = progress.end_offset.max(next_offset);
                 moved.push(progress.clone());
             }
         }

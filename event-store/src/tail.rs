@@ -80,11 +80,9 @@ impl<L: Log> Tail<L> {
         mut sought: Vec<StreamIdOf<C>>,
     ) -> Result<(), LogError> {
         let until = Instant::now() + PATIENCE;
-        let ends = self
-            .from
-            .iter()
-            .map(|start| self.log.end_offset(&start.topic, start.partition))
-            .collect::<Result<Vec<i64>, LogError>>()?;
+        let from = self.from.iter();
+        let places: Vec<_> = from.map(|start| (&*start.topic, start.partition)).collect();
+        let ends = self.log.end_offsets(&places)?;
         while !sought.is_empty() && !self.has_reached(&ends) {
             if Instant::now() > until {
                 return Err(LogError::Unavailable {

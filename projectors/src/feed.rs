@@ -165,7 +165,7 @@ impl<P: Projection> Feed<P> {
             self.note(Move {
                 topic: Arc::clone(&progress.topic),
                 next_offset: progress.next_offset,
-                end_offset: progress.end_offset,
+                end_offset: None,
                 last,
             });
         }
@@ -247,29 +247,25 @@ impl<P: Projection> Feed<P> {
             .map(|checkpoint| Arc::clone(&checkpoint.topic))
             .collect();
         let ends = ask(source, move |source| {
-            topics
-                .iter()
-                .map(|topic| source.end_offset(topic, partition))
-                .collect::<Result<Vec<_>, _>>()
+            let places: Vec<_> = topics.iter().map(|topic| (&**topic, partition)).collect();
+            source.end_offsets(&places)
         })
         .await?;
         let mut ended = std::iter::zip(&self.checkpoints, &ends);
         if let Some((checkpoint, end)) = ended.find(|(read, end)| read.next_offset > **end) {
             return Err(cut_back(checkpoint, partition, *end));
         }
+        let lag = std::iter::zip(&self.checkpoints, &ends)
+            .map(|(checkpoint, end)| end - checkpoint.next_offset)
+            .sum();
         self.moves = std::iter::zip(&self.checkpoints, ends)
-            .map(|(checkpoint, end_offset)| Move {
+            .map(|(checkpoint, end)| Move {
                 topic: Arc::clone(&checkpoint.topic),
                 next_offset: checkpoint.next_offset,
-                end_offset,
+                end_offset: Some(end),
                 last: None,
             })
             .collect();
-        let lag = self
-            .moves
-            .iter()
-            .map(|to| to.end_offset - to.next_offset)
-            .sum();
         self.flush().await?;
         Ok(lag)
     }

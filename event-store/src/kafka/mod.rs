@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use self::groups::Groups;
@@ -192,12 +192,40 @@ impl Log for KafkaLog {
     }
 
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
-        let name = self.shared.config.physical(topic);
-        self.shared
-            .questions
-            .fetch_watermarks(&name, partition, METADATA_TIMEOUT)
-            .map(|(_, high)| high)
-            .map_err(|error| unavailable("reading the high watermark", &error))
+        let ends = self.end_offsets(&[(topic, partition)])?;
+        Ok(ends.first().copied().expect("one for each place"))
+    }
+
+    /// One request to each broker, where asking for watermarks takes two for each partition.
+    fn end_offsets(&self, places: &[(&str, i32)]) -> Result<Vec<i64>, LogError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |error: &KafkaError| unavailable("reading high watermarks", error);
+        let mut asked = TopicPartitionList::with_capacity(places.len());
+        for (topic, partition) in places {
+            let name = self.shared.config.physical(topic);
+            asked
+                .add_partition_offset(&name, *partition, Offset::End)
+                .map_err(|error| failed(&error))?;
+        }
+        let questions = &self.shared.questions;
+        let answered = questions
+            .offsets_for_times(asked, METADATA_TIMEOUT)
+            .map_err(|error| failed(&error))?;
+        let end = |(topic, partition): &(&str, i32)| {
+            let name = self.shared.config.physical(topic);
+            let place = answered
+                .find_partition(&name, *partition)
+                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
+            let place = place.map_err(|error| failed(&error))?;
+            place.error().map_err(|error| failed(&error))?;
+            match place.offset() {
+                Offset::Offset(offset) => Ok(offset),
+                _ => Err(failed(&KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))),
+            }
+        };
+        places.iter().map(end).collect()
     }
 
     fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError> {

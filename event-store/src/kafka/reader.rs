@@ -1,6 +1,9 @@
 //! A `read_committed` consumer with a fixed assignment as a reader.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -16,10 +19,17 @@ use crate::{
     subscription::StartAt,
 };
 
+/// How soon a look at positions follows another: markers come right behind what they commit,
+const LOOK_SOON: Duration = Duration::from_millis(10);
+/// and where nothing was read for a while only those of transactions that were aborted.
+const LOOK_NOW_AND_THEN: Duration = Duration::from_millis(500);
+const MARKERS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Reads committed records of some partitions.
 pub struct KafkaReader {
     consumer: BaseConsumer,
     places: Vec<Place>,
+    looked: Looked,
     /// The place of the last record: the next one is usually from there too.
     last: usize,
 }
@@ -45,7 +55,7 @@ impl KafkaReader {
             .set("isolation.level", "read_committed")
             // A lost offset is told, never jumped over.
             .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "100")
+            .set("fetch.wait.max.ms", "500")
             // The default of a second stalls a reader that was once faster than its consumer.
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
@@ -74,12 +84,16 @@ impl KafkaReader {
         Ok(Self {
             consumer,
             places,
+            looked: Looked::default(),
             last: 0,
         })
     }
 
     /// Takes over what librdkafka knows of control records, which it does not show.
     fn catch_up_positions(&mut self) {
+        if !self.looked.is_due() {
+            return;
+        }
         let Ok(positions) = self.consumer.position() else {
             return;
         };
@@ -111,6 +125,7 @@ impl Reader for KafkaReader {
             return Ok(None);
         };
         place.next_offset = message.offset() + 1;
+        self.looked.found_something();
         let headers = MessageHeaders(message.headers());
         Ok(Some(visit(&RawRecord {
             topic: &place.topic,
@@ -127,6 +142,36 @@ impl Reader for KafkaReader {
             .iter()
             .find(|place| place.partition == partition && &*place.topic == topic)
             .map_or(0, |place| place.next_offset)
+    }
+}
+
+/// When positions were looked at: each look is an errand to librdkafka's own thread.
+#[derive(Default)]
+struct Looked {
+    last: Option<Instant>,
+    /// Until when markers are expected behind what was read; none where that counts from the next look on.
+    expecting_until: Option<Instant>,
+}
+
+impl Looked {
+    fn found_something(&mut self) {
+        self.expecting_until = None;
+    }
+
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let until = *self
+            .expecting_until
+            .get_or_insert_with(|| now + MARKERS_WITHIN);
+        let pause = match now < until {
+            true => LOOK_SOON,
+            false => LOOK_NOW_AND_THEN,
+        };
+        let is_due = self.last.is_none_or(|last| now >= last + pause);
+        if is_due {
+            self.last = Some(now);
+        }
+        is_due
     }
 }
 

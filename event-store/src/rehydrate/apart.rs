@@ -24,7 +24,8 @@ pub(super) fn read_apart<R: Reader, T: Send>(
 ) -> Result<(), LogError> {
     std::thread::scope(|scope| {
         let (batches, received) = crossbeam_channel::bounded(BATCHES_AHEAD);
-        let reading = scope.spawn(move || {
+        let reading = std::thread::Builder::new().name("reading".to_owned());
+        let reading = reading.spawn_scoped(scope, move || {
             let mut ahead = Ahead {
                 batches,
                 batch: Vec::new(),
@@ -37,6 +38,10 @@ pub(super) fn read_apart<R: Reader, T: Send>(
             // What was read counts, whatever came then.
             ahead.hand_over().and(ended)
         });
+        let reading = reading.map_err(|error| LogError::Unavailable {
+            attempted: "reading ahead",
+            reason: error.to_string(),
+        })?;
         let applied = received.iter().flatten().try_for_each(&mut apply);
         // Whoever reads on finds that nobody is there.
         drop(received);

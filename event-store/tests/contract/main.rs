@@ -24,6 +24,7 @@ macro_rules! contract {
             a_dropped_call_is_carried_out,
             batches_keep_their_limits,
             a_time_has_an_offset,
+            many_ends_are_asked_for_at_once,
         );
         contract!($subject; expecting;
             an_expected_version_is_kept_to,

@@ -5,8 +5,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Context, ReadEvent};
 use event_store::{
-    Accepted, BatchLimits, CommandMetadata, EventStore, PartitionStatus, Recorded, Refusal,
-    Request, StartAt, StoreConfig, Subscription,
+    Accepted, BatchLimits, CommandMetadata, EventStore, OWNERSHIP_TOPIC, PartitionStatus, Recorded,
+    Refusal, Request, StartAt, StoreConfig, Subscription,
     log::{Log, Member},
 };
 use uuid::Uuid;
@@ -384,4 +384,33 @@ pub(crate) async fn a_time_has_an_offset<S: Subject>(subject: S) {
         at(Utc::now() + TimeDelta::days(1)),
         end.expect("the log answers")
     );
+}
+
+/// In the order in which they were asked for, each as it is by itself.
+pub(crate) async fn many_ends_are_asked_for_at_once<S: Subject>(subject: S) {
+    let store = store(subject.log()).await;
+    for _ in 0..20 {
+        let counter = Uuid::now_v7();
+        store.execute(request(counter, 1)).await.expect("accepted");
+    }
+    stop(store).await;
+    let log = subject.log();
+    let partitions = log.partitions(COUNTER_EVENTS).expect("the topic is there");
+    let mut places: Vec<_> = (0..partitions)
+        .flat_map(|partition| [(COUNTER_EVENTS, partition), (OWNERSHIP_TOPIC, partition)])
+        .collect();
+    places.reverse();
+    let ends = log.end_offsets(&places).expect("the log answers");
+    let events = all_events(&subject).await;
+    for (&(topic, partition), end) in places.iter().zip(&ends) {
+        let alone = log.end_offset(topic, partition).expect("the log answers");
+        assert_eq!(*end, alone, "{topic}/{partition}");
+        let last = events
+            .iter()
+            .rev()
+            .find(|event| (&*event.position.topic, event.position.partition) == (topic, partition));
+        assert!(last.is_none_or(|last| last.position.offset < *end));
+    }
+    assert!(ends.iter().any(|end| *end > 0), "{ends:?}");
+    assert_eq!(log.end_offsets(&[]).expect("nothing was asked"), [0; 0]);
 }

@@ -11,7 +11,8 @@ use crate::{Projection, registry::Checkpoint};
 pub(super) struct Move {
     pub(super) topic: Arc<str>,
     pub(super) next_offset: i64,
-    pub(super) end_offset: i64,
+    /// Where the log ends, where it was asked.
+    pub(super) end_offset: Option<i64>,
     pub(super) last: Option<(i64, Uuid)>,
 }
 
@@ -34,13 +35,13 @@ pub(super) async fn advance<P: Projection>(
         .map(|to| from(to).map_or(-1, |from| from.epoch))
         .collect();
     let next_offsets: Vec<i64> = moves.iter().map(|to| to.next_offset).collect();
-    let end_offsets: Vec<i64> = moves.iter().map(|to| to.end_offset).collect();
+    let end_offsets: Vec<Option<i64>> = moves.iter().map(|to| to.end_offset).collect();
     let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();
     let last_ids: Vec<Option<Uuid>> = moves.iter().map(|to| Some(to.last?.1)).collect();
     let moved = sqlx::query!(
         "update offset_zero.checkpoints c
          set next_offset = greatest(c.next_offset, m.next_offset),
-             end_offset = greatest(m.end_offset, m.next_offset),
+             end_offset = greatest(coalesce(m.end_offset, c.end_offset), m.next_offset),
              last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
              last_event_id = coalesce(m.last_event_id, c.last_event_id),
              updated_at = now()
@@ -55,7 +56,7 @@ pub(super) async fn advance<P: Projection>(
         &expected,
         &epochs,
         &next_offsets,
-        &end_offsets,
+        &end_offsets as &[Option<i64>],
         &last_offsets as &[Option<i64>],
         &last_ids as &[Option<Uuid>],
     )

@@ -141,14 +141,13 @@ impl<S: Source> Filling<S> {
     pub(super) async fn ends<P: Projection>(&self) -> Result<Positions, ProjectorError> {
         let partitions = self.origin.partitions;
         ask(&self.source, move |source| {
-            let mut ends = Positions::new();
-            for topic in P::TOPICS {
-                for partition in 0..partitions {
-                    let end = source.end_offset(topic, partition)?;
-                    ends.insert(((*topic).to_owned(), partition), end);
-                }
-            }
-            Ok(ends)
+            let of_topic = |topic| (0..partitions).map(move |partition| (topic, partition));
+            let places: Vec<(&str, i32)> = P::TOPICS.iter().copied().flat_map(of_topic).collect();
+            let ends = source.end_offsets(&places)?;
+            let named = places
+                .into_iter()
+                .map(|(topic, partition)| (topic.to_owned(), partition));
+            Ok(named.zip(ends).collect())
         })
         .await
     }
