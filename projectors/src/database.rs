@@ -48,6 +48,16 @@ impl Database {
         connect(&self.options.clone().options([("search_path", schema)])).await
     }
 
+    /// As [`connect_to`](Self::connect_to), for feeding: its commits wait for no disk. What a crash takes back, its checkpoint takes
+    /// back too, and it is fed again.
+    pub(crate) async fn connect_to_feed(
+        &self,
+        schema: &str,
+    ) -> Result<PgConnection, ProjectorError> {
+        let settings = [("search_path", schema), ("synchronous_commit", "off")];
+        connect(&self.options.clone().options(settings)).await
+    }
+
     /// A connection whose commits wait for no disk: what it tells is gone after a crash anyway.
     pub(crate) async fn connect_to_announce(&self) -> Result<PgConnection, ProjectorError> {
         connect(
@@ -59,7 +69,7 @@ impl Database {
         .await
     }
 
-    /// As [`connect_to`](Self::connect_to), for filling: what a crash takes back, its checkpoint takes back too.
+    /// As [`connect_to_feed`](Self::connect_to_feed), for filling.
     pub(crate) async fn connect_to_fill(
         &self,
         schema: &str,

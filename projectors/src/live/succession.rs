@@ -2,7 +2,7 @@
 //! over, one process for all; until then it is not ready, so that a rolling deployment leaves the older ones running
 //! (docs/adr/0011-shapes-side-by-side.md).
 
-use super::{FIRST_PAUSE, Live, STANDBY_PAUSE, longer};
+use super::{FIRST_PAUSE, Live, longer, partition::STANDBY_PAUSE};
 use crate::{
     Projection, ProjectorError,
     rebuild::{Options, Show, succeed},
