@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use dev::carrier::MAX_DELAY;
 use event_store::kafka::{Durability, KafkaConfig, TopicSpec};
 use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
@@ -272,18 +272,15 @@ pub struct BenchOptions {
     /// Orders placed and paid for the rebuild and for memory.
     #[arg(long, default_value_t = 100_000)]
     pub orders: u64,
-    /// Measure nothing but placing orders.
-    #[arg(long)]
-    pub placing: bool,
-    /// Measure instead how an order service starts again whose log holds so many orders, placed and cancelled.
-    #[arg(long, value_name = "ORDERS")]
-    pub restart: Option<u64>,
+    /// Orders placed and cancelled, all in one partition, for starting an order service again and for its standby.
+    #[arg(long, default_value_t = 500_000)]
+    pub finished: u64,
     /// Made-up orders, of two events each, for the speed of the log and for reads.
     #[arg(long, default_value_t = 1_000_000)]
     pub made_up: u64,
-    /// Measure nothing but rebuilds, and reads, of a log of so many made-up orders.
-    #[arg(long, value_name = "ORDERS")]
-    pub rebuild_of: Option<u64>,
+    /// Measure nothing but this; may be given several times.
+    #[arg(long, value_name = "SECTION")]
+    only: Vec<Section>,
     /// Write the table there too, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -296,6 +293,31 @@ pub struct BenchOptions {
     /// Where the bare select finds its table.
     #[arg(long, value_name = "SCHEMA", default_value = "", hide = true)]
     pub bare_schema: String,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Orders over HTTP, beside a prototype and cqrs-es.
+    Placing,
+    /// An order service that starts again, and a standby that takes over.
+    Restart,
+    /// From a cart to the stock, through all services.
+    Journeys,
+    /// The order read model rebuilt from orders that were placed and paid; and from a command's answer to the row.
+    Rebuild,
+    /// Rebuilds of a long log beside raw consumption and COPY, and reads.
+    LogSpeed,
+}
+
+impl BenchOptions {
+    /// What to measure.
+    pub fn sections(&self) -> Vec<Section> {
+        match self.only.is_empty() {
+            true => Section::value_variants().to_vec(),
+            false => self.only.clone(),
+        }
+    }
 }
 
 /// How long the simulated carrier waits for each step; none where there is none.

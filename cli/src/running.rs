@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -99,6 +100,20 @@ impl Running {
             query_api,
             stack,
         })
+    }
+
+    /// Starts everything for this, and stops it after.
+    pub async fn with<T>(
+        options: StackOptions,
+        work: impl AsyncFnOnce(&Arc<Self>) -> Result<T>,
+    ) -> Result<T> {
+        eprintln!("starting Kafka and Postgres");
+        let start = move || Self::start(options, None, None);
+        let running = Arc::new(tokio::task::spawn_blocking(start).await??);
+        let done = work(&running).await;
+        let running = Arc::into_inner(running).context("everything on it has ended")?;
+        tokio::task::spawn_blocking(move || running.stop()).await??;
+        done
     }
 
     /// The same Kafka and Postgres, for the commands that operate on them.

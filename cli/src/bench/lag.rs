@@ -22,7 +22,9 @@ use tokio::{
 
 use super::{
     load::{Connection, Latencies},
-    log_speed, orders, raw, without_policies,
+    log_speed, orders,
+    placing::without_policies,
+    raw,
 };
 use crate::running::Running;
 
@@ -35,8 +37,8 @@ const OF_COMMANDS: u64 = 10;
 const READERS: usize = 64;
 /// Postgres has to have noticed that the process of the one before is gone, and its lock with it.
 const BETWEEN_REBUILDS: Duration = Duration::from_millis(500);
-/// Of a stack that has just begun with this.
-const WARM_UP_SECONDS: u64 = 3;
+/// The broker is warm already; the process is new.
+const WARM_UP_SECONDS: u64 = 5;
 
 /// Both.
 #[derive(Debug, Serialize)]
@@ -72,7 +74,13 @@ pub async fn measure(running: &Arc<Running>, seconds: u64) -> Result<Lags> {
     let mut rebuilds = 0;
     while !measuring.is_finished() {
         let target = running.target();
-        let rebuild = move || log_speed::rebuild(&target.kafka_brokers, &target.database_url);
+        let rebuild = move || {
+            log_speed::rebuild(
+                log_speed::MEASURED,
+                &target.kafka_brokers,
+                &target.database_url,
+            )
+        };
         tokio::task::spawn_blocking(rebuild).await??;
         rebuilds += 1;
         tokio::time::sleep(BETWEEN_REBUILDS).await;

@@ -19,6 +19,7 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use tokio::{net::TcpStream, task::JoinSet};
 
 /// What one run measured.
@@ -44,6 +45,30 @@ impl Measured {
         self.answered += other.answered;
         self.elapsed += other.elapsed;
         self.latencies.add(&other.latencies)
+    }
+}
+
+/// What the system does, and what something else does that is measured in turn with it.
+pub struct Pair {
+    pub ours: Measured,
+    pub other: Measured,
+}
+
+/// Of one load.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    pub rate: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+impl From<&Measured> for Figures {
+    fn from(measured: &Measured) -> Self {
+        Self {
+            rate: measured.rate(),
+            p50_ms: measured.latencies.quantile_ms(0.5),
+            p99_ms: measured.latencies.quantile_ms(0.99),
+        }
     }
 }
 

@@ -18,11 +18,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    MEASURED_TOPIC, made_up, memory, raw,
+    MEASURED_TOPIC,
+    made_up::{self, Then},
+    memory, raw,
     reads::{self, Reads},
 };
 use crate::running::PARTITIONS;
 
+/// The projection that is measured.
+pub const MEASURED: &str = Orders::NAME;
 /// How often a child's memory is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -35,6 +39,8 @@ pub struct LogSpeed {
     first: Rebuilt,
     /// Compared with all rows of the first.
     verified: Rebuilt,
+    /// Every projection, one after the other, each compared with nothing but the orders.
+    all: Rebuilt,
     raw_consume_seconds: f64,
     raw_copy_seconds: f64,
     raw_index_seconds: f64,
@@ -50,14 +56,6 @@ pub struct Rebuilt {
 }
 
 impl LogSpeed {
-    /// By itself.
-    pub fn markdown(&self) -> String {
-        let mut text = String::new();
-        self.write(&mut text)
-            .expect("writing to a string never fails");
-        text
-    }
-
     /// As a part of the report.
     pub fn write(&self, text: &mut dyn fmt::Write) -> fmt::Result {
         writeln!(
@@ -87,6 +85,7 @@ impl fmt::Display for LogSpeed {
         for (name, rebuilt) in [
             ("rebuilt", &self.first),
             ("rebuilt and verified", &self.verified),
+            ("every read model", &self.all),
         ] {
             writeln!(
                 f,
@@ -119,21 +118,26 @@ async fn measure_on(stack: &Arc<Stack>, orders: u64, seconds: u64) -> Result<Log
     let specs = command_api::topic_specs(PARTITIONS, Durability::DEVELOPMENT);
     log.ensure_topics(&specs).await?;
     eprintln!("making up {orders} orders");
-    tokio::task::spawn_blocking(move || made_up::write(&log, PARTITIONS, orders)).await??;
+    tokio::task::spawn_blocking(move || made_up::write(&log, PARTITIONS, orders, Then::Paid))
+        .await??;
 
     let (brokers, database) = (stack.brokers(), url.clone());
-    let rebuild = move || rebuild(&brokers, &database);
-    let (first, verified, events) = tokio::task::spawn_blocking(move || -> Result<_> {
-        let (first, report) = rebuild()?;
-        let (verified, again) = rebuild()?;
+    let rebuild = move |what| rebuild(what, &brokers, &database);
+    let (first, verified, all, events) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let (first, reports) = rebuild(MEASURED)?;
+        let report = &reports[0];
+        let (verified, again) = rebuild(MEASURED)?;
+        let again = &again[0];
         ensure!(
             again["verification"]["compared"]["rows"] == report["rows"]
                 && again["verification"]["compared"]["differing"] == 0,
             "the two rebuilds differ: {again}"
         );
+        let (all, _) = rebuild("--all")?;
         Ok((
             first,
             verified,
+            all,
             report["events"].as_u64().context("a count")?,
         ))
     })
@@ -156,6 +160,7 @@ async fn measure_on(stack: &Arc<Stack>, orders: u64, seconds: u64) -> Result<Log
         events,
         first,
         verified,
+        all,
         raw_consume_seconds: records as f64 / rate,
         raw_copy_seconds,
         raw_index_seconds,
@@ -163,10 +168,10 @@ async fn measure_on(stack: &Arc<Stack>, orders: u64, seconds: u64) -> Result<Log
     })
 }
 
-/// By this very program, so that its memory is its own.
-pub fn rebuild(brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
+/// By this very program, so that its memory is its own: of one projection, or `--all`. Also answers the reports.
+pub fn rebuild(what: &str, brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["rebuild", "orders", "--json"])
+        .args(["rebuild", what, "--json"])
         .args(["--kafka-brokers", brokers, "--database-url", database_url])
         .stdout(Stdio::piped())
         .spawn()?;
@@ -183,13 +188,15 @@ pub fn rebuild(brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
         output.status
     );
     let reports: Value = serde_json::from_slice(&output.stdout)?;
-    let report = reports[0].clone();
-    Ok((
-        Rebuilt {
-            seconds: report["seconds"].as_f64().context("seconds")?,
-            events_per_second: report["events_per_second"].as_f64().context("a rate")?,
-            peak_mib,
-        },
-        report,
-    ))
+    let sum = |name: &str| -> f64 {
+        let reports = reports.as_array().into_iter().flatten();
+        reports.filter_map(|report| report[name].as_f64()).sum()
+    };
+    let seconds = sum("seconds");
+    let rebuilt = Rebuilt {
+        seconds,
+        events_per_second: sum("events") / seconds,
+        peak_mib,
+    };
+    Ok((rebuilt, reports))
 }

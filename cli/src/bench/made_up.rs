@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Context, Event,
-    order::{OrderCommand, OrderEvent, Orders, PayOrder},
+    order::{CancelOrder, OrderCommand, OrderEvent, Orders, PayOrder},
 };
 use event_store::{
     DecisionMark, Metadata, encode,
@@ -23,12 +23,19 @@ const BATCH: u64 = 1_000;
 /// Of each customer: more than a page.
 const ORDERS_OF_ONE: u64 = 100;
 
-/// Appends so many orders, each placed and then paid, to their partitions; each event is what the order service would decide.
-pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
+/// What becomes of each order once it is placed.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    Paid,
+    Cancelled,
+}
+
+/// Appends so many orders, of two events each, to their partitions; each event is what the order service would decide.
+pub fn write(log: &KafkaLog, partitions: i32, orders: u64, then: Then) -> Result<()> {
     let writers: Vec<_> = (0..partitions)
         .map(|partition| {
             let log = log.clone();
-            std::thread::spawn(move || write_partition(&log, partition, partitions, orders))
+            std::thread::spawn(move || write_partition(&log, partition, partitions, orders, then))
         })
         .collect();
     for writer in writers {
@@ -39,7 +46,13 @@ pub fn write(log: &KafkaLog, partitions: i32, orders: u64) -> Result<()> {
     Ok(())
 }
 
-fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64) -> Result<()> {
+fn write_partition(
+    log: &KafkaLog,
+    partition: i32,
+    partitions: i32,
+    orders: u64,
+    then: Then,
+) -> Result<()> {
     let id = AppenderId::Writer(WriterId {
         service: Orders::SERVICE,
         partition,
@@ -51,18 +64,18 @@ fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64)
     while first < orders {
         let numbers = first..orders.min(first + BATCH);
         first = numbers.end;
-        let (mut placed, mut paid) = (Vec::new(), Vec::new());
+        let (mut placed, mut ended) = (Vec::new(), Vec::new());
         for number in numbers {
             let id = id_of(number);
             if partition_for(id.to_string().as_bytes(), partitions) != partition {
                 continue;
             }
             let time = begun + TimeDelta::milliseconds(number.cast_signed());
-            let [place, pay] = events(id, number % customers, time)?;
+            let [place, end] = events(id, number % customers, time, then)?;
             placed.push(record(&place, id, 1, time, partition));
-            paid.push(record(&pay, id, 2, time, partition));
+            ended.push(record(&end, id, 2, time, partition));
         }
-        placed.append(&mut paid);
+        placed.append(&mut ended);
         if !placed.is_empty() {
             appender.append(&placed)?;
         }
@@ -70,8 +83,8 @@ fn write_partition(log: &KafkaLog, partition: i32, partitions: i32, orders: u64)
     Ok(())
 }
 
-/// Ids that grow with time, as real ones do.
-fn id_of(number: u64) -> Uuid {
+/// The order of this number. Ids grow with time, as real ones do.
+pub fn id_of(number: u64) -> Uuid {
     let millis = 1_700_000_000_000 + number;
     let random = Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
     let mut bytes = *random.as_bytes();
@@ -81,15 +94,22 @@ fn id_of(number: u64) -> Uuid {
         .into_uuid()
 }
 
-fn events(id: Uuid, customer: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2]> {
+fn events(id: Uuid, customer: u64, time: DateTime<Utc>, then: Then) -> Result<[OrderEvent; 2]> {
     let place = orders::place_by(customer, id.into(), time)?;
-    let pay = OrderCommand::Pay(PayOrder {
-        order_id: id.into(),
-        payment_id: Uuid::new_v5(&id, b"payment").into(),
-        method: "sealed-tok_visa".parse()?,
-        amount: None,
-        paid_at: time,
-    });
+    let then = match then {
+        Then::Paid => OrderCommand::Pay(PayOrder {
+            order_id: id.into(),
+            payment_id: Uuid::new_v5(&id, b"payment").into(),
+            method: "sealed-tok_visa".parse()?,
+            amount: None,
+            paid_at: time,
+        }),
+        Then::Cancelled => OrderCommand::Cancel(CancelOrder {
+            order_id: id.into(),
+            reason: None,
+            cancelled_at: time,
+        }),
+    };
     let mut state = <Orders as Context>::State::default();
     let mut decide = |command: &OrderCommand| -> Result<OrderEvent> {
         let decided =
@@ -101,7 +121,7 @@ fn events(id: Uuid, customer: u64, time: DateTime<Utc>) -> Result<[OrderEvent; 2
         state = Orders::evolve(std::mem::take(&mut state), &own);
         Ok(own)
     };
-    Ok([decide(&place)?, decide(&pay)?])
+    Ok([decide(&place)?, decide(&then)?])
 }
 
 fn record(

@@ -12,12 +12,7 @@ use domain::{
 /// So many that none of them has many orders.
 const CUSTOMERS: u64 = 100_000;
 
-/// As [`body`], for who asks the order service itself.
-pub fn place(order_id: OrderId, number: u64, placed_at: DateTime<Utc>) -> Result<OrderCommand> {
-    place_by(number % CUSTOMERS, order_id, placed_at)
-}
-
-/// As [`place`], by this customer.
+/// As [`body`], for who asks the order service itself: of this customer.
 pub fn place_by(
     customer: u64,
     order_id: OrderId,

@@ -20,10 +20,9 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{
-    NO_VARIABLES, Pair,
-    load::{self, Connection, Shot, Until},
+    NO_VARIABLES,
+    load::{self, Connection, Figures, Pair, Shot, Until},
     raw,
-    report::Figures,
 };
 
 const CONNECTIONS: usize = 64;
@@ -66,7 +65,7 @@ pub async fn measure(wiring: &Wiring, logs: &Path, seconds: u64) -> Result<Reads
         orders: rows.count,
         connections: CONNECTIONS,
         query_api: (&pair.ours).into(),
-        bare: (&pair.prototype).into(),
+        bare: (&pair.other).into(),
         page,
     })
 }
@@ -170,10 +169,10 @@ async fn measure_pair(
     }
     let mut pair = Pair {
         ours: read(ours, turn).await?,
-        prototype: read(bare, turn).await?,
+        other: read(bare, turn).await?,
     };
     pair.ours.add(&read(ours, turn).await?)?;
-    pair.prototype.add(&read(bare, turn).await?)?;
+    pair.other.add(&read(bare, turn).await?)?;
     Ok(pair)
 }
 

@@ -1,6 +1,7 @@
 //! The read side: orders placed and paid, the table built from offset zero, and whether it is the same.
 
 use std::{
+    fmt::{self, Write},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -23,9 +24,10 @@ use sqlx::{Connection, PgConnection};
 use super::{
     MEASURED_TOPIC, journey,
     lag::{self, Lags},
-    load,
-    load::{Shot, Until},
-    memory, orders, raw, without_policies,
+    load::{self, Shot, Until},
+    memory, orders,
+    placing::without_policies,
+    raw,
 };
 use crate::{client::get_at, running::Running};
 
@@ -56,13 +58,10 @@ pub struct Rebuilt {
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
 pub async fn measure(count: u64, seconds: u64) -> Result<Rebuilt> {
-    eprintln!("starting a fresh stack for the read side");
-    let start = || Running::start(StackOptions::benchmark(), None, None);
-    let running = Arc::new(tokio::task::spawn_blocking(start).await??);
-    let measured = measure_on(&running, count, seconds).await;
-    let running = Arc::into_inner(running).context("everything measured has ended")?;
-    tokio::task::spawn_blocking(move || running.stop()).await??;
-    measured
+    Running::with(StackOptions::benchmark(), async |running| {
+        measure_on(running, count, seconds).await
+    })
+    .await
 }
 
 async fn measure_on(running: &Arc<Running>, count: u64, seconds: u64) -> Result<Rebuilt> {
@@ -114,6 +113,57 @@ async fn measure_on(running: &Arc<Running>, count: u64, seconds: u64) -> Result<
         writer_mib,
         lags: lag::measure(running, seconds).await?,
     })
+}
+
+impl Rebuilt {
+    /// As a part of the report.
+    pub fn write(&self, text: &mut dyn Write) -> fmt::Result {
+        let raw_seconds = self.raw_consume_seconds + self.raw_copy_seconds;
+        writeln!(
+            text,
+            "\n## Rebuilding the order read model from offset zero\n"
+        )?;
+        writeln!(
+            text,
+            "{} orders placed and paid, {} events. The raw side reads the same records and looks at nothing, then \
+             copies the same rows into a bare table. Both tables were compared row for row: {} rows differ. {} reads \
+             of the query API meanwhile, none failed.\n",
+            self.orders, self.events, self.rows_differing, self.reads_meanwhile
+        )?;
+        writeln!(
+            text,
+            "| what | events/s | seconds | of raw |\n|---|---:|---:|---:|"
+        )?;
+        writeln!(
+            text,
+            "| raw consumption | {:.0} | {:.2} | |",
+            self.raw_consume_rate, self.raw_consume_seconds
+        )?;
+        writeln!(
+            text,
+            "| raw COPY of the rows | | {:.2} | |",
+            self.raw_copy_seconds
+        )?;
+        let raw_rate = self.events as f64 / raw_seconds;
+        writeln!(
+            text,
+            "| raw consumption, then COPY | {raw_rate:.0} | {raw_seconds:.2} | 1 |"
+        )?;
+        writeln!(
+            text,
+            "| rebuild, indexes and swap included | {:.0} | {:.2} | {:.2} |",
+            self.rebuild_rate,
+            self.rebuild_seconds,
+            self.rebuild_rate / raw_rate
+        )?;
+        writeln!(text, "\n## Memory\n")?;
+        writeln!(
+            text,
+            "The command API held {} open orders in {:.0} MiB of resident memory.",
+            self.orders, self.writer_mib
+        )?;
+        self.lags.write(text)
+    }
 }
 
 async fn place_all(address: std::net::SocketAddr, count: u64) -> Result<Vec<String>> {

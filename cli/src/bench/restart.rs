@@ -1,38 +1,33 @@
 //! How an order service starts again whose log is long: with its state store and without, beside raw consumption.
 
+mod standby;
+
 use std::{
+    fmt::{self, Write},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
-use chrono::{DateTime, Utc};
+use anyhow::{Context, Result, ensure};
 use dev::{
     deployment::{ServiceOutput, Wiring},
     stack::{Stack, StackOptions},
 };
-use domain::{
-    ids::OrderId,
-    order::{CancelOrder, OrderCommand, Orders},
-    topics::ORDER_EVENTS,
-};
+use domain::{order::Orders, topics::ORDER_EVENTS};
 use event_store::{
-    CommandMetadata, EventStore, PartitionStatus, Rehydration, Request, StateConfig, StoreConfig,
+    EventStore, PartitionStatus, Rehydration, StateConfig, StoreConfig,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
 };
 use serde::Serialize;
-use uuid::Uuid;
 
-use super::{memory, orders, raw};
+use self::standby::TakenOver;
+use super::{
+    made_up::{self, Then},
+    memory, raw,
+};
 
 /// One of the largest there can be: all orders are in it.
 const PARTITIONS: i32 = 1;
-/// Orders that are on their way together; so large are transactions, about.
-const AT_ONCE: usize = 1_000;
 /// Far longer than any start may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -51,9 +46,12 @@ pub struct Restarted {
     restart_seconds: f64,
     /// Records read by that.
     restart_records: u64,
-    /// A process of the order service that has started with its store.
+    /// The most that a process of the order service has held which read all of it into an empty store.
+    filling_mib: f64,
+    /// One that has started with its store.
     process_mib: f64,
     process_seconds: f64,
+    taken_over: TakenOver,
 }
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
@@ -79,29 +77,33 @@ async fn measure_on(stack: &Stack, orders: u64) -> Result<Restarted> {
         TopicSpec::ownership(PARTITIONS, Durability::DEVELOPMENT),
     ])
     .await?;
-    eprintln!("placing and cancelling {orders} orders");
-    let (store, _) = serve(&log, Some(&folder)).await?;
-    fill(&store, orders).await?;
-    ensure!(store.stop(PATIENCE).await, "the writer does not end");
+    eprintln!("making up {orders} orders");
+    let writing = log.clone();
+    let write = move || made_up::write(&writing, PARTITIONS, orders, Then::Cancelled);
+    tokio::task::spawn_blocking(write).await??;
 
     eprintln!("reading them raw");
     let consuming = config.clone();
     let raw = tokio::task::spawn_blocking(move || raw::consume(&consuming, ORDER_EVENTS));
     let (events, raw_consume_rate) = raw.await??;
+    eprintln!("starting without a store");
+    let in_memory = restart(&log, None).await?;
+    eprintln!("starting with an empty store");
+    let rehydrated = restart(&log, Some(&folder)).await?;
     eprintln!("starting with the store");
     let restarted = restart(&log, Some(&folder)).await?;
     ensure!(
         restarted.from_store,
         "the store was not taken: {restarted:?}"
     );
-    eprintln!("starting a process with the store");
-    let (process_seconds, process_mib) = process(stack, &folder).await?;
-    eprintln!("starting without a store");
-    let in_memory = restart(&log, None).await?;
-    eprintln!("starting with an empty store");
-    std::fs::remove_dir_all(&folder).context("removing the store")?;
-    let rehydrated = restart(&log, Some(&folder)).await?;
-    ensure!(!rehydrated.from_store, "the store was not removed");
+    let wiring = wiring(stack, &folder)?;
+    eprintln!("starting processes with an empty store, and with one that is full");
+    let other = folder.with_extension("of-a-process");
+    let (_, filling_mib) = process(&wiring, &other).await?;
+    let (process_seconds, process_mib) = process(&wiring, &other).await?;
+    eprintln!("killing an owner beside its standby");
+    let known = made_up::id_of(0).into();
+    let taken_over = standby::measure(&wiring, &folder, known).await?;
     Ok(Restarted {
         orders,
         events,
@@ -110,9 +112,47 @@ async fn measure_on(stack: &Stack, orders: u64) -> Result<Restarted> {
         in_memory_rate: rate(&in_memory),
         restart_seconds: restarted.elapsed.as_secs_f64(),
         restart_records: restarted.records,
+        filling_mib,
         process_mib,
         process_seconds,
+        taken_over,
     })
+}
+
+impl Restarted {
+    /// As a part of the report.
+    pub fn write(&self, text: &mut dyn Write) -> fmt::Result {
+        writeln!(
+            text,
+            "\n## Starting again\n\n\
+             {} orders, placed and cancelled, {} events, all in one partition. With its state store the partition was served after \
+             {:.2} s, having read {} records; a process of the order service was ready after {:.2} s and held {:.0} MiB. One \
+             that had to fill its store first held {:.0} MiB at most.\n\n\
+             | without a store | records/s | of raw |\n|---|---:|---:|",
+            self.orders,
+            self.events,
+            self.restart_seconds,
+            self.restart_records,
+            self.process_seconds,
+            self.process_mib,
+            self.filling_mib
+        )?;
+        for (what, rate) in [
+            ("raw consumption", self.raw_consume_rate),
+            ("rehydrated into memory", self.in_memory_rate),
+            ("rehydrated into an empty store", self.rehydrate_rate),
+        ] {
+            let of_raw = rate / self.raw_consume_rate;
+            writeln!(text, "| {what} | {rate:.0} | {of_raw:.2} |")?;
+        }
+        let taken_over = &self.taken_over;
+        writeln!(
+            text,
+            "\nThe owner was killed with -9 beside a standby, which gave its first answer {:.1} s later; for {:.0} s of \
+             them the group waited for the owner.",
+            taken_over.seconds, taken_over.session_timeout_seconds
+        )
+    }
 }
 
 fn rate(rehydration: &Rehydration) -> f64 {
@@ -142,83 +182,29 @@ async fn serve(log: &KafkaLog, folder: Option<&Path>) -> Result<(EventStore<Orde
     Ok((store, rehydration.context("it has been taken over")?))
 }
 
-/// A process of its own, since this one has held much before: seconds until it is ready, and its memory then.
-async fn process(stack: &Stack, folder: &Path) -> Result<(f64, f64)> {
-    let wiring = Wiring {
+fn wiring(stack: &Stack, folder: &Path) -> Result<Wiring> {
+    Ok(Wiring {
         brokers: stack.brokers(),
         database_url: String::new(),
         namespace: String::new(),
         partitions: PARTITIONS,
         gateway_url: "http://127.0.0.1:9".to_owned(),
         output: ServiceOutput::Folder(folder.parent().context("a folder")?.to_owned()),
-    };
-    let folder = folder.to_string_lossy().into_owned();
+    })
+}
+
+/// A process of its own, since this one has held much before: seconds until it is ready, and the most that it has held.
+async fn process(wiring: &Wiring, folder: &Path) -> Result<(f64, f64)> {
+    let (wiring, folder) = (wiring.clone(), folder.to_string_lossy().into_owned());
     let run = move || -> Result<(f64, f64)> {
         let begun = Instant::now();
         let flags = ["--no-policies", "--state-dir", &folder];
         let server = wiring.command_api_of(&["order"], None, &flags)?;
         server.wait_ready()?;
         let elapsed = begun.elapsed().as_secs_f64();
-        let mib = memory::resident_mib(server.service.process().pid())?;
+        let mib = memory::peak_mib(server.service.process().pid())?;
         server.service.stop()?;
         Ok((elapsed, mib))
     };
     tokio::task::spawn_blocking(run).await?
-}
-
-/// Places and cancels so many orders.
-async fn fill(store: &EventStore<Orders>, orders: u64) -> Result<()> {
-    let left = Arc::new(AtomicU64::new(orders));
-    let shoppers: Vec<_> = (0..AT_ONCE)
-        .map(|_| {
-            let (store, left) = (store.clone(), Arc::clone(&left));
-            let take = move |left: u64| left.checked_sub(1);
-            tokio::spawn(async move {
-                while left
-                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-                    .is_ok()
-                {
-                    let order_id = OrderId::from(Uuid::now_v7());
-                    for command in [orders::place(order_id, 1, now())?, cancel(order_id)] {
-                        let accepted = store.execute(request(command)).await;
-                        accepted.map_err(|refusal| anyhow!("{refusal}"))?;
-                    }
-                }
-                Ok::<_, anyhow::Error>(())
-            })
-        })
-        .collect();
-    for shopper in shoppers {
-        shopper.await??;
-    }
-    Ok(())
-}
-
-fn request(command: OrderCommand) -> Request<Orders> {
-    let id = Uuid::now_v7();
-    Request {
-        command,
-        metadata: CommandMetadata {
-            command_id: id,
-            command_hash: id,
-            correlation_id: id,
-            causation_id: id,
-            actor: "bench".into(),
-            time: now(),
-            expected_version: None,
-            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
-        },
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    std::time::SystemTime::now().into()
-}
-
-fn cancel(order_id: OrderId) -> OrderCommand {
-    OrderCommand::Cancel(CancelOrder {
-        order_id,
-        reason: None,
-        cancelled_at: now(),
-    })
 }

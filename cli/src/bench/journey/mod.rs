@@ -4,9 +4,13 @@ mod decided;
 mod outage;
 mod steady;
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::{self, Write},
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
+use dev::stack::StackOptions;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -58,9 +62,16 @@ pub async fn fill_shop(api: &str) -> Result<String> {
     Ok(positions.join(", "))
 }
 
-/// Measures journeys one at a time, many at once, at steady rates, and without the product service. The command API is
-/// stopped after.
-pub async fn measure(running: &Running) -> Result<Journeys> {
+/// Measures journeys one at a time, many at once, at steady rates, and without the product service. On a stack of its own.
+pub async fn measure() -> Result<Journeys> {
+    eprintln!("following orders from cart to stock");
+    Running::with(StackOptions::benchmark(), async |running| {
+        measure_on(running).await
+    })
+    .await
+}
+
+async fn measure_on(running: &Running) -> Result<Journeys> {
     let api = running.command_api.url.clone();
     let position = fill_shop(&api).await?;
     let decided = Decided::follow(running)?;
@@ -133,4 +144,52 @@ async fn check_out(cart: &str) -> Result<String> {
     });
     let bought = post(&format!("{cart}/checkout"), cart, &delivery).await?;
     Ok(bought.text("order_id").to_owned())
+}
+
+impl Journeys {
+    /// As a part of the report.
+    pub fn write(&self, text: &mut dyn Write) -> fmt::Result {
+        writeln!(text, "\n## From cart to stock\n")?;
+        writeln!(
+            text,
+            "From the checkout being sent to `OrderConfirmed` being readable (the order then awaits payment): six \
+             transactions by three services, one after the other, all of them, the read side and this client on the \
+             machine. One at a time: {:.0} ms median, {:.0} ms p90, {:.0} ms p99 of {}. At {} connections: {:.0} whole \
+             journeys a second, from the first order placed to the last of {} confirmed.",
+            self.p50_ms,
+            self.p90_ms,
+            self.p99_ms,
+            self.single,
+            self.connections,
+            self.rate,
+            self.many
+        )?;
+        writeln!(
+            text,
+            "\nAt steady rates of 15 s each, and how many were placed and not yet decided half way and at the end (kept up: no \
+             more than came within the last second):\n\n\
+             | orders/s | half way | at the end | kept up |\n|---:|---:|---:|---|"
+        )?;
+        for step in &self.steady {
+            let kept_up = if step.is_kept_up() { "yes" } else { "no" };
+            writeln!(
+                text,
+                "| {:.0} | {} | {} | {kept_up} |",
+                step.rate, step.backlog_half, step.backlog_end
+            )?;
+        }
+        let outage = &self.outage;
+        writeln!(
+            text,
+            "\nProduct in a process of its own, {} checkouts with it and as many while it was dead, one at a time: {:.1} ms \
+             median and {:.1} ms p99 with it, {:.1} ms and {:.1} ms without. {:.1} s after its restart began, all of them were \
+             decided.",
+            outage.checkouts,
+            outage.usual.p50_ms,
+            outage.usual.p99_ms,
+            outage.without.p50_ms,
+            outage.without.p99_ms,
+            outage.made_good_seconds
+        )
+    }
 }

@@ -5,11 +5,16 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use dev::deployment::{Server, Wiring};
 
-use super::{
-    Pair, journey, load::Until, measure_pair, orders, place, raw, start_prototype,
-    start_without_policies,
+use super::{measure_pair, place, start_prototype, start_without_policies};
+use crate::{
+    bench::{
+        journey,
+        load::{Pair, Until},
+        orders, raw,
+    },
+    client::post_at,
+    running::Running,
 };
-use crate::{client::post_at, running::Running};
 
 const COUNTS: [i32; 3] = [1, 4, 16];
 const CONNECTIONS: usize = 256;

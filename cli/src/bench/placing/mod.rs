@@ -1,0 +1,177 @@
+//! Placing orders over HTTP, beside a bare prototype, in few partitions and many, and the same commands through `cqrs-es`.
+
+mod cqrs_es;
+mod partitions;
+mod table;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use dev::{
+    deployment::{Server, Wiring},
+    process::Output,
+    services::Service,
+    stack::StackOptions,
+};
+use hyper::StatusCode;
+
+use self::{cqrs_es::CqrsEs, partitions::Partitioned};
+pub use self::{cqrs_es::find as find_cqrs_es, table::Placed};
+use super::{
+    NO_VARIABLES,
+    load::{self, Measured, Pair, Shot, Until},
+    orders, raw,
+};
+use crate::running::Running;
+
+/// Connections at which placing orders is measured.
+const CONNECTIONS: [usize; 3] = [1, 64, 256];
+/// From so many on, the same commands go through cqrs-es, too.
+const CQRS_ES_FROM: usize = 64;
+/// A broker that has just started compiles itself for a while.
+const WARM_UP: Duration = Duration::from_secs(20);
+const RAW_MESSAGES: u32 = 500_000;
+const RAW_TOPIC: &str = "BenchRaw";
+
+/// Everything about placing orders.
+struct Placing {
+    record_bytes: usize,
+    /// Messages a second of the raw producer.
+    raw_produced: f64,
+    /// Each number of connections; from [`CQRS_ES_FROM`] on with as many commands in flight through cqrs-es.
+    placed: Vec<(Pair, Option<CqrsEs>)>,
+    partitioned: Vec<Partitioned>,
+}
+
+/// On a stack of its own.
+pub async fn measure(seconds: u64) -> Result<Placed> {
+    Running::with(StackOptions::benchmark(), async |running| {
+        stop_read_side(running).await?;
+        partitions::open_shop(&running.command_api.url).await?;
+        Ok(Placed::from(place_orders(running, seconds).await?))
+    })
+    .await
+}
+
+/// Each side is measured by itself: the read side would take its share of the processors from one of the two that place orders.
+async fn stop_read_side(running: &Arc<Running>) -> Result<()> {
+    let running = Arc::clone(running);
+    tokio::task::spawn_blocking(move || {
+        running.query_api.service.stop()?;
+        running.projectors.service.stop()
+    })
+    .await??;
+    Ok(())
+}
+
+async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
+    let starting = Arc::clone(running);
+    let (bare, prototype) = tokio::task::spawn_blocking(move || {
+        let bare = without_policies(&starting)?;
+        Ok::<_, anyhow::Error>((bare, start_prototype(&starting, &starting.wiring)?))
+    })
+    .await??;
+    let addresses = [
+        raw::address_of(&bare.url)?,
+        raw::address_of(&prototype.url)?,
+    ];
+    eprintln!("warming up");
+    for address in addresses {
+        place(address, 64, Until::Elapsed(WARM_UP)).await?;
+    }
+
+    eprintln!("raw idempotent producer");
+    let record_bytes = orders::record_bytes();
+    let brokers = running.wiring.brokers.clone();
+    let raw_produced = tokio::task::spawn_blocking(move || {
+        raw::create_topic(&brokers, RAW_TOPIC, 1)?;
+        raw::produce(&brokers, RAW_TOPIC, RAW_MESSAGES, record_bytes)
+    })
+    .await??;
+
+    let mut placed = Vec::new();
+    for connections in CONNECTIONS {
+        eprintln!("placing orders at {connections} connections");
+        let pair = measure_pair(addresses, connections, seconds).await?;
+        let cqrs_es = match connections >= CQRS_ES_FROM {
+            true => Some(cqrs_es::measure(running, connections, seconds).await?),
+            false => None,
+        };
+        placed.push((pair, cqrs_es));
+    }
+    tokio::task::spawn_blocking(move || {
+        bare.service.stop()?;
+        prototype.service.stop()
+    })
+    .await??;
+    Ok(Placing {
+        record_bytes,
+        raw_produced,
+        placed,
+        partitioned: partitions::measure(running, seconds).await?,
+    })
+}
+
+/// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.
+async fn measure_pair(
+    [ours, prototype]: [SocketAddr; 2],
+    connections: usize,
+    seconds: u64,
+) -> Result<Pair> {
+    let turn = Until::Elapsed(Duration::from_secs(seconds) / 2);
+    let mut pair = Pair {
+        ours: place(ours, connections, turn).await?,
+        other: place(prototype, connections, turn).await?,
+    };
+    pair.ours.add(&place(ours, connections, turn).await?)?;
+    pair.other
+        .add(&place(prototype, connections, turn).await?)?;
+    Ok(pair)
+}
+
+/// The command API anew, with nothing but commands to do: what follows from each would take its share of the processors.
+pub fn without_policies(running: &Running) -> Result<Server> {
+    running.command_api.service.stop()?;
+    start_without_policies(&running.wiring)
+}
+
+fn start_without_policies(wiring: &Wiring) -> Result<Server> {
+    let server = wiring.command_api_of(&[], None, &["--no-policies"])?;
+    server.wait_ready()?;
+    Ok(server)
+}
+
+fn start_prototype(running: &Running, wiring: &Wiring) -> Result<Server> {
+    let port = dev::ports::free()?;
+    let arguments = [
+        "bench",
+        "--prototype",
+        &port.to_string(),
+        "--kafka-brokers",
+        &wiring.brokers,
+        "--namespace",
+        &wiring.namespace,
+        "--partitions",
+        &wiring.partitions.to_string(),
+    ]
+    .map(str::to_owned);
+    let log = std::path::PathBuf::from(running.logs()).join(format!("prototype-{port}.log"));
+    let server = Server {
+        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, Output::File(log))?,
+        url: format!("http://127.0.0.1:{port}"),
+    };
+    server.wait_ready()?;
+    Ok(server)
+}
+
+/// Places orders as fast as they are answered.
+async fn place(address: SocketAddr, connections: usize, until: Until) -> Result<Measured> {
+    let next = |number| {
+        Shot::post(
+            "/v1/orders".to_owned(),
+            orders::body(number),
+            StatusCode::CREATED,
+        )
+    };
+    load::run(address, connections, until, next, |_, _| ()).await
+}
