@@ -18,8 +18,8 @@ pub(super) const LIMITS: BatchLimits = BatchLimits {
     max_bytes: 4 << 20,
     max_wait_ms: 100,
 };
-/// Rows that all partitions together hold in memory before they write them: some 100 MiB of orders.
-const MAX_HELD_ROWS: usize = 60_000;
+/// Rows that all partitions together hold in memory before they write them: some 75 MiB of orders.
+const MAX_HELD_ROWS: usize = 45_000;
 /// What is spent, by all partitions together, on not asking the table for rows that are new.
 pub(super) const WRITTEN_KEYS_BYTES: usize = 32 << 20;
 
