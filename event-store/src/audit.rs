@@ -14,7 +14,7 @@ use crate::{
     codec::{self, Interned},
     envelope::{Metadata, Position},
     log::{Log, LogError, RawRecord, Reader},
-    rehydrate::read_to,
+    rehydrate::{places_with_ends, read_to},
     subscription::StartAt,
 };
 
@@ -136,15 +136,8 @@ pub fn audit<L: Log>(
         .copied()
         .collect();
     let from = StartAt::every(log, &topics)?;
-    let places: Vec<_> = from
-        .iter()
-        .map(|place| (&*place.topic, place.partition))
-        .collect();
-    let ends = || -> Result<Vec<_>, LogError> {
-        let ends = log.end_offsets(&places)?;
-        let end = |(&(topic, partition), end)| (topic, partition, end);
-        Ok(places.iter().zip(ends).map(end).collect())
-    };
+    let places: Vec<_> = from.iter().map(StartAt::place).collect();
+    let ends = || places_with_ends(log, &places);
     let mut reader = log.reader(&from)?;
     let mut auditor = Auditor::new(services);
     let first_ends = ends()?;

@@ -35,7 +35,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// When the log cannot be reached or has no such partition.
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
 
-    /// As [`end_offset`](Self::end_offset), of several partitions at once.
+    /// As [`end_offset`](Self::end_offset), of several partitions at once: one for each, in the same order.
     ///
     /// # Errors
     /// When the log cannot be reached or lacks one of them.

@@ -154,9 +154,17 @@ pub(crate) fn ends<C: Context, L: Log>(
     partition: i32,
 ) -> Result<Vec<(&'static str, i32, i64)>, LogError> {
     let places: Vec<_> = C::TOPICS.iter().map(|topic| (*topic, partition)).collect();
-    let ends = log.end_offsets(&places)?;
-    let end = |((topic, partition), end)| (topic, partition, end);
-    Ok(places.into_iter().zip(ends).map(end).collect())
+    places_with_ends(log, &places)
+}
+
+/// What [`read_to`] is given: each of these partitions, and where it ends.
+pub(crate) fn places_with_ends<'a, L: Log>(
+    log: &L,
+    places: &[(&'a str, i32)],
+) -> Result<Vec<(&'a str, i32, i64)>, LogError> {
+    let ends = log.end_offsets(places)?;
+    let end = |(&(topic, partition), end)| (topic, partition, end);
+    Ok(places.iter().zip(ends).map(end).collect())
 }
 
 impl<L: Log> Reading<'_, L> {

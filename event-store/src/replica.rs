@@ -208,10 +208,7 @@ fn beginning<L: Log>(
     topics: &[&'static str],
 ) -> Result<(Vec<StartAt>, Vec<i64>), LogError> {
     let places = StartAt::every(log, topics)?;
-    let asked: Vec<_> = places
-        .iter()
-        .map(|place| (&*place.topic, place.partition))
-        .collect();
+    let asked: Vec<_> = places.iter().map(StartAt::place).collect();
     let ends = log.end_offsets(&asked)?;
     Ok((places, ends))
 }

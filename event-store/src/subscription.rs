@@ -28,6 +28,11 @@ pub struct StartAt {
 }
 
 impl StartAt {
+    /// Topic and partition.
+    pub(crate) fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+
     /// Every partition of these topics, from offset zero.
     ///
     /// # Errors

@@ -80,8 +80,7 @@ impl<L: Log> Tail<L> {
         mut sought: Vec<StreamIdOf<C>>,
     ) -> Result<(), LogError> {
         let until = Instant::now() + PATIENCE;
-        let from = self.from.iter();
-        let places: Vec<_> = from.map(|start| (&*start.topic, start.partition)).collect();
+        let places: Vec<_> = self.from.iter().map(StartAt::place).collect();
         let ends = self.log.end_offsets(&places)?;
         while !sought.is_empty() && !self.has_reached(&ends) {
             if Instant::now() > until {

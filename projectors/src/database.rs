@@ -15,6 +15,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Commits are told before they are on disk.
+const NO_DISK: (&str, &str) = ("synchronous_commit", "off");
+
 /// Which Postgres. Feeds hold connections of their own, since each is bound to one version's schema for its whole life.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -45,7 +48,7 @@ impl Database {
 
     /// A connection whose unqualified names mean this schema's tables.
     pub(crate) async fn connect_to(&self, schema: &str) -> Result<PgConnection, ProjectorError> {
-        connect(&self.options.clone().options([("search_path", schema)])).await
+        self.connect_with([("search_path", schema)]).await
     }
 
     /// As [`connect_to`](Self::connect_to), for feeding: its commits wait for no disk. What a crash takes back, its checkpoint takes
@@ -54,19 +57,12 @@ impl Database {
         &self,
         schema: &str,
     ) -> Result<PgConnection, ProjectorError> {
-        let settings = [("search_path", schema), ("synchronous_commit", "off")];
-        connect(&self.options.clone().options(settings)).await
+        self.connect_with([("search_path", schema), NO_DISK]).await
     }
 
     /// A connection whose commits wait for no disk: what it tells is gone after a crash anyway.
     pub(crate) async fn connect_to_announce(&self) -> Result<PgConnection, ProjectorError> {
-        connect(
-            &self
-                .options
-                .clone()
-                .options([("synchronous_commit", "off")]),
-        )
-        .await
+        self.connect_with([NO_DISK]).await
     }
 
     /// As [`connect_to_feed`](Self::connect_to_feed), for filling.
@@ -74,11 +70,15 @@ impl Database {
         &self,
         schema: &str,
     ) -> Result<PgConnection, ProjectorError> {
-        let settings = [
-            ("search_path", schema),
-            ("synchronous_commit", "off"),
-            ("maintenance_work_mem", "256MB"),
-        ];
+        let memory = ("maintenance_work_mem", "256MB");
+        self.connect_with([("search_path", schema), NO_DISK, memory])
+            .await
+    }
+
+    async fn connect_with<const N: usize>(
+        &self,
+        settings: [(&str, &str); N],
+    ) -> Result<PgConnection, ProjectorError> {
         connect(&self.options.clone().options(settings)).await
     }
 }

@@ -143,6 +143,40 @@ impl KafkaLog {
             .map_err(|error| unavailable("reading the last stable offset", &error))
     }
 
+    /// The offset of each place, in one request to each broker; asking for watermarks would take two for each partition. An
+    /// offset to ask for is a time in milliseconds, or the end.
+    fn list_offsets(
+        &self,
+        attempted: &'static str,
+        asked: &[(&str, i32, Offset)],
+    ) -> Result<Vec<Offset>, LogError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |error: &KafkaError| unavailable(attempted, error);
+        let mut places = TopicPartitionList::with_capacity(asked.len());
+        for (topic, partition, offset) in asked {
+            let name = self.shared.config.physical(topic);
+            places
+                .add_partition_offset(&name, *partition, *offset)
+                .map_err(|error| failed(&error))?;
+        }
+        let questions = &self.shared.questions;
+        let answered = questions
+            .offsets_for_times(places, METADATA_TIMEOUT)
+            .map_err(|error| failed(&error))?;
+        let answer = |(topic, partition, _): &(&str, i32, Offset)| {
+            let name = self.shared.config.physical(topic);
+            let place = answered
+                .find_partition(&name, *partition)
+                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
+            let place = place.map_err(|error| failed(&error))?;
+            place.error().map_err(|error| failed(&error))?;
+            Ok(place.offset())
+        };
+        asked.iter().map(answer).collect()
+    }
+
     /// Events of some partitions from their offsets, as batches.
     ///
     /// # Errors
@@ -196,57 +230,28 @@ impl Log for KafkaLog {
         Ok(ends.first().copied().expect("one for each place"))
     }
 
-    /// One request to each broker, where asking for watermarks takes two for each partition.
     fn end_offsets(&self, places: &[(&str, i32)]) -> Result<Vec<i64>, LogError> {
-        if places.is_empty() {
-            return Ok(Vec::new());
-        }
-        let failed = |error: &KafkaError| unavailable("reading high watermarks", error);
-        let mut asked = TopicPartitionList::with_capacity(places.len());
-        for (topic, partition) in places {
-            let name = self.shared.config.physical(topic);
-            asked
-                .add_partition_offset(&name, *partition, Offset::End)
-                .map_err(|error| failed(&error))?;
-        }
-        let questions = &self.shared.questions;
-        let answered = questions
-            .offsets_for_times(asked, METADATA_TIMEOUT)
-            .map_err(|error| failed(&error))?;
-        let end = |(topic, partition): &(&str, i32)| {
-            let name = self.shared.config.physical(topic);
-            let place = answered
-                .find_partition(&name, *partition)
-                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
-            let place = place.map_err(|error| failed(&error))?;
-            place.error().map_err(|error| failed(&error))?;
-            match place.offset() {
-                Offset::Offset(offset) => Ok(offset),
-                _ => Err(failed(&KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))),
-            }
+        let attempted = "reading high watermarks";
+        let asked: Vec<_> = places
+            .iter()
+            .map(|&(topic, partition)| (topic, partition, Offset::End))
+            .collect();
+        let end = |offset| match offset {
+            Offset::Offset(offset) => Ok(offset),
+            _ => Err(unavailable(
+                attempted,
+                &KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset),
+            )),
         };
-        places.iter().map(end).collect()
+        let offsets = self.list_offsets(attempted, &asked)?;
+        offsets.into_iter().map(end).collect()
     }
 
     fn offset_at(&self, topic: &str, partition: i32, time: DateTime<Utc>) -> Result<i64, LogError> {
-        let failed = |error: &KafkaError| unavailable("looking for an offset by its time", error);
-        let name = self.shared.config.physical(topic);
-        let mut asked = TopicPartitionList::new();
-        let time = Offset::Offset(time.timestamp_millis());
-        asked
-            .add_partition_offset(&name, partition, time)
-            .map_err(|error| failed(&error))?;
-        let questions = &self.shared.questions;
-        let answered = questions
-            .offsets_for_times(asked, METADATA_TIMEOUT)
-            .map_err(|error| failed(&error))?;
-        let elements = answered.elements();
-        let found = elements
-            .first()
-            .map(|place| (place.error(), place.offset()));
-        match found {
-            Some((Err(error), _)) => Err(failed(&error)),
-            Some((Ok(()), Offset::Offset(offset))) => Ok(offset),
+        let asked = [(topic, partition, Offset::Offset(time.timestamp_millis()))];
+        let offsets = self.list_offsets("looking for an offset by its time", &asked)?;
+        match offsets.first() {
+            Some(Offset::Offset(offset)) => Ok(*offset),
             // Nothing there is as young.
             Some(_) | None => self.end_offset(topic, partition),
         }
