@@ -1,6 +1,7 @@
 //! Load over HTTP: so many connections, each with one request in flight.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{
         Arc,
@@ -54,12 +55,42 @@ pub struct Pair {
     pub other: Measured,
 }
 
+impl Pair {
+    /// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both; so many seconds each.
+    pub async fn measure(
+        [ours, other]: [SocketAddr; 2],
+        seconds: u64,
+        run: impl AsyncFn(SocketAddr, Until) -> Result<Measured>,
+    ) -> Result<Self> {
+        let turn = Until::Elapsed(Duration::from_secs(seconds) / 2);
+        let mut pair = Self {
+            ours: run(ours, turn).await?,
+            other: run(other, turn).await?,
+        };
+        pair.ours.add(&run(ours, turn).await?)?;
+        pair.other.add(&run(other, turn).await?)?;
+        Ok(pair)
+    }
+}
+
 /// Of one load.
 #[derive(Debug, Serialize)]
 pub struct Figures {
     pub rate: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+}
+
+/// Three cells of a table.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rate,
+            p50_ms,
+            p99_ms,
+        } = self;
+        write!(f, "{rate:.0} | {p50_ms:.1} ms | {p99_ms:.1} ms")
+    }
 }
 
 impl From<&Measured> for Figures {

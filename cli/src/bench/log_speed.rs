@@ -188,14 +188,17 @@ pub fn rebuild(what: &str, brokers: &str, database_url: &str) -> Result<(Rebuilt
         output.status
     );
     let reports: Value = serde_json::from_slice(&output.stdout)?;
-    let sum = |name: &str| -> f64 {
-        let reports = reports.as_array().into_iter().flatten();
-        reports.filter_map(|report| report[name].as_f64()).sum()
+    let each = reports.as_array().context("an array of reports")?;
+    let sum = |name: &'static str| -> Result<f64> {
+        let figures = each
+            .iter()
+            .map(|report| report[name].as_f64().context(name));
+        figures.sum()
     };
-    let seconds = sum("seconds");
+    let seconds = sum("seconds")?;
     let rebuilt = Rebuilt {
         seconds,
-        events_per_second: sum("events") / seconds,
+        events_per_second: sum("events")? / seconds,
         peak_mib,
     };
     Ok((rebuilt, reports))

@@ -18,7 +18,10 @@ mod rebuild;
 mod report;
 mod restart;
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
+use dev::{deployment::Server, process::Output, services::Service};
 use domain::topics::ORDER_EVENTS;
 
 use self::report::{Measured, Report};
@@ -64,6 +67,20 @@ async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {
             Measured::LogSpeed(log_speed::measure(options.made_up, seconds).await?)
         }
     })
+}
+
+/// What is measured beside the system: this program as something else, ready on a port of its own, with its log in that folder.
+fn start_beside(what: &str, flags: &[&str], folder: &Path) -> Result<Server> {
+    let port = dev::ports::free()?;
+    let (flag, number) = (format!("--{what}"), port.to_string());
+    let arguments = [&["bench", &flag, &number], flags].concat();
+    let log = Output::File(folder.join(format!("{what}-{port}.log")));
+    let server = Server {
+        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, log)?,
+        url: format!("http://127.0.0.1:{port}"),
+    };
+    server.wait_ready()?;
+    Ok(server)
 }
 
 /// Is the prototype that is measured beside the system.

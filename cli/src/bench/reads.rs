@@ -9,20 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::{
-    deployment::{Server, Wiring},
-    process::Output,
-    services::Service,
-};
+use dev::deployment::{Server, Wiring};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{
-    NO_VARIABLES,
     load::{self, Connection, Figures, Pair, Shot, Until},
-    raw,
+    raw, start_beside,
 };
 
 const CONNECTIONS: usize = 64;
@@ -72,24 +67,14 @@ pub async fn measure(wiring: &Wiring, logs: &Path, seconds: u64) -> Result<Reads
 
 fn start(wiring: &Wiring, schema: &str, logs: &Path) -> Result<(Server, Server)> {
     let ours = wiring.query_api(None)?;
-    let port = dev::ports::free()?;
-    let arguments = [
-        "bench",
-        "--bare-reads",
-        &port.to_string(),
+    let flags = [
         "--bare-schema",
         schema,
         "--database-url",
         &wiring.database_url,
-    ]
-    .map(str::to_owned);
-    let log = Output::File(logs.join(format!("bare-reads-{port}.log")));
-    let bare = Server {
-        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, log)?,
-        url: format!("http://127.0.0.1:{port}"),
-    };
+    ];
+    let bare = start_beside("bare-reads", &flags, logs)?;
     ours.wait_ready()?;
-    bare.wait_ready()?;
     Ok((ours, bare))
 }
 
@@ -149,13 +134,11 @@ async fn are_alike(addresses: [SocketAddr; 2], rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// In turn, twice.
 async fn measure_pair(
-    [ours, bare]: [SocketAddr; 2],
+    addresses: [SocketAddr; 2],
     ids: &Arc<[String]>,
     seconds: u64,
 ) -> Result<Pair> {
-    let turn = Until::Elapsed(Duration::from_secs(seconds) / 2);
     let read = async |address, until| {
         let ids = Arc::clone(ids);
         let next = move |number: u64| {
@@ -164,16 +147,10 @@ async fn measure_pair(
         };
         load::run(address, CONNECTIONS, until, next, |_, _| ()).await
     };
-    for address in [ours, bare] {
+    for address in addresses {
         read(address, Until::Elapsed(WARM_UP)).await?;
     }
-    let mut pair = Pair {
-        ours: read(ours, turn).await?,
-        other: read(bare, turn).await?,
-    };
-    pair.ours.add(&read(ours, turn).await?)?;
-    pair.other.add(&read(bare, turn).await?)?;
-    Ok(pair)
+    Pair::measure(addresses, seconds, read).await
 }
 
 async fn pages(address: SocketAddr, customers: Vec<String>, seconds: u64) -> Result<Figures> {
@@ -203,10 +180,7 @@ impl Reads {
         for (what, figures) in [("query-api", &self.query_api), ("bare select", &self.bare)] {
             writeln!(
                 text,
-                "| {what} | {:.0} | {:.1} ms | {:.1} ms | {:.2} |",
-                figures.rate,
-                figures.p50_ms,
-                figures.p99_ms,
+                "| {what} | {figures} | {:.2} |",
                 figures.rate / self.bare.rate
             )?;
         }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use dev::{
-    deployment::{ServiceOutput, Wiring},
+    deployment::{Server, ServiceOutput, Wiring},
     stack::{Stack, StackOptions},
 };
 use domain::{order::Orders, topics::ORDER_EVENTS};
@@ -195,16 +195,23 @@ fn wiring(stack: &Stack, folder: &Path) -> Result<Wiring> {
 
 /// A process of its own, since this one has held much before: seconds until it is ready, and the most that it has held.
 async fn process(wiring: &Wiring, folder: &Path) -> Result<(f64, f64)> {
-    let (wiring, folder) = (wiring.clone(), folder.to_string_lossy().into_owned());
+    let (wiring, folder) = (wiring.clone(), folder.to_owned());
     let run = move || -> Result<(f64, f64)> {
         let begun = Instant::now();
-        let flags = ["--no-policies", "--state-dir", &folder];
-        let server = wiring.command_api_of(&["order"], None, &flags)?;
-        server.wait_ready()?;
+        let server = start(&wiring, &folder, &[])?;
         let elapsed = begun.elapsed().as_secs_f64();
         let mib = memory::peak_mib(server.service.process().pid())?;
         server.service.stop()?;
         Ok((elapsed, mib))
     };
     tokio::task::spawn_blocking(run).await?
+}
+
+/// An order service with its state in that folder.
+fn start(wiring: &Wiring, folder: &Path, flags: &[&str]) -> Result<Server> {
+    let folder = folder.to_string_lossy();
+    let own = ["--no-policies", "--state-dir", &folder];
+    let server = wiring.command_api_of(&["order"], None, &[&own, flags].concat())?;
+    server.wait_ready()?;
+    Ok(server)
 }

@@ -4,13 +4,11 @@ mod cqrs_es;
 mod partitions;
 mod table;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use dev::{
     deployment::{Server, Wiring},
-    process::Output,
-    services::Service,
     stack::StackOptions,
 };
 use hyper::StatusCode;
@@ -18,9 +16,8 @@ use hyper::StatusCode;
 use self::{cqrs_es::CqrsEs, partitions::Partitioned};
 pub use self::{cqrs_es::find as find_cqrs_es, table::Placed};
 use super::{
-    NO_VARIABLES,
     load::{self, Measured, Pair, Shot, Until},
-    orders, raw,
+    orders, raw, start_beside,
 };
 use crate::running::Running;
 
@@ -112,21 +109,13 @@ async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
     })
 }
 
-/// The two in turn, twice, so that a machine that gets slower meanwhile is slower for both.
 async fn measure_pair(
-    [ours, prototype]: [SocketAddr; 2],
+    addresses: [SocketAddr; 2],
     connections: usize,
     seconds: u64,
 ) -> Result<Pair> {
-    let turn = Until::Elapsed(Duration::from_secs(seconds) / 2);
-    let mut pair = Pair {
-        ours: place(ours, connections, turn).await?,
-        other: place(prototype, connections, turn).await?,
-    };
-    pair.ours.add(&place(ours, connections, turn).await?)?;
-    pair.other
-        .add(&place(prototype, connections, turn).await?)?;
-    Ok(pair)
+    let place = async |address, until| place(address, connections, until).await;
+    Pair::measure(addresses, seconds, place).await
 }
 
 /// The command API anew, with nothing but commands to do: what follows from each would take its share of the processors.
@@ -142,26 +131,16 @@ fn start_without_policies(wiring: &Wiring) -> Result<Server> {
 }
 
 fn start_prototype(running: &Running, wiring: &Wiring) -> Result<Server> {
-    let port = dev::ports::free()?;
-    let arguments = [
-        "bench",
-        "--prototype",
-        &port.to_string(),
+    let partitions = wiring.partitions.to_string();
+    let flags = [
         "--kafka-brokers",
         &wiring.brokers,
         "--namespace",
         &wiring.namespace,
         "--partitions",
-        &wiring.partitions.to_string(),
-    ]
-    .map(str::to_owned);
-    let log = std::path::PathBuf::from(running.logs()).join(format!("prototype-{port}.log"));
-    let server = Server {
-        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, Output::File(log))?,
-        url: format!("http://127.0.0.1:{port}"),
-    };
-    server.wait_ready()?;
-    Ok(server)
+        &partitions,
+    ];
+    start_beside("prototype", &flags, Path::new(&running.logs()))
 }
 
 /// Places orders as fast as they are answered.

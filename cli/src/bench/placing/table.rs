@@ -109,10 +109,7 @@ impl Placed {
             for (what, figures) in both.named() {
                 writeln!(
                     text,
-                    "| {connections} | {what} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.3} |",
-                    figures.rate,
-                    figures.p50_ms,
-                    figures.p99_ms,
+                    "| {connections} | {what} | {figures} | {:.2} | {:.3} |",
                     figures.rate / both.prototype.rate,
                     figures.rate / self.raw_produced
                 )?;
@@ -145,10 +142,7 @@ impl Placed {
             for ((what, figures), (_, least)) in both.named().into_iter().zip(first.both.named()) {
                 writeln!(
                     text,
-                    "| {partitions} | {what} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.2} |",
-                    figures.rate,
-                    figures.p50_ms,
-                    figures.p99_ms,
+                    "| {partitions} | {what} | {figures} | {:.2} | {:.2} |",
                     figures.rate / both.prototype.rate,
                     figures.rate / least.rate
                 )?;

@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::deployment::{Server, Wiring};
+use dev::deployment::Wiring;
 use domain::ids::OrderId;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
+use super::start;
 use crate::bench::{load::Connection, raw};
 
 /// The shortest there can be.
@@ -33,14 +34,17 @@ pub struct TakenOver {
 /// Both processes begin with this state, a copy each, so that the standby has to read little.
 pub async fn measure(wiring: &Wiring, state: &Path, known: OrderId) -> Result<TakenOver> {
     let starting = (wiring.clone(), state.to_owned());
-    let start = move || -> Result<_> {
+    let start_both = move || -> Result<_> {
         let (wiring, state) = starting;
         let copy = state.with_extension("standby");
         copy_folder(&state, &copy)?;
-        let owner = start(&wiring, &state, &[])?;
-        Ok((owner, start(&wiring, &copy, &["--standby"])?))
+        let timeout = SESSION_TIMEOUT.as_secs().to_string();
+        let timeout = ["--session-timeout", &timeout];
+        let owner = start(&wiring, &state, &timeout)?;
+        let following = [&timeout[..], &["--standby"]].concat();
+        Ok((owner, start(&wiring, &copy, &following)?))
     };
-    let (owner, standby) = tokio::task::spawn_blocking(start).await??;
+    let (owner, standby) = tokio::task::spawn_blocking(start_both).await??;
     tokio::time::sleep(FOLLOWING).await;
     let killed = tokio::task::spawn_blocking(move || owner.service.kill().map(|()| Instant::now()));
     let killed = killed.await??;
@@ -66,24 +70,6 @@ pub async fn measure(wiring: &Wiring, state: &Path, known: OrderId) -> Result<Ta
     };
     tokio::task::spawn_blocking(move || standby.service.stop()).await??;
     Ok(taken_over)
-}
-
-fn start(wiring: &Wiring, state: &Path, flags: &[&str]) -> Result<Server> {
-    let (state, timeout) = (
-        state.to_string_lossy(),
-        SESSION_TIMEOUT.as_secs().to_string(),
-    );
-    let mut all = vec![
-        "--no-policies",
-        "--state-dir",
-        &state,
-        "--session-timeout",
-        &timeout,
-    ];
-    all.extend(flags);
-    let server = wiring.command_api_of(&["order"], None, &all)?;
-    server.wait_ready()?;
-    Ok(server)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
