@@ -49,7 +49,6 @@ impl KafkaAppender {
             .set("acks", "all")
             // Batches come from group commit: waiting for more only adds latency.
             .set("linger.ms", "0")
-            .set("socket.nagle.disable", "true")
             .create_with_context(deliveries.clone())
             .map_err(|error| failed("configuring the producer", &error))?;
         producer

@@ -61,6 +61,8 @@ impl KafkaConfig {
             // A broker that restarts is found again soon, not after ten seconds.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
+            // A request goes out at once, even while a long fetch is under way.
+            .set("socket.nagle.disable", "true")
             .set("log.connection.close", "false");
         for (name, value) in &self.properties {
             config.set(name, value);
