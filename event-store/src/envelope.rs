@@ -21,6 +21,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// Topic and partition.
+    pub fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+
     /// That the record there is no event of ours, or cannot be applied.
     pub(crate) fn undecodable(&self, reason: String) -> LogError {
         LogError::undecodable(&self.topic, self.partition, self.offset, reason)

@@ -62,6 +62,13 @@ pub struct Progress {
     pub next_offset: i64,
 }
 
+impl Progress {
+    /// Topic and partition.
+    pub fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+}
+
 /// A record that is no event of ours, or of a version that we do not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecodable {

@@ -19,8 +19,7 @@ impl Projection for Carts {
     const TOPICS: &'static [&'static str] = &[CART_EVENTS];
     const TABLES: &'static str = include_str!("carts/tables.sql");
     const INDEXES: &'static str = include_str!("carts/indexes.sql");
-    const COPY: &'static str = "
-        copy carts (id, customer_id, status, version, items, totals, order_id) from stdin (format binary)";
+    const INTO: &'static str = "carts (id, customer_id, status, version, items, totals, order_id)";
 
     type Event = CartView;
     type Key = Uuid;

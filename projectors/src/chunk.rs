@@ -6,7 +6,7 @@ use event_store::Recorded;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use sqlx::PgConnection;
 
-use crate::{Projection, ProjectorError, copy::copy_rows, written::WrittenKeys};
+use crate::{Projection, ProjectorError, copy::write_rows, written::WrittenKeys};
 
 type Rows<P> = HashMap<<P as Projection>::Key, <P as Projection>::Row, FxBuildHasher>;
 
@@ -107,10 +107,10 @@ impl<P: Projection> Chunk<P> {
 
     /// Writes all rows; answers how many of them are new.
     pub(crate) async fn write(self, connection: &mut PgConnection) -> sqlx::Result<u64> {
-        let mut copied = 0;
+        let mut written = 0;
         if !self.new.is_empty() {
             let rows = in_order(self.new);
-            copied = copy_rows(connection, P::COPY, rows.iter(), |(key, row), buffer| {
+            written = write_rows(connection, P::INTO, rows.iter(), |(key, row), buffer| {
                 P::copy(key, row, buffer);
             })
             .await?;
@@ -118,7 +118,7 @@ impl<P: Projection> Chunk<P> {
         if !self.changed.is_empty() {
             P::update(connection, &in_order(self.changed)).await?;
         }
-        Ok(copied)
+        Ok(written)
     }
 }
 

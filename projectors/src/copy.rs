@@ -1,11 +1,15 @@
-//! Rows in Postgres' binary COPY format: nothing to escape, nothing to parse but JSON.
+//! New rows in Postgres' binary format: nothing to escape, nothing to parse but JSON.
 //!
-//! The layout is that of <https://www.postgresql.org/docs/current/sql-copy.html>; each type's, that of its `_send` function.
+//! The layout of COPY is that of <https://www.postgresql.org/docs/current/sql-copy.html>; each type's, that of its `_send` function.
+
+mod insert;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use self::insert::insert_rows;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const NO_FLAGS: i32 = 0;
@@ -20,21 +24,16 @@ const POSTGRES_EPOCH_DAY: NaiveDate =
 /// A message to the server is about so large.
 const MESSAGE_BYTES: usize = 4 << 20;
 
+/// Up to so many rows are inserted: a COPY has one round trip more, and costs less a row.
+const MAX_INSERTED_ROWS: usize = 1_000;
+
 /// Rows on their way to one table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CopyBuffer {
     bytes: Vec<u8>,
 }
 
 impl CopyBuffer {
-    fn new() -> Self {
-        let mut bytes = Vec::with_capacity(MESSAGE_BYTES + (64 << 10));
-        bytes.extend_from_slice(SIGNATURE);
-        bytes.extend_from_slice(&NO_FLAGS.to_be_bytes());
-        bytes.extend_from_slice(&NO_EXTENSION.to_be_bytes());
-        Self { bytes }
-    }
-
     /// Begins a row of so many columns.
     pub fn row(&mut self, columns: i16) {
         self.bytes.extend_from_slice(&columns.to_be_bytes());
@@ -114,15 +113,33 @@ pub(crate) fn json(value: &impl Serialize) -> Box<str> {
     text.into_boxed_str()
 }
 
-/// Copies rows by `statement`; answers how many.
-pub(crate) async fn copy_rows<R>(
+/// Adds rows to a table, `into` being as [`Projection::INTO`](crate::Projection::INTO); answers how many.
+pub(crate) async fn write_rows<R>(
     connection: &mut PgConnection,
-    statement: &'static str,
+    into: &str,
+    rows: impl ExactSizeIterator<Item = R>,
+    serialise: impl Fn(R, &mut CopyBuffer),
+) -> sqlx::Result<u64> {
+    match rows.len() <= MAX_INSERTED_ROWS {
+        true => insert_rows(connection, into, rows, serialise).await,
+        false => copy_rows(connection, into, rows, serialise).await,
+    }
+}
+
+async fn copy_rows<R>(
+    connection: &mut PgConnection,
+    into: &str,
     rows: impl Iterator<Item = R>,
     serialise: impl Fn(R, &mut CopyBuffer),
 ) -> sqlx::Result<u64> {
-    let mut buffer = CopyBuffer::new();
-    let mut copy = connection.copy_in_raw(statement).await?;
+    let mut buffer = CopyBuffer {
+        bytes: Vec::with_capacity(MESSAGE_BYTES + (64 << 10)),
+    };
+    buffer.bytes.extend_from_slice(SIGNATURE);
+    buffer.bytes.extend_from_slice(&NO_FLAGS.to_be_bytes());
+    buffer.bytes.extend_from_slice(&NO_EXTENSION.to_be_bytes());
+    let statement = format!("copy {into} from stdin (format binary)");
+    let mut copy = connection.copy_in_raw(&statement).await?;
     for row in rows {
         serialise(row, &mut buffer);
         if buffer.bytes.len() >= MESSAGE_BYTES {

@@ -329,7 +329,7 @@ async fn hold(
 ) -> sqlx::Result<()> {
     // All of a key's events have one partition number.
     match letters.first() {
-        Some(letter) => registry::claim(connection, name, version, letter.partition).await,
+        Some(letter) => registry::claim(connection, name, version, &[letter.partition]).await,
         None => Ok(()),
     }
 }

@@ -1,10 +1,13 @@
-//! One partition of one version: events in, rows and checkpoint out, exactly once in effect.
+//! Some partitions of one version: events in, rows and checkpoints out, exactly once in effect.
 
 mod moving;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use event_store::{Batch, BatchLimits, Position, StartAt, Subscription};
+use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -18,15 +21,14 @@ use crate::{
     written::WrittenKeys,
 };
 
-/// Applies the events of one partition number, in all topics of the projection, to one version.
+/// Applies the events of some partition numbers, in all topics of the projection, to one version.
 pub(crate) struct Feed<P: Projection> {
     version: i32,
-    partition: i32,
     connection: PgConnection,
     subscription: Box<dyn Subscription<P::Event>>,
     checkpoints: Vec<Checkpoint>,
     /// The last events applied, read once more to see that the log is still the same.
-    unverified: Vec<(Arc<str>, i64, Uuid)>,
+    unverified: Vec<(Position, Uuid)>,
     parking: Parking,
     chunk: Chunk<P>,
     /// Where the table was empty when this feed began.
@@ -37,29 +39,27 @@ pub(crate) struct Feed<P: Projection> {
 }
 
 impl<P: Projection> Feed<P> {
-    /// Goes on from the version's checkpoint; the connection must be to its schema.
+    /// Goes on from the version's checkpoints, of the partitions that are to be fed; the connection must be to its schema.
     pub(crate) async fn open<S: Source>(
         source: &S,
         mut connection: PgConnection,
         version: &Version,
-        partition: i32,
         checkpoints: Vec<Checkpoint>,
         limits: BatchLimits,
     ) -> Result<Self, ProjectorError> {
-        let parking = Parking::load(&mut connection, P::NAME, version.number, partition).await?;
+        let partitions: Vec<i32> = checkpoints.iter().map(|of| of.partition).collect();
+        let parking = Parking::load(&mut connection, P::NAME, version.number, &partitions).await?;
         let known = checkpoints.clone();
-        let subscribe = move |source: &S| Ok(subscribe::<P, S>(source, partition, &known, limits));
+        let subscribe = move |source: &S| Ok(subscribe::<P, S>(source, &known, limits));
         let subscription = ask(source, subscribe).await??;
-        let last = |checkpoint: &Checkpoint| {
-            let (offset, id) = checkpoint.last?;
-            Some((Arc::clone(&checkpoint.topic), offset, id))
-        };
         Ok(Self {
             version: version.number,
-            partition,
             connection,
             subscription,
-            unverified: checkpoints.iter().filter_map(last).collect(),
+            unverified: checkpoints
+                .iter()
+                .filter_map(Checkpoint::last_applied)
+                .collect(),
             checkpoints,
             parking,
             chunk: Chunk::default(),
@@ -94,13 +94,15 @@ impl<P: Projection> Feed<P> {
         let mut batch = self.next().await?;
         let mut end_of = BTreeMap::new();
         for progress in &mut batch.progress {
-            let end = end(ends, &progress.topic, self.partition);
+            let end = end(ends, progress.place());
             self.overrun |= progress.next_offset > end;
             progress.next_offset = progress.next_offset.min(end);
-            end_of.insert(Arc::clone(&progress.topic), end);
+        }
+        for progress in &batch.progress {
+            end_of.insert(progress.place(), progress.next_offset);
         }
         let is_before = |position: &Position| {
-            let end = end_of.get(&position.topic);
+            let end = end_of.get(&position.place());
             end.is_none_or(|end| position.offset < *end)
         };
         batch.events.retain(|event| is_before(&event.position));
@@ -115,8 +117,10 @@ impl<P: Projection> Feed<P> {
         self.overrun
     }
 
-    pub(crate) fn partition(&self) -> i32 {
-        self.partition
+    /// The partition numbers that it feeds.
+    pub(crate) fn partitions(&self) -> Vec<i32> {
+        let numbers: BTreeSet<i32> = self.checkpoints.iter().map(|of| of.partition).collect();
+        numbers.into_iter().collect()
     }
 
     /// Takes from the batch what was applied before, which must read back as it was.
@@ -124,15 +128,15 @@ impl<P: Projection> Feed<P> {
         let mut differing = None;
         let unverified = &mut self.unverified;
         batch.events.retain(|event| {
-            let of_topic = unverified
+            let of_place = unverified
                 .iter()
-                .position(|(topic, ..)| *topic == event.position.topic);
-            let Some(index) = of_topic else {
+                .position(|(applied, _)| applied.place() == event.position.place());
+            let Some(index) = of_place else {
                 return true;
             };
-            let (_, offset, id) = unverified.swap_remove(index);
-            if (event.position.offset, event.metadata.event_id) != (offset, id) {
-                differing = Some(event.position.clone());
+            let (applied, id) = unverified.swap_remove(index);
+            if (&event.position, event.metadata.event_id) != (&applied, id) {
+                differing = Some(applied);
             }
             false
         });
@@ -158,12 +162,13 @@ impl<P: Projection> Feed<P> {
     ) -> Result<usize, ProjectorError> {
         let count = batch.events.len();
         for progress in &batch.progress {
-            let mut of_topic = batch.events.iter().rev();
-            let last = of_topic
-                .find(|event| event.position.topic == progress.topic)
+            let mut from_the_end = batch.events.iter().rev();
+            let last = from_the_end
+                .find(|event| event.position.place() == progress.place())
                 .map(|event| (event.position.offset, event.metadata.event_id));
             self.note(Move {
                 topic: Arc::clone(&progress.topic),
+                partition: progress.partition,
                 next_offset: progress.next_offset,
                 end_offset: None,
                 last,
@@ -177,7 +182,8 @@ impl<P: Projection> Feed<P> {
     }
 
     fn note(&mut self, new: Move) {
-        match self.moves.iter_mut().find(|old| old.topic == new.topic) {
+        let mut moves = self.moves.iter_mut();
+        match moves.find(|old| old.place() == new.place()) {
             Some(old) => {
                 let last = new.last.or(old.last);
                 *old = Move { last, ..new };
@@ -196,25 +202,18 @@ impl<P: Projection> Feed<P> {
             chunk.note_new(written);
         }
         let mut tx = self.connection.begin().await?;
-        let moved = advance::<P>(
-            &mut tx,
-            self.version,
-            self.partition,
-            &self.checkpoints,
-            &self.moves,
-        )
-        .await?;
-        if !moved {
+        let (from, to) = (&self.checkpoints, &self.moves);
+        if !advance::<P>(&mut tx, self.version, from, to).await? {
             tx.rollback().await?;
             return Err(ProjectorError::Superseded);
         }
         let new_rows = chunk.write(&mut tx).await?;
         if !self.parking.is_empty() {
             let causes = self.parking.write(&mut tx, P::NAME, self.version).await?;
-            if let Some(last) = causes.last()
-                && is_beyond_limit(&mut tx, P::NAME, self.version, last.position()).await?
-            {
-                return Err(too_many(last));
+            for last in last_of_each(&causes) {
+                if is_beyond_limit(&mut tx, P::NAME, self.version, last.position()).await? {
+                    return Err(too_many(last));
+                }
             }
             tx.commit().await?;
             told::<P>(self.version, &causes);
@@ -223,11 +222,8 @@ impl<P: Projection> Feed<P> {
             tx.commit().await?;
         }
         for done in self.moves.drain(..) {
-            let checkpoint = self
-                .checkpoints
-                .iter_mut()
-                .find(|checkpoint| checkpoint.topic == done.topic);
-            if let Some(checkpoint) = checkpoint {
+            let mut checkpoints = self.checkpoints.iter_mut();
+            if let Some(checkpoint) = checkpoints.find(|from| from.place() == done.place()) {
                 checkpoint.next_offset = checkpoint.next_offset.max(done.next_offset);
             }
         }
@@ -240,27 +236,16 @@ impl<P: Projection> Feed<P> {
         &mut self,
         source: &S,
     ) -> Result<i64, ProjectorError> {
-        let partition = self.partition;
-        let topics: Vec<_> = self
-            .checkpoints
-            .iter()
-            .map(|checkpoint| Arc::clone(&checkpoint.topic))
-            .collect();
-        let ends = ask(source, move |source| {
-            let places: Vec<_> = topics.iter().map(|topic| (&**topic, partition)).collect();
-            source.end_offsets(&places)
-        })
-        .await?;
-        let mut ended = std::iter::zip(&self.checkpoints, &ends);
-        if let Some((checkpoint, end)) = ended.find(|(read, end)| read.next_offset > **end) {
-            return Err(cut_back(checkpoint, partition, *end));
-        }
+        let read = self.checkpoints.clone();
+        let ends = ask(source, move |source| ends(source, &read)).await?;
+        require_not_cut_back(&self.checkpoints, &ends)?;
         let lag = std::iter::zip(&self.checkpoints, &ends)
             .map(|(checkpoint, end)| end - checkpoint.next_offset)
             .sum();
         self.moves = std::iter::zip(&self.checkpoints, ends)
             .map(|(checkpoint, end)| Move {
                 topic: Arc::clone(&checkpoint.topic),
+                partition: checkpoint.partition,
                 next_offset: checkpoint.next_offset,
                 end_offset: Some(end),
                 last: None,
@@ -282,26 +267,16 @@ impl<P: Projection> Feed<P> {
 
     /// How many records lie between what was read, written or not, and these ends.
     pub(crate) fn remaining(&self, ends: &Positions) -> i64 {
-        let topics = self.checkpoints.iter().map(|of| &of.topic);
-        topics
-            .map(|topic| (end(ends, topic, self.partition) - self.read_to(topic)).max(0))
+        let places = self.checkpoints.iter();
+        places
+            .map(|of| (end(ends, of.place()) - self.read_to(of)).max(0))
             .sum()
     }
 
-    fn read_to(&self, topic: &Arc<str>) -> i64 {
-        let unwritten = self
-            .moves
-            .iter()
-            .find(|unwritten| unwritten.topic == *topic);
-        let written = || {
-            self.checkpoints
-                .iter()
-                .find(|written| written.topic == *topic)
-        };
-        match unwritten {
-            Some(unwritten) => unwritten.next_offset,
-            None => written().map_or(0, |written| written.next_offset),
-        }
+    fn read_to(&self, written: &Checkpoint) -> i64 {
+        let mut unwritten = self.moves.iter();
+        let unwritten = unwritten.find(|to| to.place() == written.place());
+        unwritten.map_or(written.next_offset, |to| to.next_offset)
     }
 
     /// Marks the version as failed; see [`registry::fail`].
@@ -309,45 +284,59 @@ impl<P: Projection> Feed<P> {
         &mut self,
         error: &ProjectorError,
     ) -> Result<ProjectorError, ProjectorError> {
-        registry::fail::<P>(
-            &mut self.connection,
-            self.version,
-            self.partition,
-            &self.checkpoints,
-            error,
-        )
-        .await
+        let left = &self.checkpoints;
+        registry::fail::<P>(&mut self.connection, self.version, left, error).await
     }
 }
 
-/// Reads from the last event applied, so that it can be compared.
+/// Reads from the last events applied, so that they can be compared.
 fn subscribe<P: Projection, S: Source>(
     source: &S,
-    partition: i32,
     checkpoints: &[Checkpoint],
     limits: BatchLimits,
 ) -> Result<Box<dyn Subscription<P::Event>>, ProjectorError> {
     let cluster_id = source.cluster_id()?;
-    let mut from = Vec::with_capacity(checkpoints.len());
-    for checkpoint in checkpoints {
-        let read = &checkpoint.cluster_id;
-        if *read != cluster_id {
-            return Err(diverged(format!(
-                "the rows come from cluster {read}, this is {cluster_id}"
-            )));
-        }
-        let end = source.end_offset(&checkpoint.topic, partition)?;
-        if checkpoint.next_offset > end {
-            return Err(cut_back(checkpoint, partition, end));
-        }
-        let last = checkpoint.last.map(|(offset, _)| offset);
-        from.push(StartAt {
-            topic: Arc::clone(&checkpoint.topic),
-            partition,
-            next_offset: last.unwrap_or(checkpoint.next_offset),
-        });
+    if let Some(other) = checkpoints.iter().find(|of| of.cluster_id != cluster_id) {
+        return Err(diverged(format!(
+            "the rows come from cluster {}, this is {cluster_id}",
+            other.cluster_id
+        )));
     }
+    require_not_cut_back(checkpoints, &ends(source, checkpoints)?)?;
+    let from: Vec<StartAt> = checkpoints
+        .iter()
+        .map(|checkpoint| StartAt {
+            topic: Arc::clone(&checkpoint.topic),
+            partition: checkpoint.partition,
+            next_offset: checkpoint
+                .last
+                .map_or(checkpoint.next_offset, |(offset, _)| offset),
+        })
+        .collect();
     Ok(source.subscribe(&from, limits)?)
+}
+
+/// Where the log ends, in the order of the checkpoints.
+fn ends<S: Source>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, LogError> {
+    let places: Vec<(&str, i32)> = checkpoints.iter().map(Checkpoint::place).collect();
+    source.end_offsets(&places)
+}
+
+fn require_not_cut_back(checkpoints: &[Checkpoint], ends: &[i64]) -> Result<(), ProjectorError> {
+    let mut ended = std::iter::zip(checkpoints, ends);
+    match ended.find(|(checkpoint, end)| checkpoint.next_offset > **end) {
+        Some((checkpoint, end)) => Err(cut_back(checkpoint, *end)),
+        None => Ok(()),
+    }
+}
+
+/// The last of each topic and partition.
+fn last_of_each<'a>(causes: &[&'a Letter]) -> Vec<&'a Letter> {
+    let by_place: BTreeMap<_, _> = causes
+        .iter()
+        .map(|cause| (cause.position().place(), *cause))
+        .collect();
+    by_place.into_values().collect()
 }
 
 fn too_many(last: &Letter) -> ProjectorError {
@@ -370,15 +359,18 @@ fn told<P: Projection>(version: i32, causes: &[&Letter]) {
 }
 
 /// Nothing is asked for of a topic that is not named.
-fn end(ends: &Positions, topic: &str, partition: i32) -> i64 {
+fn end(ends: &Positions, (topic, partition): (&str, i32)) -> i64 {
     ends.get(&(topic.to_owned(), partition))
         .copied()
         .unwrap_or(0)
 }
 
-fn cut_back(checkpoint: &Checkpoint, partition: i32, end: i64) -> ProjectorError {
+fn cut_back(checkpoint: &Checkpoint, end: i64) -> ProjectorError {
     let Checkpoint {
-        topic, next_offset, ..
+        topic,
+        partition,
+        next_offset,
+        ..
     } = checkpoint;
     diverged(format!(
         "the rows hold {topic}/{partition} to offset {next_offset}, where it now ends at {end}"

@@ -31,10 +31,9 @@ impl Projection for History {
     const TABLES: &'static str = include_str!("history/tables.sql");
     const INDEXES: &'static str = include_str!("history/indexes.sql");
     const TABLE_OF_EVENTS: Option<&'static str> = Some("history");
-    const COPY: &'static str = "
-        copy history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,
-            correlation_id, causation_id, actor, data)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,
+            correlation_id, causation_id, actor, data)";
 
     type Event = HistoryEvent;
     type Key = Place;

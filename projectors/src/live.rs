@@ -1,19 +1,18 @@
-//! Keeps the live version of each projection up to date, a task for each partition number, shared with the other processes that are
+//! Keeps the live version of each projection up to date, a task for each, its partitions shared with the other processes that are
 //! alive ([`membership`]).
 //!
-//! Whoever begins to feed a partition moves the epoch of its checkpoints, and so fences whoever fed it before. What goes wrong is
+//! Whoever begins to feed partitions moves the epoch of their checkpoints, and so fences whoever fed it before. What goes wrong is
 //! retried with back-off. An event that cannot be decoded or applied is parked with what follows for its key. Where there are too
 //! many of them, or the log is not the one that was read before, the version is marked as failed and waits for a rebuild, while the
 //! others go on. A rebuild's swap shows as a checkpoint that has moved; the feed then asks the registry which version is live, and goes
 //! on there. One whose rows are of another shape than this program's is for others to feed ([`succession`]).
 
 mod announcements;
-mod health;
 pub(crate) mod membership;
-mod partition;
+mod serving;
 mod succession;
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use event_store::LogError;
 use futures::{FutureExt, future::BoxFuture};
@@ -23,9 +22,7 @@ use tokio::{sync::watch, task::JoinSet};
 pub(crate) use self::announcements::announce_live;
 use self::{
     announcements::Announcements,
-    health::Health,
     membership::{Membership, Shares},
-    partition::Partition,
 };
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
@@ -70,19 +67,18 @@ pub async fn run<S: Source>(
     let database = database.clone();
     let keeping = tokio::spawn(async move { membership.keep(&database, &mut leaving).await });
     while let Some(ended) = projections.join_next().await {
-        ended??;
+        ended?;
     }
     announcing.abort();
     leave.send_replace(true);
     Ok(keeping.await?)
 }
 
-/// What one projection's tasks share.
-#[derive(Clone)]
+/// What one projection's task needs.
 pub(crate) struct Live<S> {
     source: S,
     database: Database,
-    health: Health,
+    readiness: Readiness,
     stop: watch::Receiver<bool>,
     share: watch::Receiver<Shares>,
     membership: Arc<Membership>,
@@ -91,7 +87,7 @@ pub(crate) struct Live<S> {
 }
 
 impl<S: Source> OnProjection for Live<S> {
-    type Output = BoxFuture<'static, Result<(), ProjectorError>>;
+    type Output = BoxFuture<'static, ()>;
 
     fn on<P: Projection>(self) -> Self::Output {
         self.run::<P>().boxed()
@@ -111,7 +107,7 @@ impl<S: Source> Live<S> {
         Self {
             source: source.clone(),
             database: database.clone(),
-            health: Health::new(readiness.clone(), name.as_str()),
+            readiness: readiness.clone(),
             stop: stop.clone(),
             share: membership.share(),
             membership: Arc::clone(membership),
@@ -120,29 +116,22 @@ impl<S: Source> Live<S> {
         }
     }
 
-    pub(crate) async fn run<P: Projection>(mut self) -> Result<(), ProjectorError> {
+    pub(crate) async fn run<P: Projection>(mut self) {
         let Some(origin) = self.origin::<P>().await else {
-            return Ok(());
+            return;
         };
-        if !self.succeed::<P>().await || !self.is_alive().await {
-            return Ok(());
+        if self.succeed::<P>().await && self.is_alive().await {
+            self.serve::<P>(origin).await;
         }
-        self.health.expect_partitions(origin.partitions);
-        let mut tasks = JoinSet::new();
-        for number in 0..origin.partitions {
-            let partition = Partition::<P, S> {
-                live: self.clone(),
-                origin: origin.clone(),
-                number,
-                refused: None,
-                projection: PhantomData,
-            };
-            tasks.spawn(partition.run());
-        }
-        while let Some(ended) = tasks.join_next().await {
-            ended?;
-        }
-        Ok(())
+    }
+
+    fn is_well(&self) {
+        self.readiness.set(self.name.as_str(), Ok(()));
+    }
+
+    /// Readiness logs it, once for each trouble.
+    fn ails(&self, reason: String) {
+        self.readiness.set(self.name.as_str(), Err(reason));
     }
 
     /// Waits for the log to answer; none where told to stop meanwhile.
@@ -151,7 +140,7 @@ impl<S: Source> Live<S> {
         loop {
             match origin_of::<P, S>(&self.source).await {
                 Ok(origin) => return Some(origin),
-                Err(error) => self.health.set_all(error.in_full()),
+                Err(error) => self.ails(error.in_full()),
             }
             if self.stopped_within(pause).await {
                 return None;

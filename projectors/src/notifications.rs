@@ -19,9 +19,8 @@ impl Projection for Notifications {
     const TOPICS: &'static [&'static str] = &[NOTIFICATION_EVENTS];
     const TABLES: &'static str = include_str!("notifications/tables.sql");
     const INDEXES: &'static str = include_str!("notifications/indexes.sql");
-    const COPY: &'static str = "
-        copy notifications (id, version, order_id, channel, template, created_at, status, tries, reason, updated_at)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        notifications (id, version, order_id, channel, template, created_at, status, tries, reason, updated_at)";
 
     type Event = NotificationView;
     type Key = Uuid;

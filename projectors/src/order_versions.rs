@@ -21,9 +21,8 @@ impl Projection for OrderVersions {
     const TABLES: &'static str = include_str!("order_versions/tables.sql");
     const INDEXES: &'static str = include_str!("order_versions/indexes.sql");
     const TABLE_OF_EVENTS: Option<&'static str> = Some("order_versions");
-    const COPY: &'static str = "
-        copy order_versions (topic, partition, position, order_id, version, time, type, change)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        order_versions (topic, partition, position, order_id, version, time, type, change)";
 
     type Event = NamedView;
     type Key = Place;

@@ -24,7 +24,7 @@ pub(crate) struct Letter {
     reason: Option<String>,
 }
 
-/// What one partition of a version has set aside.
+/// What a feed's partitions have set aside.
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
     keys: BTreeSet<Box<str>>,
@@ -40,13 +40,13 @@ impl Parking {
         connection: &mut PgConnection,
         name: &str,
         version: i32,
-        partition: i32,
+        partitions: &[i32],
     ) -> sqlx::Result<Self> {
         let keys = sqlx::query_scalar!(
-            "select distinct key from offset_zero.dead_letters where name = $1 and version = $2 and partition = $3",
+            "select distinct key from offset_zero.dead_letters where name = $1 and version = $2 and partition = any($3)",
             name,
             version,
-            partition,
+            partitions,
         )
         .fetch_all(connection)
         .await?;

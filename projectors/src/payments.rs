@@ -21,10 +21,9 @@ impl Projection for Payments {
     const TOPICS: &'static [&'static str] = &[PAYMENT_EVENTS];
     const TABLES: &'static str = include_str!("payments/tables.sql");
     const INDEXES: &'static str = include_str!("payments/indexes.sql");
-    const COPY: &'static str = "
-        copy payments (id, version, order_id, attempt, status, currency, amount, captured, refunded, error, created_at,
-            updated_at)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        payments (id, version, order_id, attempt, status, currency, amount, captured, refunded, error, created_at,
+            updated_at)";
 
     type Event = PaymentView;
     type Key = Uuid;

@@ -24,9 +24,8 @@ impl Projection for Products {
     const TOPICS: &'static [&'static str] = &[PRODUCT_EVENTS, INVENTORY_EVENTS];
     const TABLES: &'static str = include_str!("products/tables.sql");
     const INDEXES: &'static str = include_str!("products/indexes.sql");
-    const COPY: &'static str = "
-        copy products (sku, name, price_amount, price_currency, status, product_version, on_hand, reserved, stock_version)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        products (sku, name, price_amount, price_currency, status, product_version, on_hand, reserved, stock_version)";
 
     type Event = ProductView;
     type Key = Sku;

@@ -30,8 +30,8 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// Of a projection each of whose rows is made of one event and has that event's place as its key (`topic, partition, position`),
     /// all of its rows: the table. It can be rebuilt from elsewhere than offset zero, with what lies before kept as it is.
     const TABLE_OF_EVENTS: Option<&'static str> = None;
-    /// `copy … from stdin (format binary)`, the columns in the order of [`copy`](Self::copy).
-    const COPY: &'static str;
+    /// Where new rows go: the table and its columns in the order of [`copy`](Self::copy), as in `orders (id, status)`.
+    const INTO: &'static str;
 
     /// What it reads in its topics.
     type Event: ReadEvent + Sync;

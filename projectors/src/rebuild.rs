@@ -203,6 +203,7 @@ async fn rebuild_locked<P: Projection, S: Source>(
         version: candidate.version.clone(),
         origin,
         meter: Arc::clone(&meter),
+        writing: fill::Writing::default(),
     };
     let feeds = filling.open::<P>().await?;
     let (feeds, verification) = verify::verify(&filling, feeds).await?;

@@ -5,6 +5,7 @@ mod shapes;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use event_store::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -34,11 +35,30 @@ pub(crate) struct Origin {
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint {
     pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
     pub(crate) next_offset: i64,
     pub(crate) epoch: i64,
     pub(crate) cluster_id: String,
     /// Offset and id of the last event that was applied.
     pub(crate) last: Option<(i64, Uuid)>,
+}
+
+impl Checkpoint {
+    /// Topic and partition.
+    pub(crate) fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+
+    /// The last event that was applied, and its id.
+    pub(crate) fn last_applied(&self) -> Option<(Position, Uuid)> {
+        let (offset, id) = self.last?;
+        let position = Position {
+            topic: Arc::clone(&self.topic),
+            partition: self.partition,
+            offset,
+        };
+        Some((position, id))
+    }
 }
 
 /// The offset after the last one applied, by topic and partition.
@@ -170,26 +190,27 @@ pub(crate) async fn create_numbered<P: Projection>(
     })
 }
 
-/// One partition's checkpoints, one for each topic.
+/// Some partition numbers' checkpoints, one for each topic.
 pub(crate) async fn checkpoints(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
-    partition: i32,
+    partitions: &[i32],
 ) -> Result<Vec<Checkpoint>, ProjectorError> {
     let rows = sqlx::query!(
-        "select topic, next_offset, epoch, cluster_id, last_event_offset, last_event_id
+        "select topic, partition, next_offset, epoch, cluster_id, last_event_offset, last_event_id
          from offset_zero.checkpoints
-         where name = $1 and version = $2 and partition = $3
-         order by topic",
+         where name = $1 and version = $2 and partition = any($3)
+         order by topic, partition",
         name,
         version,
-        partition,
+        partitions,
     )
     .fetch_all(connection)
     .await?;
     let checkpoints = rows.into_iter().map(|row| Checkpoint {
         topic: row.topic.into(),
+        partition: row.partition,
         next_offset: row.next_offset,
         epoch: row.epoch,
         cluster_id: row.cluster_id,
@@ -231,22 +252,14 @@ pub(crate) async fn is_paused(
     Ok(paused.unwrap_or(false))
 }
 
-/// Has whoever fed this partition until now fail at its next checkpoint.
+/// Has whoever fed these partitions until now fail at the next checkpoint.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
-    partition: i32,
+    partitions: &[i32],
 ) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = $2 and partition = $3",
-        name,
-        version,
-        partition,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    bump(connection, name, &[version], Some(partitions)).await
 }
 
 /// Marks a version as failed, or as diverged from the log, and stops its other feeds, by their epoch; answers what to tell. That is
@@ -255,12 +268,12 @@ pub(crate) async fn claim(
 pub(crate) async fn fail<P: Projection>(
     connection: &mut PgConnection,
     version: i32,
-    partition: i32,
     left: &[Checkpoint],
     error: &ProjectorError,
 ) -> Result<ProjectorError, ProjectorError> {
     let place = |checkpoint: &Checkpoint| (checkpoint.next_offset, checkpoint.epoch);
-    let current = checkpoints(connection, P::NAME, version, partition).await?;
+    let partitions: Vec<i32> = left.iter().map(|of| of.partition).collect();
+    let current = checkpoints(connection, P::NAME, version, &partitions).await?;
     if !current.iter().map(place).eq(left.iter().map(place)) {
         return Ok(ProjectorError::Superseded);
     }
@@ -307,10 +320,30 @@ pub(crate) async fn bump_epochs(
     name: &str,
     versions: &[i32],
 ) -> sqlx::Result<()> {
+    bump(connection, name, versions, None).await
+}
+
+/// Of some partitions, or of all. Whoever moves several checkpoints locks them in this order, so that nobody waits for somebody who
+/// waits for them.
+async fn bump(
+    connection: &mut PgConnection,
+    name: &str,
+    versions: &[i32],
+    partitions: Option<&[i32]>,
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "update offset_zero.checkpoints set epoch = epoch + 1 where name = $1 and version = any($2)",
+        "update offset_zero.checkpoints c
+         set epoch = c.epoch + 1
+         from (
+             select version, topic, partition from offset_zero.checkpoints
+             where name = $1 and version = any($2) and ($3::integer[] is null or partition = any($3))
+             order by version, topic, partition
+             for update
+         ) held
+         where c.name = $1 and c.version = held.version and c.topic = held.topic and c.partition = held.partition",
         name,
         versions,
+        partitions,
     )
     .execute(connection)
     .await?;

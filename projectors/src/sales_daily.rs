@@ -22,8 +22,7 @@ impl Projection for SalesDaily {
     const TOPICS: &'static [&'static str] = &[ORDER_EVENTS];
     const TABLES: &'static str = include_str!("sales_daily/tables.sql");
     const INDEXES: &'static str = include_str!("sales_daily/indexes.sql");
-    const COPY: &'static str = "
-        copy sales_daily (day, currency, partition, orders, revenue, units) from stdin (format binary)";
+    const INTO: &'static str = "sales_daily (day, currency, partition, orders, revenue, units)";
 
     type Event = SalesView;
     type Key = SalesDay;

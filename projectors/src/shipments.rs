@@ -21,9 +21,8 @@ impl Projection for Shipments {
     const TOPICS: &'static [&'static str] = &[SHIPPING_EVENTS];
     const TABLES: &'static str = include_str!("shipments/tables.sql");
     const INDEXES: &'static str = include_str!("shipments/indexes.sql");
-    const COPY: &'static str = "
-        copy shipments (id, version, order_id, status, lines, carrier, tracking_number, created_at, updated_at)
-        from stdin (format binary)";
+    const INTO: &'static str = "
+        shipments (id, version, order_id, status, lines, carrier, tracking_number, created_at, updated_at)";
 
     type Event = ShipmentView;
     type Key = Uuid;

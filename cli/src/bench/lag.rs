@@ -37,8 +37,9 @@ const OF_COMMANDS: u64 = 10;
 const READERS: usize = 64;
 /// Postgres has to have noticed that the process of the one before is gone, and its lock with it.
 const BETWEEN_REBUILDS: Duration = Duration::from_millis(500);
-/// The broker is warm already; the process is new.
-const WARM_UP_SECONDS: u64 = 5;
+/// The process is new, and so is this load to the broker, which compiles its code while it runs: that took a third of a core
+/// for half a minute.
+const WARM_UP_SECONDS: u64 = 40;
 
 /// Both.
 #[derive(Debug, Serialize)]

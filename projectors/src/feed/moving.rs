@@ -7,25 +7,35 @@ use uuid::Uuid;
 
 use crate::{Projection, registry::Checkpoint};
 
-/// How far a topic has come since the checkpoint was last written.
+/// How far a partition of a topic has come since its checkpoint was last written.
 pub(super) struct Move {
     pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
     pub(super) next_offset: i64,
     /// Where the log ends, where it was asked.
     pub(super) end_offset: Option<i64>,
     pub(super) last: Option<(i64, Uuid)>,
 }
 
-/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it.
+impl Move {
+    /// Topic and partition.
+    pub(super) fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+}
+
+/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it. Postgres takes so few rows by their
+/// key and in its order, as [`bump_epochs`](crate::registry::bump_epochs) does; should it ever not, and two wait for each other, it ends one
+/// of them, which begins anew.
 pub(super) async fn advance<P: Projection>(
     connection: &mut PgConnection,
     version: i32,
-    partition: i32,
     checkpoints: &[Checkpoint],
     moves: &[Move],
 ) -> sqlx::Result<bool> {
     let topics: Vec<&str> = moves.iter().map(|to| &*to.topic).collect();
-    let from = |to: &Move| checkpoints.iter().find(|from| from.topic == to.topic);
+    let partitions: Vec<i32> = moves.iter().map(|to| to.partition).collect();
+    let from = |to: &Move| checkpoints.iter().find(|from| from.place() == to.place());
     let expected: Vec<i64> = moves
         .iter()
         .map(|to| from(to).map_or(-1, |from| from.next_offset))
@@ -45,14 +55,14 @@ pub(super) async fn advance<P: Projection>(
              last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
              last_event_id = coalesce(m.last_event_id, c.last_event_id),
              updated_at = now()
-         from unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
-             as m (topic, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
-         where c.name = $1 and c.version = $2 and c.partition = $3 and c.topic = m.topic
+         from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
+             as m (topic, partition, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
+         where c.name = $1 and c.version = $2 and c.topic = m.topic and c.partition = m.partition
              and c.next_offset = m.expected and c.epoch = m.epoch",
         P::NAME,
         version,
-        partition,
         &topics as &[&str],
+        &partitions,
         &expected,
         &epochs,
         &next_offsets,

@@ -42,10 +42,11 @@ impl Shares {
         self.0.is_some()
     }
 
-    /// Whether a partition of a projection is this process's to feed.
-    pub(crate) fn holds(&self, projection: ProjectionName, partition: i32) -> bool {
+    /// Those of a projection's so many partitions that are this process's to feed.
+    pub(crate) fn partitions(&self, projection: ProjectionName, of: i32) -> Vec<i32> {
         let share = self.0.as_ref().and_then(|of| of.get(projection.as_str()));
-        share.is_some_and(|share| share.holds(projection, partition))
+        let held = |partition: &i32| share.is_some_and(|share| share.holds(projection, *partition));
+        (0..of).filter(held).collect()
     }
 }
 
@@ -258,6 +259,10 @@ mod tests {
                 "{held:?}"
             );
         }
-        assert!(!Shares::default().holds(ProjectionName::Orders, 0));
+        assert!(
+            Shares::default()
+                .partitions(ProjectionName::Orders, 4)
+                .is_empty()
+        );
     }
 }

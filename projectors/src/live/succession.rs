@@ -2,7 +2,7 @@
 //! over, one process for all; until then it is not ready, so that a rolling deployment leaves the older ones running
 //! (docs/adr/0011-shapes-side-by-side.md).
 
-use super::{FIRST_PAUSE, Live, longer, partition::STANDBY_PAUSE};
+use super::{FIRST_PAUSE, Live, longer, serving::STANDBY_PAUSE};
 use crate::{
     Projection, ProjectorError,
     rebuild::{Options, Show, succeed},
@@ -26,7 +26,7 @@ impl<S: Source> Live<S> {
                 // By another process of this shape, or an operator.
                 Err(ProjectorError::RebuildRunning { .. }) => STANDBY_PAUSE,
                 Err(error) => {
-                    self.health.set_all(error.in_full());
+                    self.ails(error.in_full());
                     pause = longer(pause);
                     pause
                 }
@@ -43,7 +43,7 @@ impl<S: Source> Live<S> {
         let Some(live) = live.filter(|live| live.shape < P::SHAPE) else {
             return Ok(());
         };
-        self.health.set_all(format!(
+        self.ails(format!(
             "version {} is of shape {}; one of shape {} is being filled beside it",
             live.number,
             live.shape,

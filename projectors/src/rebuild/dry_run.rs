@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::{
     Options, Verification,
     compare::{Scope, Side, compare},
-    fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES},
+    fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES, Writing},
     meter::{self, Meter, Phase},
     start,
 };
@@ -132,6 +132,7 @@ impl<S: Source> Run<'_, S> {
             version,
             origin,
             meter: Arc::clone(&meter),
+            writing: Writing::default(),
         };
         self.require_goal::<P>(&filling, &goal).await?;
         let shown = meter::show::<P>(
@@ -255,12 +256,11 @@ async fn fold<P: Projection, S: Source>(
     let mut refused = None;
     loop {
         let checkpoints =
-            registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
+            registry::checkpoints(&mut connection, P::NAME, number, &[partition]).await?;
         let mut feed = Feed::<P>::open(
             &filling.source,
             connection,
             &filling.version,
-            partition,
             checkpoints,
             LIMITS,
         )

@@ -1,9 +1,13 @@
 //! From offset zero to the end, all partitions at once; then along with the log until the swap.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    num::NonZero,
+    sync::{Arc, atomic::Ordering},
+    thread::available_parallelism,
+};
 
 use event_store::BatchLimits;
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::meter::Meter;
 use crate::{
@@ -18,8 +22,8 @@ pub(super) const LIMITS: BatchLimits = BatchLimits {
     max_bytes: 4 << 20,
     max_wait_ms: 100,
 };
-/// Rows that all partitions together hold in memory before they write them: some 75 MiB of orders.
-const MAX_HELD_ROWS: usize = 45_000;
+/// Rows that all partitions together hold in memory before they write them: some 65 MiB of orders.
+const MAX_HELD_ROWS: usize = 40_000;
 /// What is spent, by all partitions together, on not asking the table for rows that are new.
 pub(super) const WRITTEN_KEYS_BYTES: usize = 32 << 20;
 
@@ -31,6 +35,19 @@ pub(super) struct Filling<S> {
     pub(super) version: Version,
     pub(super) origin: Origin,
     pub(super) meter: Arc<Meter>,
+    pub(super) writing: Writing,
+}
+
+/// Has a few partitions write while the others read on. Backends that copy into one table wait for each other when it grows, and
+/// would leave the live version's no time.
+#[derive(Clone)]
+pub(super) struct Writing(Arc<Semaphore>);
+
+impl Default for Writing {
+    fn default() -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        Self(Arc::new(Semaphore::new((processors / 2).max(1))))
+    }
 }
 
 /// How far to read.
@@ -46,7 +63,7 @@ impl<S: Source> Filling<S> {
     /// A feed for each partition, from where the version has come to.
     pub(super) async fn open<P: Projection>(&self) -> Result<Vec<Feed<P>>, ProjectorError> {
         let partitions = 0..self.origin.partitions;
-        all(partitions.map(|partition| self.clone().open_partition::<P>(partition))).await
+        all(partitions.map(|partition| self.clone().open_feed::<P>(vec![partition]))).await
     }
 
     /// Reads every partition so far, all at once, and writes what was read.
@@ -59,19 +76,18 @@ impl<S: Source> Filling<S> {
         all(feeds.into_iter().map(read)).await
     }
 
-    async fn open_partition<P: Projection>(
+    async fn open_feed<P: Projection>(
         self,
-        partition: i32,
+        partitions: Vec<i32>,
     ) -> Result<Feed<P>, ProjectorError> {
         let number = self.version.number;
         let mut connection = self.database.connect_to_fill(&self.version.schema).await?;
         let checkpoints =
-            registry::checkpoints(&mut connection, P::NAME, number, partition).await?;
+            registry::checkpoints(&mut connection, P::NAME, number, &partitions).await?;
         let opened = Feed::open(
             &self.source,
             connection,
             &self.version,
-            partition,
             checkpoints.clone(),
             LIMITS,
         )
@@ -79,10 +95,7 @@ impl<S: Source> Filling<S> {
         match opened {
             Err(error) if error.is_final() => {
                 let mut registry = self.database.connect().await?;
-                Err(
-                    registry::fail::<P>(&mut registry, number, partition, &checkpoints, &error)
-                        .await?,
-                )
+                Err(registry::fail::<P>(&mut registry, number, &checkpoints, &error).await?)
             }
             Err(error) => Err(error),
             Ok(mut feed) => {
@@ -101,12 +114,12 @@ impl<S: Source> Filling<S> {
             match self.try_read_to(&mut feed, &goal).await {
                 // From the checkpoint again, and past it.
                 Err(ProjectorError::Unappliable { position, reason }) => {
-                    feed = self.clone().open_partition(feed.partition()).await?;
+                    feed = self.clone().open_feed(feed.partitions()).await?;
                     feed.park(position, reason);
                 }
                 Err(error) if error.is_final() => return Err(feed.fail(&error).await?),
                 Err(error) => return Err(error),
-                Ok(()) if feed.has_overrun() => return self.open_partition(feed.partition()).await,
+                Ok(()) if feed.has_overrun() => return self.open_feed(feed.partitions()).await,
                 Ok(()) => return Ok(feed),
             }
         }
@@ -130,8 +143,7 @@ impl<S: Source> Filling<S> {
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, count);
             if feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions) || remaining == 0 {
-                let new_rows = feed.flush().await?;
-                self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
+                self.write(feed).await?;
             }
         }
         Ok(())
@@ -166,7 +178,7 @@ impl<S: Source> Filling<S> {
             let error = match self.step(&mut feed).await {
                 Ok(()) => continue,
                 Err(ProjectorError::Unappliable { position, reason }) => {
-                    match self.clone().open_partition(feed.partition()).await {
+                    match self.clone().open_feed(feed.partitions()).await {
                         Ok(anew) => feed = anew,
                         Err(error) => return error,
                     }
@@ -188,8 +200,14 @@ impl<S: Source> Filling<S> {
     async fn step<P: Projection>(&self, feed: &mut Feed<P>) -> Result<(), ProjectorError> {
         let batch = feed.next().await?;
         let count = feed.absorb(batch).await?;
-        let new_rows = feed.flush().await?;
         self.meter.passed(0, count);
+        self.write(feed).await
+    }
+
+    async fn write<P: Projection>(&self, feed: &mut Feed<P>) -> Result<(), ProjectorError> {
+        let turn = self.writing.0.acquire().await;
+        let _turn = turn.expect("it is never closed");
+        let new_rows = feed.flush().await?;
         self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
         Ok(())
     }

@@ -27,7 +27,7 @@ impl<A: Altered> Projection for A {
     const TABLES: &'static str = A::TABLES;
     const INDEXES: &'static str = Orders::INDEXES;
     const SHAPE: i32 = A::SHAPE;
-    const COPY: &'static str = Orders::COPY;
+    const INTO: &'static str = Orders::INTO;
 
     type Event = OrderView;
     type Key = Uuid;

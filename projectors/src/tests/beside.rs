@@ -60,9 +60,7 @@ impl Deployed {
             name,
         );
         let task = tokio::spawn(async move {
-            let (ended, ()) =
-                tokio::join!(live.run::<P>(), membership.keep(&database, &mut stopping));
-            ended.expect("ends well");
+            tokio::join!(live.run::<P>(), membership.keep(&database, &mut stopping));
         });
         Self {
             readiness,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::World;
-use crate::copy::{CopyBuffer, copy_rows};
+use crate::copy::{CopyBuffer, write_rows};
 
 const NASTY: [&str; 8] = [
     "",
@@ -19,7 +19,21 @@ const NASTY: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn copies_nasty_values() {
+async fn a_few_nasty_values() {
+    writes_nasty_values(NASTY.len()).await;
+}
+
+#[tokio::test]
+async fn many_nasty_values() {
+    writes_nasty_values(200 * NASTY.len()).await;
+}
+
+async fn writes_nasty_values(count: usize) {
+    let numbered = || {
+        (0_i32..)
+            .zip(NASTY.iter().copied().cycle().take(count))
+            .collect::<Vec<_>>()
+    };
     let world = World::new().await;
     let mut connection = world.connect().await;
     sqlx::raw_sql(
@@ -29,10 +43,10 @@ async fn copies_nasty_values() {
     .await
     .expect("creates");
     let time = DateTime::from_timestamp_micros(-1_234_567_890_123_456).expect("in 1930");
-    let copied = copy_rows(
+    let written = write_rows(
         &mut connection,
-        "copy nasty from stdin (format binary)",
-        (0_i32..).zip(NASTY),
+        "nasty (n, i, t, b, l, j, z, x, d)",
+        numbered().into_iter(),
         |(number, text), buffer| {
             buffer.row(9);
             buffer.integer(number);
@@ -46,7 +60,7 @@ async fn copies_nasty_values() {
             buffer.date(time.date_naive());
         },
     );
-    assert_eq!(copied.await.expect("copies"), 8);
+    assert_eq!(written.await.expect("writes"), count as u64);
     type Row = (
         i32,
         Uuid,
@@ -62,7 +76,8 @@ async fn copies_nasty_values() {
         .fetch_all(&mut connection)
         .await
         .expect("reads");
-    for ((number, text), row) in (0_i32..).zip(NASTY).zip(rows) {
+    assert_eq!(rows.len(), count);
+    for ((number, text), row) in numbered().into_iter().zip(rows) {
         let id = Uuid::from_u128(number.unsigned_abs().into());
         let json = json!({ "text": text });
         let long = i64::MIN + i64::from(number);
@@ -84,22 +99,17 @@ async fn copies_nasty_values() {
 }
 
 #[tokio::test]
-async fn copies_more_than_one_message() {
+async fn more_than_one_message() {
     let world = World::new().await;
     let mut connection = world.connect().await;
     sqlx::raw_sql("create temporary table long (t text)")
         .execute(&mut connection)
         .await
         .expect("creates");
-    let text = "x".repeat(100_000);
-    let copied = copy_rows(
-        &mut connection,
-        "copy long from stdin (format binary)",
-        0..100,
-        |_, buffer| {
-            buffer.row(1);
-            buffer.text(&text);
-        },
-    );
-    assert_eq!(copied.await.expect("copies"), 100);
+    let text = "x".repeat(5_000);
+    let written = write_rows(&mut connection, "long (t)", 0..2_000, |_, buffer| {
+        buffer.row(1);
+        buffer.text(&text);
+    });
+    assert_eq!(written.await.expect("copies"), 2_000);
 }

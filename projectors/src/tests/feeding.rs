@@ -1,4 +1,4 @@
-//! One partition: applied once, whoever tries.
+//! Applied once, whoever tries.
 
 use event_store::{BatchLimits, log::Log};
 
@@ -17,9 +17,11 @@ async fn open(
     let mut registry = world.database.connect().await?;
     let origin = crate::live::origin_of::<Orders, _>(&shop.log).await?;
     let version = registry::ensure_live::<Orders>(&mut registry, &origin).await?;
-    let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, version.number, 0).await?;
+    let partitions: Vec<i32> = (0..origin.partitions).collect();
+    let checkpoints =
+        registry::checkpoints(&mut registry, Orders::NAME, version.number, &partitions).await?;
     let connection = world.database.connect_to(&version.schema).await?;
-    let feed = Feed::open(&shop.log, connection, &version, 0, checkpoints, limits).await?;
+    let feed = Feed::open(&shop.log, connection, &version, checkpoints, limits).await?;
     Ok((feed, version))
 }
 
@@ -56,6 +58,39 @@ async fn what_was_applied_is_not_applied_again() {
     assert_eq!(world.rows(&version.schema).await, rows);
     let lag = "select sum(end_offset - next_offset)::bigint from offset_zero.checkpoints";
     assert_eq!(world.number(lag).await, 0, "control records are passed too");
+}
+
+#[tokio::test]
+async fn all_its_partitions_are_moved_or_none() {
+    const CLAIMED: i32 = 2;
+    let (world, shop) = (World::new().await, Shop::open(4));
+    shop.trade(40).await;
+    let (mut feed, version) = open(&world, &shop, BatchLimits::default())
+        .await
+        .expect("opens");
+    while feed.held() < 40 {
+        let batch = feed.next().await.expect("reads");
+        feed.absorb(batch).await.expect("folds");
+    }
+    let mut registry = world.database.connect().await.expect("connects");
+    registry::claim(&mut registry, Orders::NAME, version.number, &[CLAIMED])
+        .await
+        .expect("claims");
+    assert!(matches!(
+        feed.flush().await,
+        Err(ProjectorError::Superseded)
+    ));
+    assert_eq!(world.rows(&version.schema).await.len(), 0);
+    let moved = "select count(*) from offset_zero.checkpoints where next_offset > 0";
+    assert_eq!(world.number(moved).await, 0);
+
+    let (mut feed, version) = open(&world, &shop, BatchLimits::default())
+        .await
+        .expect("opens again");
+    catch_up(&mut feed, &shop).await;
+    assert_eq!(world.rows(&version.schema).await.len(), 40);
+    let behind = "select count(*) from offset_zero.checkpoints where next_offset < end_offset";
+    assert_eq!(world.number(behind).await, 0);
 }
 
 #[tokio::test]

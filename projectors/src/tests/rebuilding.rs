@@ -177,7 +177,7 @@ async fn goes_on_where_a_killed_one_left_off() {
             .await
             .expect("prepares");
     let number = candidate.version.number;
-    let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, number, 0)
+    let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, number, &[0])
         .await
         .expect("reads");
     let connection = world
@@ -189,15 +189,7 @@ async fn goes_on_where_a_killed_one_left_off() {
         max_events: 1,
         ..BatchLimits::default()
     };
-    let opened = Feed::open(
-        &shop.log,
-        connection,
-        &candidate.version,
-        0,
-        checkpoints,
-        one,
-    )
-    .await;
+    let opened = Feed::open(&shop.log, connection, &candidate.version, checkpoints, one).await;
     let mut feed: Feed<Orders> = opened.expect("opens");
     for _ in 0..5 {
         step(&mut feed).await.expect("applies");

@@ -35,28 +35,20 @@ pub(super) async fn feed<P: Projection>(world: &World, shop: &Shop) {
     let version = registry::ensure_live::<P>(&mut registry, &origin)
         .await
         .expect("creates");
-    for partition in 0..origin.partitions {
-        let checkpoints = registry::checkpoints(&mut registry, P::NAME, version.number, partition)
-            .await
-            .expect("reads");
-        let connection = world
-            .database
-            .connect_to(&version.schema)
-            .await
-            .expect("connects");
-        let limits = BatchLimits::default();
-        let opened = Feed::<P>::open(
-            &shop.log,
-            connection,
-            &version,
-            partition,
-            checkpoints,
-            limits,
-        );
-        let mut feed = opened.await.expect("opens");
-        while feed.refresh_ends(&shop.log).await.expect("refreshes") > 0 {
-            step(&mut feed).await.expect("applies");
-        }
+    let partitions: Vec<i32> = (0..origin.partitions).collect();
+    let checkpoints = registry::checkpoints(&mut registry, P::NAME, version.number, &partitions)
+        .await
+        .expect("reads");
+    let connection = world
+        .database
+        .connect_to(&version.schema)
+        .await
+        .expect("connects");
+    let limits = BatchLimits::default();
+    let opened = Feed::<P>::open(&shop.log, connection, &version, checkpoints, limits);
+    let mut feed = opened.await.expect("opens");
+    while feed.refresh_ends(&shop.log).await.expect("refreshes") > 0 {
+        step(&mut feed).await.expect("applies");
     }
 }
 

@@ -1,12 +1,12 @@
-//! Feeds one partition number, in all topics of a projection, for as long as it is this process's to feed.
+//! Feeds this process's partitions of a projection, in one transaction for all of them (docs/adr/0014-one-feed-for-all-partitions.md).
 
-use std::{collections::BTreeSet, marker::PhantomData, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use event_store::{Batch, BatchLimits, Position, Progress};
 use futures::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{FIRST_PAUSE, Live, longer};
+use super::{FIRST_PAUSE, Live, longer, membership::Shares};
 use crate::{
     Projection, ProjectorError,
     feed::Feed,
@@ -26,15 +26,8 @@ pub(super) const STANDBY_PAUSE: Duration = Duration::from_secs(1);
 /// Two processes that for a moment both think a partition theirs do not take it from each other faster than this.
 const SUPERSEDED_PAUSE: Duration = Duration::from_millis(50);
 
-/// Feeds one partition number of the live version.
-pub(super) struct Partition<P, S> {
-    pub(super) live: Live<S>,
-    pub(super) origin: Origin,
-    pub(super) number: i32,
-    /// The event that folding has refused: parked when it comes again.
-    pub(super) refused: Option<(Position, String)>,
-    pub(super) projection: PhantomData<fn() -> P>,
-}
+/// An event that folding has refused, and why: parked when it comes again.
+type Refused = Option<(Position, String)>;
 
 /// Why a feed ended, other than by an error.
 enum Ended {
@@ -43,67 +36,69 @@ enum Ended {
     Superseded,
     /// An event could not be applied: to be parked.
     Refused,
-    /// It is another process's to feed.
-    Elsewhere,
+    /// Other partitions are this process's to feed now, or none.
+    Moved,
     /// An operator has halted the projection.
     Paused,
 }
 
-impl<P: Projection, S: Source> Partition<P, S> {
-    pub(super) async fn run(mut self) {
+impl<S: Source> Live<S> {
+    /// Feeds whichever version is live, until told to stop.
+    pub(super) async fn serve<P: Projection>(mut self, origin: Origin) {
+        let mut refused = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            let wait = match self.serve(&mut pause).await {
-                Ok(Ended::Stopped) => return,
-                Ok(Ended::Refused) => Duration::ZERO,
-                Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
-                Ok(Ended::Elsewhere) => {
-                    self.live.health.set(self.number, Ok(()));
-                    if self.stopped_before_it_is_ours().await {
-                        return;
-                    }
-                    Duration::ZERO
+            let partitions = self.share.borrow().partitions(self.name, origin.partitions);
+            if partitions.is_empty() {
+                self.is_well();
+                if self.stopped_before_there_is_work(&origin).await {
+                    return;
                 }
+                continue;
+            }
+            let wait = match self
+                .feed::<P>(&origin, &partitions, &mut refused, &mut pause)
+                .await
+            {
+                Ok(Ended::Stopped) => return,
+                Ok(Ended::Refused | Ended::Moved) => Duration::ZERO,
+                Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
                 Ok(Ended::Paused) => {
-                    self.live.health.set(self.number, Ok(()));
+                    self.is_well();
                     STANDBY_PAUSE
                 }
                 Err(error) => {
-                    // Health logs it, once for each trouble.
-                    self.live.health.set(self.number, Err(error.in_full()));
+                    self.ails(error.in_full());
                     let wait = pause;
                     pause = longer(pause);
                     wait
                 }
             };
-            if self.live.stopped_within(wait).await {
+            if self.stopped_within(wait).await {
                 return;
             }
         }
     }
 
-    fn is_ours(&self) -> bool {
-        let share = self.live.share.borrow();
-        share.holds(self.live.name, self.number)
-    }
-
-    async fn stopped_before_it_is_ours(&mut self) -> bool {
-        let (name, number) = (self.live.name, self.number);
-        let ours = self.live.share.wait_for(|share| share.holds(name, number));
+    async fn stopped_before_there_is_work(&mut self, origin: &Origin) -> bool {
+        let (name, of) = (self.name, origin.partitions);
+        let work = |share: &Shares| !share.partitions(name, of).is_empty();
         tokio::select! {
-            _ = self.live.stop.wait_for(|stop| *stop) => true,
-            ours = ours => ours.is_err(),
+            _ = self.stop.wait_for(|stop| *stop) => true,
+            begins = self.share.wait_for(work) => begins.is_err(),
         }
     }
 
-    /// Feeds the version that is live now, until something changes.
-    async fn serve(&mut self, pause: &mut Duration) -> Result<Ended, ProjectorError> {
-        if !self.is_ours() {
-            return Ok(Ended::Elsewhere);
-        }
-        let database = &self.live.database;
-        let mut registry = database.connect().await?;
-        let version = registry::ensure_live::<P>(&mut registry, &self.origin).await?;
+    /// Feeds these partitions of the version that is live now, until something changes.
+    async fn feed<P: Projection>(
+        &mut self,
+        origin: &Origin,
+        partitions: &[i32],
+        refused: &mut Refused,
+        pause: &mut Duration,
+    ) -> Result<Ended, ProjectorError> {
+        let mut registry = self.database.connect().await?;
+        let version = registry::ensure_live::<P>(&mut registry, origin).await?;
         if version.shape != P::SHAPE {
             // What is whose will soon say so too.
             return Ok(Ended::Superseded);
@@ -114,105 +109,89 @@ impl<P: Projection, S: Source> Partition<P, S> {
         if let Some(error) = version.error {
             return Err(ProjectorError::Failed(error));
         }
-        registry::claim(&mut registry, P::NAME, version.number, self.number).await?;
-        let checkpoints =
-            registry::checkpoints(&mut registry, P::NAME, version.number, self.number).await?;
+        let number = version.number;
+        registry::claim(&mut registry, P::NAME, number, partitions).await?;
+        let checkpoints = registry::checkpoints(&mut registry, P::NAME, number, partitions).await?;
         require_topics::<P>(&version, &checkpoints)?;
-        let connection = database.connect_to_feed(&version.schema).await?;
-        let opened = self.open(&version, connection, &checkpoints).await;
-        let mut feed = match opened {
+        let connection = self.database.connect_to_feed(&version.schema).await?;
+        let (known, limits) = (checkpoints.clone(), BatchLimits::default());
+        let opened = Feed::open(&self.source, connection, &version, known, limits).await;
+        let mut feed: Feed<P> = match opened {
             Err(error) if error.is_final() => {
-                let number = version.number;
-                return self.told(
-                    registry::fail::<P>(&mut registry, number, self.number, &checkpoints, &error)
-                        .await?,
+                return told::<P>(
+                    registry::fail::<P>(&mut registry, number, &checkpoints, &error).await?,
                 );
             }
             opened => opened?,
         };
         drop(registry);
-        if let Some((position, reason)) = self.refused.take() {
+        if let Some((position, reason)) = refused.take() {
             feed.park(position, reason);
         }
         *pause = FIRST_PAUSE;
-        match self.follow(&mut feed).await {
+        match self.follow(&mut feed, origin, partitions).await {
             Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
             Err(ProjectorError::Unappliable { position, reason }) => {
-                self.refused = Some((position, reason));
+                *refused = Some((position, reason));
                 Ok(Ended::Refused)
             }
-            Err(error) if error.is_final() => self.told(feed.fail(&error).await?),
+            Err(error) if error.is_final() => told::<P>(feed.fail(&error).await?),
             ended => ended,
         }
     }
 
-    async fn open(
-        &self,
-        version: &Version,
-        connection: sqlx::PgConnection,
-        checkpoints: &[Checkpoint],
-    ) -> Result<Feed<P>, ProjectorError> {
-        let limits = BatchLimits::default();
-        Feed::open(
-            &self.live.source,
-            connection,
-            version,
-            self.number,
-            checkpoints.to_vec(),
-            limits,
-        )
-        .await
-    }
-
-    /// Passes on what became of marking the version as failed.
-    fn told(&self, verdict: ProjectorError) -> Result<Ended, ProjectorError> {
-        if matches!(verdict, ProjectorError::Superseded) {
-            return Ok(Ended::Superseded);
-        }
-        tracing::error!(projection = P::NAME, partition = self.number, error = %verdict, "projection failed");
-        Err(verdict)
-    }
-
-    async fn follow(&mut self, feed: &mut Feed<P>) -> Result<Ended, ProjectorError> {
-        let labels = [
-            ("projection", P::NAME.to_owned()),
-            ("partition", self.number.to_string()),
-        ];
+    async fn follow<P: Projection>(
+        &mut self,
+        feed: &mut Feed<P>,
+        origin: &Origin,
+        partitions: &[i32],
+    ) -> Result<Ended, ProjectorError> {
+        let labels = [("projection", P::NAME)];
         let lag = metrics::gauge!("offset_zero_projection_lag_records", &labels);
         let events = metrics::counter!("offset_zero_projection_events_total", &labels);
-        let mut share = self.live.share.clone();
+        let mut share = self.share.clone();
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_flush = Instant::now();
         loop {
             // Only what may be dropped is raced; a transaction, once begun, is carried through.
             let batch = tokio::select! {
-                _ = self.live.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
                 batch = next_after(next_flush, feed) => Some(batch?),
                 _ = share.changed() => None,
                 _ = refresh.tick() => None,
             };
-            if !self.is_ours() {
+            if self.share.borrow().partitions(self.name, origin.partitions) != partitions {
                 // What was read and not applied the next owner reads.
-                return Ok(Ended::Elsewhere);
+                lag.set(0.0);
+                return Ok(Ended::Moved);
             }
             match batch {
                 Some(batch) => {
                     next_flush = Instant::now() + FLUSH_INTERVAL;
                     let (progress, count) = absorb_what_is_there(feed, batch).await?;
                     feed.flush().await?;
-                    self.live.announcements.add(P::NAME, &progress);
-                    self.live.membership.count(P::NAME, count);
+                    self.announcements.add(P::NAME, &progress);
+                    self.membership.count(P::NAME, count);
                     events.increment(count);
                 }
                 None => {
-                    let records = feed.refresh_ends(&self.live.source).await?;
+                    let records = feed.refresh_ends(&self.source).await?;
                     lag.set(records as f64);
-                    self.live.health.set(self.number, Ok(()));
+                    self.is_well();
                 }
             }
         }
     }
+}
+
+/// Passes on what became of marking the version as failed.
+fn told<P: Projection>(verdict: ProjectorError) -> Result<Ended, ProjectorError> {
+    if matches!(verdict, ProjectorError::Superseded) {
+        return Ok(Ended::Superseded);
+    }
+    tracing::error!(projection = P::NAME, error = %verdict, "projection failed");
+    Err(verdict)
 }
 
 /// May be dropped and called again.
