@@ -34,6 +34,8 @@ struct Reading<'a, L> {
     patience: Duration,
     /// When to leave the rest for another time; none where all of it is needed.
     until: Option<Instant>,
+    /// Called while there is progress.
+    at_work: &'a dyn Fn(),
 }
 
 /// What was read.
@@ -83,12 +85,13 @@ enum Failure {
 ///
 /// The caller has fenced every other appender before, so what lies below the watermark is all that there will ever be
 /// from them. `patience` bounds the wait for progress: a foreign open transaction holds committed records back until it
-/// times out. Also answers where in each topic the reading ended.
+/// times out. `at_work` is called again and again while it gets on. Also answers where in each topic the reading ended.
 pub(crate) fn rehydrate<C: Context, L: Log>(
     log: &L,
     (partition, partitions): (i32, i32),
     patience: Duration,
     folder: &mut StateFolder,
+    at_work: &dyn Fn(),
 ) -> Result<(Streams<C>, Vec<StartAt>), LogError> {
     let begun = Instant::now();
     let reading = Reading {
@@ -98,6 +101,7 @@ pub(crate) fn rehydrate<C: Context, L: Log>(
         ends: ends::<C, L>(log, partition)?,
         patience,
         until: None,
+        at_work,
     };
     let (built, discarded) = reading.build(folder)?;
     folder.tell(Rehydration {
@@ -129,6 +133,7 @@ pub(crate) fn keep_up<C: Context, L: Log>(
         ends: ends::<C, L>(log, partition)?,
         patience: within,
         until: Some(begun + within),
+        at_work: &|| {},
     };
     match reading.build_on::<C>(store, folder) {
         Ok(built) => {
@@ -233,8 +238,9 @@ impl<L: Log> Reading<'_, L> {
         let mut failed = None;
         let mut out_of_time = false;
         let source = streams.source().to_owned();
+        let until = self.until;
         let read = |record: &RawRecord<'_>| {
-            if self.until.is_some_and(|until| Instant::now() > until) {
+            if until.is_some_and(|until| Instant::now() > until) {
                 out_of_time = true;
                 return Err(LogError::Unavailable {
                     attempted: "keeping up",
@@ -270,7 +276,14 @@ impl<L: Log> Reading<'_, L> {
             }
             Ok(())
         };
-        let read = read_apart(&mut reader, &self.ends, self.patience, read, apply);
+        let read = read_apart(
+            &mut reader,
+            &self.ends,
+            self.patience,
+            read,
+            apply,
+            self.at_work,
+        );
         if let Some(error) = failed.or_else(|| streams.failure().cloned()) {
             return Err(error.into());
         }

@@ -31,7 +31,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SUCCESSION: Duration = Duration::from_secs(5);
 /// A writer is given so long to let go of a partition. Whoever gets it next fences it in any case.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(8);
-/// A writer that is at one and the same thing for so long is stuck: longer than a takeover waits for another's transaction.
+/// A writer that is at one and the same thing for so long is stuck: longer than a takeover waits for another's transaction. Reading
+/// the log is a new thing with each batch.
 const STUCK_AFTER: Duration = Duration::from_secs(45);
 
 /// What the writers of a service have in common with the group.

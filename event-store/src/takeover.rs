@@ -100,12 +100,14 @@ impl From<AppendError> for TakeoverError {
 }
 
 impl Owner {
-    /// Fences every earlier owner and rebuilds the state from the log.
+    /// Fences every earlier owner and rebuilds the state from the log; calls `at_work` again and again while that gets on, since a long
+    /// log takes minutes.
     pub(crate) fn take_over<C: Context, L: Log>(
         &mut self,
         log: &L,
         share: &Share<L>,
         committer: &Committer<L>,
+        at_work: &dyn Fn(),
     ) -> Result<Tenure<C, L>, TakeoverError> {
         // 0. Whoever has slept through the partition's being given to another fences nobody.
         if let Err(error) = share.confirm(self.id.partition) {
@@ -137,6 +139,7 @@ impl Owner {
             (self.id.partition, self.partitions),
             REHYDRATION_PATIENCE,
             &mut self.state,
+            at_work,
         )?;
         Ok(Tenure {
             committer: committer.clone(),

@@ -155,9 +155,11 @@ impl<C: Context, L: Log> Writer<C, L> {
 
     fn take_over(&mut self) -> Result<Tenure<C, L>, TakeoverError> {
         let begun = Instant::now();
+        let gate = &self.gate;
+        let at_work = || gate.set_at_work(true);
         let tenure = self
             .owner
-            .take_over(&self.log, &self.share, &self.committer)?;
+            .take_over(&self.log, &self.share, &self.committer, &at_work)?;
         info!(
             partition = %self.owner.id,
             generation = tenure.ownership.generation,

@@ -14,13 +14,14 @@ const MAX_BATCH_BYTES: usize = 4 << 20;
 const BATCHES_AHEAD: usize = 2;
 
 /// As [`read_to`]: what `read` makes of each record, `apply` is given in the same order. Whatever was read before an error is
-/// applied; an error of `apply` ends the reading.
+/// applied; an error of `apply` ends the reading. `at_work` is called with each batch.
 pub(super) fn read_apart<R: Reader, T: Send>(
     reader: &mut R,
     ends: &[(&str, i32, i64)],
     patience: Duration,
     mut read: impl FnMut(&RawRecord<'_>) -> Result<T, LogError> + Send,
     mut apply: impl FnMut(T) -> Result<(), LogError>,
+    at_work: &dyn Fn(),
 ) -> Result<(), LogError> {
     std::thread::scope(|scope| {
         let (batches, received) = crossbeam_channel::bounded(BATCHES_AHEAD);
@@ -42,7 +43,11 @@ pub(super) fn read_apart<R: Reader, T: Send>(
             attempted: "reading ahead",
             reason: error.to_string(),
         })?;
-        let applied = received.iter().flatten().try_for_each(&mut apply);
+        let mut batches = received.iter();
+        let applied = batches.try_for_each(|batch| {
+            at_work();
+            batch.into_iter().try_for_each(&mut apply)
+        });
         // Whoever reads on finds that nobody is there.
         drop(received);
         let read = reading

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use super::*;
 use crate::{
     codec::Headers,
@@ -67,6 +69,7 @@ fn applied(
             applied.push(fails_at(offset, applying_fails)?);
             Ok(())
         },
+        &|| {},
     );
     (applied, ended)
 }
@@ -81,6 +84,23 @@ fn everything_is_applied_in_order() {
     assert!(ended.is_ok(), "{ended:?}");
     assert_eq!(applied.len(), RECORDS);
     assert!(applied.is_sorted());
+}
+
+/// Whoever watches the writer gives it up otherwise, and a long log could never be read.
+#[test]
+fn it_says_with_each_batch_that_it_gets_on() {
+    let (mut reader, end) = filled();
+    let said = Cell::new(0);
+    read_apart(
+        &mut reader,
+        &[(TOPIC, 0, end)],
+        PATIENCE,
+        |record| Ok(record.offset),
+        |_| Ok(()),
+        &|| said.set(said.get() + 1),
+    )
+    .expect("reads");
+    assert_eq!(said.get(), RECORDS.div_ceil(MAX_BATCH));
 }
 
 #[test]
