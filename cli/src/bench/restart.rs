@@ -212,6 +212,6 @@ fn start(wiring: &Wiring, folder: &Path, flags: &[&str]) -> Result<Server> {
     let folder = folder.to_string_lossy();
     let own = ["--no-policies", "--state-dir", &folder];
     let server = wiring.command_api_of(&["order"], None, &[&own, flags].concat())?;
-    server.wait_ready()?;
+    server.service.wait_ready(&server.url, PATIENCE)?;
     Ok(server)
 }
