@@ -2,10 +2,7 @@
 
 mod moving;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription};
 use sqlx::{Connection, PgConnection};
@@ -47,7 +44,7 @@ impl<P: Projection> Feed<P> {
         checkpoints: Vec<Checkpoint>,
         limits: BatchLimits,
     ) -> Result<Self, ProjectorError> {
-        let partitions: Vec<i32> = checkpoints.iter().map(|of| of.partition).collect();
+        let partitions = registry::partitions_of(&checkpoints);
         let parking = Parking::load(&mut connection, P::NAME, version.number, &partitions).await?;
         let known = checkpoints.clone();
         let subscribe = move |source: &S| Ok(subscribe::<P, S>(source, &known, limits));
@@ -92,18 +89,16 @@ impl<P: Projection> Feed<P> {
         ends: &Positions,
     ) -> Result<Batch<P::Event>, ProjectorError> {
         let mut batch = self.next().await?;
-        let mut end_of = BTreeMap::new();
         for progress in &mut batch.progress {
             let end = end(ends, progress.place());
             self.overrun |= progress.next_offset > end;
             progress.next_offset = progress.next_offset.min(end);
         }
-        for progress in &batch.progress {
-            end_of.insert(progress.place(), progress.next_offset);
-        }
+        let progress = &batch.progress;
         let is_before = |position: &Position| {
-            let end = end_of.get(&position.place());
-            end.is_none_or(|end| position.offset < *end)
+            let mut of_place = progress.iter();
+            let reached = of_place.find(|reached| reached.place() == position.place());
+            reached.is_none_or(|reached| position.offset < reached.next_offset)
         };
         batch.events.retain(|event| is_before(&event.position));
         batch
@@ -119,8 +114,7 @@ impl<P: Projection> Feed<P> {
 
     /// The partition numbers that it feeds.
     pub(crate) fn partitions(&self) -> Vec<i32> {
-        let numbers: BTreeSet<i32> = self.checkpoints.iter().map(|of| of.partition).collect();
-        numbers.into_iter().collect()
+        registry::partitions_of(&self.checkpoints)
     }
 
     /// Takes from the batch what was applied before, which must read back as it was.

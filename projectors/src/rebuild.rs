@@ -197,14 +197,8 @@ async fn rebuild_locked<P: Projection, S: Source>(
         options.show,
     );
 
-    let filling = fill::Filling {
-        source: source.clone(),
-        database: database.clone(),
-        version: candidate.version.clone(),
-        origin,
-        meter: Arc::clone(&meter),
-        writing: fill::Writing::default(),
-    };
+    let version = candidate.version.clone();
+    let filling = fill::Filling::new(source, database, version, origin, &meter);
     let feeds = filling.open::<P>().await?;
     let (feeds, verification) = verify::verify(&filling, feeds).await?;
     if options.require_equal && !verification.is_equal() {

@@ -48,7 +48,7 @@ impl<S: Source> Live<S> {
         let mut refused = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            let partitions = self.share.borrow().partitions(self.name, origin.partitions);
+            let partitions = self.partitions(&origin);
             if partitions.is_empty() {
                 self.is_well();
                 if self.stopped_before_there_is_work(&origin).await {
@@ -78,6 +78,12 @@ impl<S: Source> Live<S> {
                 return;
             }
         }
+    }
+
+    /// Those that are this process's to feed now.
+    fn partitions(&self, origin: &Origin) -> Vec<i32> {
+        let share = self.share.borrow();
+        share.partitions(self.name, origin.partitions)
     }
 
     async fn stopped_before_there_is_work(&mut self, origin: &Origin) -> bool {
@@ -161,7 +167,7 @@ impl<S: Source> Live<S> {
                 _ = share.changed() => None,
                 _ = refresh.tick() => None,
             };
-            if self.share.borrow().partitions(self.name, origin.partitions) != partitions {
+            if self.partitions(origin) != partitions {
                 // What was read and not applied the next owner reads.
                 lag.set(0.0);
                 return Ok(Ended::Moved);

@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::{
     Options, Verification,
     compare::{Scope, Side, compare},
-    fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES, Writing},
+    fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES},
     meter::{self, Meter, Phase},
     start,
 };
@@ -126,14 +126,7 @@ impl<S: Source> Run<'_, S> {
         start::begin::<P, S>(&mut scratch, self.source, &origin, &version, start).await?;
 
         let meter = Arc::new(Meter::default());
-        let filling = Filling {
-            source: self.source.clone(),
-            database: self.database.clone(),
-            version,
-            origin,
-            meter: Arc::clone(&meter),
-            writing: Writing::default(),
-        };
+        let filling = Filling::new(self.source, self.database, version, origin, &meter);
         self.require_goal::<P>(&filling, &goal).await?;
         let shown = meter::show::<P>(
             Arc::clone(&meter),

@@ -35,13 +35,13 @@ pub(super) struct Filling<S> {
     pub(super) version: Version,
     pub(super) origin: Origin,
     pub(super) meter: Arc<Meter>,
-    pub(super) writing: Writing,
+    writing: Writing,
 }
 
 /// Has a few partitions write while the others read on. Backends that copy into one table wait for each other when it grows, and
 /// would leave the live version's no time.
 #[derive(Clone)]
-pub(super) struct Writing(Arc<Semaphore>);
+struct Writing(Arc<Semaphore>);
 
 impl Default for Writing {
     fn default() -> Self {
@@ -60,6 +60,23 @@ pub(super) enum Goal {
 }
 
 impl<S: Source> Filling<S> {
+    pub(super) fn new(
+        source: &S,
+        database: &Database,
+        version: Version,
+        origin: Origin,
+        meter: &Arc<Meter>,
+    ) -> Self {
+        Self {
+            source: source.clone(),
+            database: database.clone(),
+            version,
+            origin,
+            meter: Arc::clone(meter),
+            writing: Writing::default(),
+        }
+    }
+
     /// A feed for each partition, from where the version has come to.
     pub(super) async fn open<P: Projection>(&self) -> Result<Vec<Feed<P>>, ProjectorError> {
         let partitions = 0..self.origin.partitions;

@@ -1,0 +1,151 @@
+//! How far a version has come, and who may move it on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use event_store::Position;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::ProjectorError;
+
+/// How far a version has come in one partition of one topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoint {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) next_offset: i64,
+    pub(crate) epoch: i64,
+    pub(crate) cluster_id: String,
+    /// Offset and id of the last event that was applied.
+    pub(crate) last: Option<(i64, Uuid)>,
+}
+
+impl Checkpoint {
+    /// Topic and partition.
+    pub(crate) fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+
+    /// The last event that was applied, and its id.
+    pub(crate) fn last_applied(&self) -> Option<(Position, Uuid)> {
+        let (offset, id) = self.last?;
+        let position = Position {
+            topic: Arc::clone(&self.topic),
+            partition: self.partition,
+            offset,
+        };
+        Some((position, id))
+    }
+}
+
+/// The offset after the last one applied, by topic and partition.
+pub(crate) type Positions = BTreeMap<(String, i32), i64>;
+
+/// Whether positions are at a goal or past it, in every partition that the goal names.
+pub(crate) fn has_reached(positions: &Positions, goal: &Positions) -> bool {
+    goal.iter()
+        .all(|(place, next)| positions.get(place).is_some_and(|reached| reached >= next))
+}
+
+/// The partition numbers that these are of.
+pub(crate) fn partitions_of(checkpoints: &[Checkpoint]) -> Vec<i32> {
+    let numbers: BTreeSet<i32> = checkpoints.iter().map(|of| of.partition).collect();
+    numbers.into_iter().collect()
+}
+
+/// Some partition numbers' checkpoints, one for each topic.
+pub(crate) async fn checkpoints(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    partitions: &[i32],
+) -> Result<Vec<Checkpoint>, ProjectorError> {
+    let rows = sqlx::query!(
+        "select topic, partition, next_offset, epoch, cluster_id, last_event_offset, last_event_id
+         from offset_zero.checkpoints
+         where name = $1 and version = $2 and partition = any($3)
+         order by topic, partition",
+        name,
+        version,
+        partitions,
+    )
+    .fetch_all(connection)
+    .await?;
+    let checkpoints = rows.into_iter().map(|row| Checkpoint {
+        topic: row.topic.into(),
+        partition: row.partition,
+        next_offset: row.next_offset,
+        epoch: row.epoch,
+        cluster_id: row.cluster_id,
+        last: row.last_event_offset.zip(row.last_event_id),
+    });
+    Ok(checkpoints.collect())
+}
+
+/// How far a version has come in all partitions.
+pub(crate) async fn positions(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<Positions> {
+    let rows = sqlx::query!(
+        "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
+        name,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.topic, row.partition), row.next_offset))
+        .collect())
+}
+
+/// Has whoever fed these partitions until now fail at the next checkpoint.
+pub(crate) async fn claim(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    partitions: &[i32],
+) -> sqlx::Result<()> {
+    bump(connection, name, &[version], Some(partitions)).await
+}
+
+/// Has every feed that is open now fail at its next checkpoint.
+pub(crate) async fn bump_epochs(
+    connection: &mut PgConnection,
+    name: &str,
+    versions: &[i32],
+) -> sqlx::Result<()> {
+    bump(connection, name, versions, None).await
+}
+
+/// Of some partitions, or of all. Whoever moves several checkpoints locks them in this order, so that nobody waits for somebody who
+/// waits for them.
+async fn bump(
+    connection: &mut PgConnection,
+    name: &str,
+    versions: &[i32],
+    partitions: Option<&[i32]>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update offset_zero.checkpoints c
+         set epoch = c.epoch + 1
+         from (
+             select version, topic, partition from offset_zero.checkpoints
+             where name = $1 and version = any($2) and ($3::integer[] is null or partition = any($3))
+             order by version, topic, partition
+             for update
+         ) held
+         where c.name = $1 and c.version = held.version and c.topic = held.topic and c.partition = held.partition",
+        name,
+        versions,
+        partitions,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
