@@ -3,10 +3,15 @@
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
+use domain::ReadEvent;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{checkpoint::Checkpoint, codec::Headers, subscription::StartAt};
+use crate::{
+    checkpoint::Checkpoint,
+    codec::Headers,
+    subscription::{BatchLimits, StartAt, Subscription, subscribe},
+};
 
 /// A partitioned log with transactions and fencing. Cheap to clone. Calls block: async callers use a blocking thread.
 pub trait Log: Clone + Send + Sync + 'static {
@@ -63,6 +68,18 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// # Errors
     /// When the log cannot be reached.
     fn reader(&self, from: &[StartAt]) -> Result<Self::Reader, LogError>;
+
+    /// Committed events of some partitions from their offsets, as batches that a thread reads ahead.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    fn subscribe<E: ReadEvent>(
+        &self,
+        from: &[StartAt],
+        limits: BatchLimits,
+    ) -> Result<Box<dyn Subscription<E>>, LogError> {
+        subscribe(self, from, limits)
+    }
 
     /// Joins the processes that share a service's partitions out among each other; `handover` hears of every change.
     ///

@@ -20,7 +20,7 @@ use crate::{
     codec::Headers,
     log::{AppendError, Appender, AppenderId, Handover, Log, LogError, Member, OutgoingRecord},
     ownership::OWNERSHIP_TOPIC,
-    subscription::{BatchLimits, StartAt, Subscription, subscribe},
+    subscription::StartAt,
 };
 
 /// A log in this process's memory. Cheap to clone; all clones are the same log.
@@ -136,18 +136,6 @@ impl MemoryLog {
     /// Puts the log out of reach, or back.
     pub fn set_reachable(&self, reachable: bool) {
         self.lock().reachable = reachable;
-    }
-
-    /// Events of some partitions from their offsets, as batches.
-    ///
-    /// # Errors
-    /// When the log is out of reach.
-    pub fn subscribe<E: domain::ReadEvent>(
-        &self,
-        from: &[StartAt],
-        limits: BatchLimits,
-    ) -> Result<Box<dyn Subscription<E>>, LogError> {
-        subscribe(self, from, limits)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

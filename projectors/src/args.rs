@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use event_store::kafka::KafkaConfig;
+use event_store::log::Log;
 use runtime::telemetry::LogArgs;
 use serde::Serialize;
 
@@ -13,7 +14,6 @@ use crate::{
     Database, ProjectionName, ProjectorError,
     dead_letters::{self, DeadLetter, ParkedKey},
     operate,
-    source::Source,
 };
 
 pub use self::rebuilding::RebuildArgs;
@@ -128,7 +128,7 @@ impl ProjectionsCommand {
     ///
     /// # Errors
     /// When it cannot be done; says why.
-    pub async fn run<S: Source>(
+    pub async fn run<S: Log>(
         self,
         source: &S,
         database: &Database,
@@ -186,7 +186,7 @@ impl DeadLettersCommand {
     ///
     /// # Errors
     /// When it cannot be done, or an event still cannot be applied; says why.
-    pub async fn run<S: Source>(
+    pub async fn run<S: Log>(
         &self,
         source: &S,
         database: &Database,

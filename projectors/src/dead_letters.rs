@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use event_store::{BatchLimits, LogError, Recorded, StartAt};
+use event_store::{BatchLimits, LogError, Recorded, StartAt, log::Log};
 use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -14,9 +14,9 @@ use sqlx::{Connection, PgConnection};
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
     chunk::Chunk,
+    log::ask,
     names::OnProjection,
     registry::{self, Version},
-    source::{Source, ask},
 };
 
 /// An event is read within this, or the log is away.
@@ -119,7 +119,7 @@ pub async fn show(
 ///
 /// # Errors
 /// When nothing is parked under the key, or the log or Postgres fails.
-pub async fn retry<S: Source>(
+pub async fn retry<S: Log>(
     source: &S,
     database: &Database,
     projection: ProjectionName,
@@ -167,7 +167,7 @@ struct Retry<'a, S> {
     key: &'a str,
 }
 
-impl<'a, S: Source> OnProjection for Retry<'a, S> {
+impl<'a, S: Log> OnProjection for Retry<'a, S> {
     type Output = BoxFuture<'a, Result<Retried, ProjectorError>>;
 
     fn on<P: Projection>(self) -> Self::Output {
@@ -175,7 +175,7 @@ impl<'a, S: Source> OnProjection for Retry<'a, S> {
     }
 }
 
-impl<S: Source> Retry<'_, S> {
+impl<S: Log> Retry<'_, S> {
     async fn retry<P: Projection>(self) -> Result<Retried, ProjectorError> {
         let mut registry = self.database.connect().await?;
         let mut retried = Retried::default();

@@ -4,7 +4,7 @@ mod moving;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription};
+use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription, log::Log};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -12,9 +12,9 @@ use self::moving::{Move, advance};
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
+    log::ask,
     parking::{Letter, Parking, is_beyond_limit},
     registry::{self, Checkpoint, Positions, Version},
-    source::{Source, ask},
     written::WrittenKeys,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Feed<P: Projection> {
 
 impl<P: Projection> Feed<P> {
     /// Goes on from the version's checkpoints, of the partitions that are to be fed; the connection must be to its schema.
-    pub(crate) async fn open<S: Source>(
+    pub(crate) async fn open<S: Log>(
         source: &S,
         mut connection: PgConnection,
         version: &Version,
@@ -226,10 +226,7 @@ impl<P: Projection> Feed<P> {
 
     /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded, or the log cut back.
     /// Answers how many records are yet to come.
-    pub(crate) async fn refresh_ends<S: Source>(
-        &mut self,
-        source: &S,
-    ) -> Result<i64, ProjectorError> {
+    pub(crate) async fn refresh_ends<S: Log>(&mut self, source: &S) -> Result<i64, ProjectorError> {
         let read = self.checkpoints.clone();
         let ends = ask(source, move |source| ends(source, &read)).await?;
         require_not_cut_back(&self.checkpoints, &ends)?;
@@ -284,7 +281,7 @@ impl<P: Projection> Feed<P> {
 }
 
 /// Reads from the last events applied, so that they can be compared.
-fn subscribe<P: Projection, S: Source>(
+fn subscribe<P: Projection, S: Log>(
     source: &S,
     checkpoints: &[Checkpoint],
     limits: BatchLimits,
@@ -311,7 +308,7 @@ fn subscribe<P: Projection, S: Source>(
 }
 
 /// Where the log ends, in the order of the checkpoints.
-fn ends<S: Source>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, LogError> {
+fn ends<S: Log>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, LogError> {
     let places: Vec<(&str, i32)> = checkpoints.iter().map(Checkpoint::place).collect();
     source.end_offsets(&places)
 }

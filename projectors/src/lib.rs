@@ -30,11 +30,11 @@ pub mod dead_letters;
 mod error;
 mod feed;
 pub mod live;
+mod log;
 pub mod operate;
 mod parking;
 pub mod rebuild;
 mod registry;
-pub mod source;
 mod written;
 
 pub mod args;

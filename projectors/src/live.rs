@@ -14,7 +14,7 @@ mod succession;
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::LogError;
+use event_store::{LogError, log::Log};
 use futures::{FutureExt, future::BoxFuture};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinSet};
@@ -25,10 +25,8 @@ use self::{
     membership::{Membership, Shares},
 };
 use crate::{
-    Database, Projection, ProjectionName, ProjectorError,
-    names::OnProjection,
+    Database, Projection, ProjectionName, ProjectorError, log::ask, names::OnProjection,
     registry::Origin,
-    source::{Source, ask},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +37,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When a task panicked.
-pub async fn run<S: Source>(
+pub async fn run<S: Log>(
     source: &S,
     database: &Database,
     readiness: &Readiness,
@@ -86,7 +84,7 @@ pub(crate) struct Live<S> {
     name: ProjectionName,
 }
 
-impl<S: Source> OnProjection for Live<S> {
+impl<S: Log> OnProjection for Live<S> {
     type Output = BoxFuture<'static, ()>;
 
     fn on<P: Projection>(self) -> Self::Output {
@@ -94,7 +92,7 @@ impl<S: Source> OnProjection for Live<S> {
     }
 }
 
-impl<S: Source> Live<S> {
+impl<S: Log> Live<S> {
     pub(crate) fn new(
         source: &S,
         database: &Database,
@@ -165,9 +163,7 @@ impl<S: Source> Live<S> {
 
 /// What a version made from this log now would be made from: topics of as many partitions, each of which goes with those of
 /// its number.
-pub(crate) async fn origin_of<P: Projection, S: Source>(
-    source: &S,
-) -> Result<Origin, ProjectorError> {
+pub(crate) async fn origin_of<P: Projection, S: Log>(source: &S) -> Result<Origin, ProjectorError> {
     ask(source, |source| {
         let [first, others @ ..] = P::TOPICS else {
             unreachable!("a projection reads a topic");

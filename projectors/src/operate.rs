@@ -1,11 +1,12 @@
 //! What an operator can do to projections, beside rebuilding them.
 
+use event_store::log::Log;
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::Connection;
 
 use crate::{
     Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
-    registry, source::Source,
+    registry,
 };
 
 /// Drops the tables of a version that is not live any more.
@@ -68,7 +69,7 @@ pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(
 ///
 /// # Errors
 /// When the log or Postgres fails.
-pub async fn reset<S: Source>(
+pub async fn reset<S: Log>(
     source: &S,
     database: &Database,
     projection: ProjectionName,
@@ -81,7 +82,7 @@ struct Reset<'a, S> {
     database: &'a Database,
 }
 
-impl<'a, S: Source> OnProjection for Reset<'a, S> {
+impl<'a, S: Log> OnProjection for Reset<'a, S> {
     type Output = BoxFuture<'a, Result<i32, ProjectorError>>;
 
     fn on<P: Projection>(self) -> Self::Output {
@@ -89,7 +90,7 @@ impl<'a, S: Source> OnProjection for Reset<'a, S> {
     }
 }
 
-impl<S: Source> Reset<'_, S> {
+impl<S: Log> Reset<'_, S> {
     async fn reset<P: Projection>(self) -> Result<i32, ProjectorError> {
         let origin = origin_of::<P, S>(self.source).await?;
         let mut registry = self.database.connect().await?;

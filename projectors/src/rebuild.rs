@@ -21,6 +21,7 @@ use std::{
     time::Instant,
 };
 
+use event_store::log::Log;
 use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -39,7 +40,7 @@ pub use self::{
 };
 use crate::{
     Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
-    registry, source::Source,
+    registry,
 };
 
 /// How to rebuild.
@@ -107,7 +108,7 @@ impl fmt::Display for Report {
 /// # Errors
 /// When it is being rebuilt already, or the log or Postgres fails; run again, it resumes. And when it had to equal the live
 /// version, and did not.
-pub async fn rebuild<S: Source>(
+pub async fn rebuild<S: Log>(
     name: ProjectionName,
     source: &S,
     database: &Database,
@@ -127,7 +128,7 @@ struct Rebuild<'a, S> {
     options: Options,
 }
 
-impl<'a, S: Source> OnProjection for Rebuild<'a, S> {
+impl<'a, S: Log> OnProjection for Rebuild<'a, S> {
     type Output = BoxFuture<'a, Result<Report, ProjectorError>>;
 
     fn on<P: Projection>(self) -> Self::Output {
@@ -136,7 +137,7 @@ impl<'a, S: Source> OnProjection for Rebuild<'a, S> {
 }
 
 /// Rebuilds one projection; see [`rebuild`].
-async fn rebuild_projection<P: Projection, S: Source>(
+async fn rebuild_projection<P: Projection, S: Log>(
     source: &S,
     database: &Database,
     options: Options,
@@ -161,7 +162,7 @@ pub(crate) async fn close(mut registry: PgConnection) {
 ///
 /// # Errors
 /// As [`rebuild`].
-pub(crate) async fn succeed<P: Projection, S: Source>(
+pub(crate) async fn succeed<P: Projection, S: Log>(
     source: &S,
     database: &Database,
     options: Options,
@@ -180,7 +181,7 @@ pub(crate) async fn succeed<P: Projection, S: Source>(
     succeeded
 }
 
-async fn rebuild_locked<P: Projection, S: Source>(
+async fn rebuild_locked<P: Projection, S: Log>(
     registry: &mut PgConnection,
     source: &S,
     database: &Database,

@@ -25,7 +25,7 @@ pub use self::{
 use crate::{
     checkpoint::Checkpoint,
     log::{AppendError, AppenderId, Handover, Log, LogError, Member},
-    subscription::{BatchLimits, StartAt, Subscription, subscribe},
+    subscription::StartAt,
 };
 
 /// How long a question about metadata or offsets may take.
@@ -177,18 +177,6 @@ impl KafkaLog {
             Ok(place.offset())
         };
         asked.iter().map(answer).collect()
-    }
-
-    /// Events of some partitions from their offsets, as batches.
-    ///
-    /// # Errors
-    /// When the reader cannot be made.
-    pub fn subscribe<E: domain::ReadEvent>(
-        &self,
-        from: &[StartAt],
-        limits: BatchLimits,
-    ) -> Result<Box<dyn Subscription<E>>, LogError> {
-        subscribe(self, from, limits)
     }
 }
 

@@ -6,9 +6,8 @@ use std::{
 };
 
 use dev::stack::{Stack, StackOptions};
-use domain::ReadEvent;
 use event_store::{
-    BatchLimits, LogError, PartitionStatus, StartAt, Subscription,
+    BatchLimits, LogError, PartitionStatus, StartAt,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     murmur2, partition_for,
@@ -51,16 +50,6 @@ impl Subject for Kafka {
 
     fn log(&self) -> &KafkaLog {
         &self.log
-    }
-
-    fn subscribe<E: ReadEvent>(
-        &self,
-        from: &[StartAt],
-        limits: BatchLimits,
-    ) -> Box<dyn Subscription<E>> {
-        self.log
-            .subscribe(from, limits)
-            .expect("the log subscribes")
     }
 
     async fn create_anew(&self, topic: &str) {

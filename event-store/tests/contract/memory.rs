@@ -1,8 +1,7 @@
 //! The twin keeps the contract, and every answer agrees with the log whatever happens to the outcomes of appends.
 
-use domain::ReadEvent;
 use event_store::{
-    BatchLimits, Refusal, Request, StartAt, Subscription,
+    Refusal, Request,
     memory::{Fault, MemoryLog},
     partition_for,
 };
@@ -24,14 +23,6 @@ impl Subject for Memory {
 
     fn log(&self) -> &MemoryLog {
         &self.0
-    }
-
-    fn subscribe<E: ReadEvent>(
-        &self,
-        from: &[StartAt],
-        limits: BatchLimits,
-    ) -> Box<dyn Subscription<E>> {
-        self.0.subscribe(from, limits).expect("the log subscribes")
     }
 
     async fn create_anew(&self, topic: &str) {

@@ -26,7 +26,10 @@ pub(crate) trait Subject {
         &self,
         from: &[StartAt],
         limits: BatchLimits,
-    ) -> Box<dyn Subscription<E>>;
+    ) -> Box<dyn Subscription<E>> {
+        let subscribed = self.log().subscribe(from, limits);
+        subscribed.expect("the log subscribes")
+    }
     /// Deletes a topic and creates it anew, empty.
     async fn create_anew(&self, topic: &str);
 }

@@ -1,11 +1,11 @@
 //! What a rebuild can be told.
 
+use event_store::log::Log;
 use serde::Serialize;
 
 use crate::{
     Database, ProjectionName, ProjectorError, rebuild,
     rebuild::{Options, Show, Start, dry_run},
-    source::Source,
 };
 
 /// What to rebuild, and how.
@@ -42,7 +42,7 @@ impl RebuildArgs {
     ///
     /// # Errors
     /// At the first projection that there is not, or that cannot be rebuilt; says why.
-    pub async fn run<S: Source>(
+    pub async fn run<S: Log>(
         &self,
         source: &S,
         database: &Database,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use event_store::{Batch, BatchLimits, Position, Progress};
+use event_store::{Batch, BatchLimits, Position, Progress, log::Log};
 use futures::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -11,7 +11,6 @@ use crate::{
     Projection, ProjectorError,
     feed::Feed,
     registry::{self, Checkpoint, Origin, Version},
-    source::Source,
 };
 
 /// How often ends, and with them a sign of life, are written.
@@ -42,7 +41,7 @@ enum Ended {
     Paused,
 }
 
-impl<S: Source> Live<S> {
+impl<S: Log> Live<S> {
     /// Feeds whichever version is live, until told to stop.
     pub(super) async fn serve<P: Projection>(mut self, origin: Origin) {
         let mut refused = None;

@@ -2,15 +2,16 @@
 //! over, one process for all; until then it is not ready, so that a rolling deployment leaves the older ones running
 //! (docs/adr/0011-shapes-side-by-side.md).
 
+use event_store::log::Log;
+
 use super::{FIRST_PAUSE, Live, longer, serving::STANDBY_PAUSE};
 use crate::{
     Projection, ProjectorError,
     rebuild::{Options, Show, succeed},
     registry,
-    source::Source,
 };
 
-impl<S: Source> Live<S> {
+impl<S: Log> Live<S> {
     /// Returns when the live version is of this projector's shape, or of a newer one; false where told to stop before.
     pub(super) async fn succeed<P: Projection>(&mut self) -> bool {
         let mut stop = self.stop.clone();

@@ -1,12 +1,12 @@
 //! The version that is being built.
 
+use event_store::log::Log;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
     Database, Projection, ProjectorError,
     rebuild::start::{self, Start},
     registry::{self, Origin, Version},
-    source::Source,
 };
 
 /// A version on its way to being live.
@@ -18,7 +18,7 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Keeps other rebuilds out for as long as the connection lives, clears away what is of no use any more, and goes on
     /// with an unfinished version or begins a new one.
-    pub(crate) async fn prepare<P: Projection, S: Source>(
+    pub(crate) async fn prepare<P: Projection, S: Log>(
         registry: &mut PgConnection,
         source: &S,
         origin: &Origin,

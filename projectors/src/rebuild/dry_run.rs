@@ -12,6 +12,7 @@ use std::{
     time::Instant,
 };
 
+use event_store::log::Log;
 use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -29,7 +30,6 @@ use crate::{
     live::origin_of,
     names::OnProjection,
     registry::{self, Positions, Version},
-    source::Source,
 };
 
 /// What a dry run has found.
@@ -75,7 +75,7 @@ impl fmt::Display for DryRun {
 ///
 /// # Errors
 /// When there is nothing to compare with, or the log or Postgres fails.
-pub async fn dry_run<S: Source>(
+pub async fn dry_run<S: Log>(
     name: ProjectionName,
     source: &S,
     database: &Database,
@@ -98,7 +98,7 @@ struct Run<'a, S> {
     partitions: BTreeSet<i32>,
 }
 
-impl<'a, S: Source> OnProjection for Run<'a, S> {
+impl<'a, S: Log> OnProjection for Run<'a, S> {
     type Output = BoxFuture<'a, Result<DryRun, ProjectorError>>;
 
     fn on<P: Projection>(self) -> Self::Output {
@@ -106,7 +106,7 @@ impl<'a, S: Source> OnProjection for Run<'a, S> {
     }
 }
 
-impl<S: Source> Run<'_, S> {
+impl<S: Log> Run<'_, S> {
     async fn run<P: Projection>(self) -> Result<DryRun, ProjectorError> {
         let begun = Instant::now();
         let origin = origin_of::<P, S>(self.source).await?;
@@ -238,7 +238,7 @@ async fn number(connection: &mut PgConnection) -> sqlx::Result<i32> {
 }
 
 /// Applies everything before the goal in one partition number, of all topics; what cannot be applied is parked, as ever.
-async fn fold<P: Projection, S: Source>(
+async fn fold<P: Projection, S: Log>(
     filling: &Filling<S>,
     mut connection: PgConnection,
     partition: i32,

@@ -6,15 +6,15 @@ use std::{
     thread::available_parallelism,
 };
 
-use event_store::BatchLimits;
+use event_store::{BatchLimits, log::Log};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::meter::Meter;
 use crate::{
     Database, Projection, ProjectorError,
     feed::Feed,
+    log::ask,
     registry::{self, Origin, Positions, Version},
-    source::{Source, ask},
 };
 
 pub(super) const LIMITS: BatchLimits = BatchLimits {
@@ -59,7 +59,7 @@ pub(super) enum Goal {
     Exactly(Positions),
 }
 
-impl<S: Source> Filling<S> {
+impl<S: Log> Filling<S> {
     pub(super) fn new(
         source: &S,
         database: &Database,

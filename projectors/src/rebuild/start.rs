@@ -3,13 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use event_store::Position;
+use event_store::{Position, log::Log};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::{
     Projection, ProjectorError,
+    log::ask,
     registry::{self, Origin, Positions, Version},
-    source::{Source, ask},
 };
 
 const ZERO: &str = "ZERO";
@@ -89,7 +89,7 @@ pub(super) fn kept_table<P: Projection>(
 
 /// Has a version that was just created begin there; in one REPEATABLE READ transaction with that, so that rows, checkpoints and
 /// dead letters of the live version are of one moment.
-pub(super) async fn begin<P: Projection, S: Source>(
+pub(super) async fn begin<P: Projection, S: Log>(
     connection: &mut PgConnection,
     source: &S,
     origin: &Origin,
@@ -121,7 +121,7 @@ pub(super) async fn begin<P: Projection, S: Source>(
 }
 
 /// The offset to begin at in every partition, none of them beyond the live version.
-async fn resolve<P: Projection, S: Source>(
+async fn resolve<P: Projection, S: Log>(
     source: &S,
     start: &Start,
     mut from: Positions,

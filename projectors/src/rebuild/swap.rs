@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use event_store::log::Log;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
@@ -12,7 +13,6 @@ use super::fill::Filling;
 use crate::{
     Projection, ProjectorError,
     registry::{self, Positions},
-    source::Source,
 };
 
 /// How long the live version may be held still while the candidate comes up to it.
@@ -33,7 +33,7 @@ pub(super) struct Swapped {
 }
 
 /// Tries until the candidate has come up to the live version; `followers` keep feeding it meanwhile.
-pub(super) async fn swap<P: Projection, S: Source>(
+pub(super) async fn swap<P: Projection, S: Log>(
     registry: &mut PgConnection,
     filling: &Filling<S>,
     followers: &mut JoinSet<ProjectorError>,
@@ -58,7 +58,7 @@ pub(super) async fn swap<P: Projection, S: Source>(
 
 /// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
 /// not there in time.
-async fn attempt<P: Projection, S: Source>(
+async fn attempt<P: Projection, S: Log>(
     registry: &mut PgConnection,
     filling: &Filling<S>,
 ) -> Result<Option<Swapped>, ProjectorError> {

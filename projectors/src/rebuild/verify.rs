@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use event_store::log::Log;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
@@ -21,7 +22,6 @@ use crate::{
     Projection, ProjectorError,
     feed::Feed,
     registry::{self, Version},
-    source::Source,
 };
 
 /// How near the new version comes before the snapshot is taken, which Postgres has to keep until the comparison ends.
@@ -89,7 +89,7 @@ impl fmt::Display for Verification {
 }
 
 /// Compares, if there is something to compare with; the feeds are then at the positions where that was done.
-pub(super) async fn verify<P: Projection, S: Source>(
+pub(super) async fn verify<P: Projection, S: Log>(
     filling: &Filling<S>,
     mut feeds: Vec<Feed<P>>,
 ) -> Result<(Vec<Feed<P>>, Verification), ProjectorError> {
@@ -130,7 +130,7 @@ pub(super) async fn verify<P: Projection, S: Source>(
 }
 
 /// The live version, if there is a point in the log at which both can be; else why not.
-async fn comparable<P: Projection, S: Source>(
+async fn comparable<P: Projection, S: Log>(
     registry: &mut PgConnection,
     filling: &Filling<S>,
 ) -> Result<Result<Version, String>, ProjectorError> {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use event_store::BatchLimits;
+use event_store::{BatchLimits, log::Log};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::JoinHandle;
 
@@ -23,13 +23,12 @@ use crate::{
     rebuild,
     rebuild::{Options, Start, candidate::Candidate},
     registry,
-    source::Source,
 };
 
 /// What the projection reads of three orders.
 const READ_OF_THREE: u64 = (EVENTS_OF_THREE + MESSAGES_OF_THREE).unsigned_abs();
 
-pub(super) async fn rebuild_orders<L: Source>(
+pub(super) async fn rebuild_orders<L: Log>(
     world: &World,
     shop: &Shop<L>,
 ) -> Result<Report, ProjectorError> {
@@ -54,7 +53,7 @@ async fn gives_row_for_row_the_live_table_on_kafka() {
     rebuild_and_compare(&world, &Shop::on(world.kafka(2).await)).await;
 }
 
-async fn rebuild_and_compare<L: Source>(world: &World, shop: &Shop<L>) {
+async fn rebuild_and_compare<L: Log>(world: &World, shop: &Shop<L>) {
     let runner = Runner::start(world, shop);
     shop.trade(30).await;
     trade_reaches(world, "orders_1", 30).await;

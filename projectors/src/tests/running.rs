@@ -1,5 +1,6 @@
 //! The live runner: keeps up, shares with a second one, recovers, and gives up only where it must.
 
+use event_store::log::Log;
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -10,7 +11,6 @@ use super::{
 };
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError, operate, rebuild, rebuild::Options,
-    source::Source,
 };
 
 pub(super) struct Runner {
@@ -20,7 +20,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn start<L: Source>(world: &World, shop: &Shop<L>) -> Self {
+    pub(super) fn start<L: Log>(world: &World, shop: &Shop<L>) -> Self {
         let readiness = Readiness::new(ProjectionName::ALL.map(ProjectionName::as_str));
         let (stop, stopping) = watch::channel(false);
         let (log, database, checks) = (shop.log.clone(), world.database.clone(), readiness.clone());
