@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -32,8 +32,25 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 /// What is told of each projection that somebody has asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    of_projection: Mutex<BTreeMap<&'static str, broadcast::Sender<Change>>>,
+    of_projection: Mutex<BTreeMap<&'static str, Told>>,
     is_listening: AtomicBool,
+}
+
+/// Of one projection.
+#[derive(Debug)]
+struct Told {
+    changes: broadcast::Sender<Change>,
+    /// The last position told of each topic and partition, since somebody listens.
+    reached: BTreeMap<(String, i32), i64>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            changes: broadcast::Sender::new(MAX_UNHEARD),
+            reached: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -47,13 +64,12 @@ enum Change {
 impl Changes {
     /// Hears of all that is told from now on.
     pub(crate) fn follow(&self, projection: &'static str) -> Following<'_> {
-        let mut senders = self.senders();
-        let sender = senders
-            .entry(projection)
-            .or_insert_with(|| broadcast::Sender::new(MAX_UNHEARD));
+        let mut of_projection = self.of_projection();
+        let told = of_projection.entry(projection).or_default();
         Following {
             changes: self,
-            told: sender.subscribe(),
+            projection,
+            told: told.changes.subscribe(),
             pause: FIRST_PAUSE,
         }
     }
@@ -61,28 +77,32 @@ impl Changes {
     /// Passes on a payload of [`POSITIONS_CHANNEL`].
     pub(crate) fn tell(&self, payload: &str) {
         let told = payload.split_once(' ');
-        let told = told.and_then(|(name, position)| Some((name, position.parse().ok()?)));
+        let told = told.and_then(|(name, position)| {
+            let position: Position = position.parse().ok()?;
+            Some((name, position))
+        });
         let Some((name, position)) = told else {
             tracing::debug!(payload, "not understood");
             return;
         };
-        if let Some(sender) = self.senders().get(name) {
+        if let Some(told) = self.of_projection().get_mut(name) {
+            let place = (position.topic.clone(), position.partition);
+            told.reached.insert(place, position.offset);
             // Perhaps nobody waits.
-            drop(sender.send(Change::Reached(position)));
+            drop(told.changes.send(Change::Reached(position)));
         }
     }
 
     /// Has everybody look again, since what was told meanwhile was not heard.
     pub(crate) fn set_listening(&self, is_listening: bool) {
         self.is_listening.store(is_listening, Ordering::Release);
-        for sender in self.senders().values() {
-            drop(sender.send(Change::Unknown));
+        for told in self.of_projection().values_mut() {
+            told.reached.clear();
+            drop(told.changes.send(Change::Unknown));
         }
     }
 
-    fn senders(
-        &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, broadcast::Sender<Change>>> {
+    fn of_projection(&self) -> MutexGuard<'_, BTreeMap<&'static str, Told>> {
         self.of_projection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -93,11 +113,26 @@ impl Changes {
 #[derive(Debug)]
 pub(crate) struct Following<'a> {
     changes: &'a Changes,
+    projection: &'static str,
     told: broadcast::Receiver<Change>,
     pause: Duration,
 }
 
 impl Following<'_> {
+    /// Whether one of these positions is beyond what was told last: looking now would find nothing. Where nothing was told, who
+    /// knows.
+    pub(crate) fn is_beyond(&self, positions: &[Position]) -> bool {
+        let of_projection = self.changes.of_projection();
+        let Some(told) = of_projection.get(self.projection) else {
+            return false;
+        };
+        positions.iter().any(|position| {
+            let place = (position.topic.clone(), position.partition);
+            let reached = told.reached.get(&place);
+            reached.is_some_and(|reached| *reached < position.offset)
+        })
+    }
+
     /// Waits until one of these positions is told to be in the rows, or it is time to look again anyway; at most so long.
     pub(crate) async fn reached(&mut self, positions: &[Position], at_most: Duration) {
         let is_in = |told: &Position| {
@@ -135,5 +170,36 @@ impl Following<'_> {
         };
         // Either way the caller looks again.
         let _elapsed = tokio::time::timeout(fallback.min(at_most), told).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(offset: i64) -> [Position; 1] {
+        [Position {
+            topic: "OrderEvents".to_owned(),
+            partition: 1,
+            offset,
+        }]
+    }
+
+    #[test]
+    fn what_is_beyond_is_known_while_somebody_listens() {
+        let changes = Changes::default();
+        let orders = changes.follow("orders");
+        changes.set_listening(true);
+        assert!(!orders.is_beyond(&position(6)), "nothing was told");
+        changes.tell("orders OrderEvents/1@5");
+        changes.tell("orders OrderEvents/0@4");
+        changes.tell("payments OrderEvents/1@4");
+        assert!(orders.is_beyond(&position(6)));
+        assert!(!orders.is_beyond(&position(5)));
+        changes.set_listening(false);
+        assert!(
+            !orders.is_beyond(&position(6)),
+            "what comes now is not heard"
+        );
     }
 }

@@ -69,6 +69,9 @@ pub(crate) async fn read<R: Read>(
 ) -> Result<R::Answer, Problem> {
     let deadline = Instant::now() + min.wait;
     let mut changes = database.changes().follow(R::PROJECTION);
+    if changes.is_beyond(&min.positions) {
+        changes.reached(&min.positions, min.wait).await;
+    }
     loop {
         match attempt(database, &read, min).await? {
             Snapshot::Answer(answer) => return Ok(answer),

@@ -55,6 +55,11 @@ async fn a_read_goes_on_when_it_is_told() {
 async fn what_is_never_told_is_found_all_the_same() {
     let world = World::new().await;
     let listening = tokio::spawn(world.database.clone().keep_listening());
+    // From here on the process may know that what is asked for next is beyond what was told.
+    let headers = [("x-min-position", "OrderEvents/1@6"), ("prefer", "wait=20")];
+    let told = project(&world, 6);
+    let (answer, ()) = tokio::join!(world.send("GET", "/v1/orders", &headers), told);
+    answer.json();
     let headers = [("x-min-position", "OrderEvents/1@7"), ("prefer", "wait=20")];
     let unheard = async {
         for told in [
