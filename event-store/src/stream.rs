@@ -99,7 +99,7 @@ impl<C: Context> Stream<C> {
             command_hash,
             version: self.version,
             status,
-            positions: Arc::new([]),
+            positions: Arc::default(),
         });
     }
 
@@ -149,7 +149,7 @@ impl<C: Context> Stream<C> {
             None => Verdict::NoOp(Accepted {
                 stream_version: self.version,
                 status: C::status(&self.state),
-                positions: Arc::new([]),
+                positions: Arc::default(),
                 replayed: false,
             }),
         }

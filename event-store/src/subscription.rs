@@ -184,6 +184,7 @@ pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
         interned: Interned::default(),
         limits,
         progress,
+        usual: 0,
     };
     std::thread::Builder::new()
         .name("subscription".to_owned())
@@ -244,12 +245,14 @@ struct Reading<R, T> {
     interned: Interned,
     limits: BatchLimits,
     progress: Vec<Progress>,
+    /// How many items the last chunk had: room for so many again, so that they are not moved while it grows.
+    usual: usize,
 }
 
 impl<R: Reader, T> Reading<R, T> {
     /// What is there, up to the limits; none where nothing moved.
     fn next(&mut self) -> Result<Option<Chunk<T>>, LogError> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(self.usual);
         let mut bytes = 0;
         let begun = Instant::now();
         let max_wait = Duration::from_millis(self.limits.max_wait_ms);
@@ -276,6 +279,7 @@ impl<R: Reader, T> Reading<R, T> {
                 break;
             }
         }
+        self.usual = items.len();
         let progress = self.moved();
         self.landmarks.check_passed(&progress)?;
         let nothing = items.is_empty() && progress.is_empty();

@@ -2,7 +2,7 @@
 
 use std::{panic, time::Duration};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use super::read_to;
 use crate::log::{LogError, RawRecord, Reader};
@@ -25,10 +25,13 @@ pub(super) fn read_apart<R: Reader, T: Send>(
 ) -> Result<(), LogError> {
     std::thread::scope(|scope| {
         let (batches, received) = crossbeam_channel::bounded(BATCHES_AHEAD);
+        // They go back and forth: so large a piece of memory would come from the system each time, which has to clear it.
+        let (used, emptied) = crossbeam_channel::bounded(BATCHES_AHEAD);
         let reading = std::thread::Builder::new().name("reading".to_owned());
         let reading = reading.spawn_scoped(scope, move || {
             let mut ahead = Ahead {
                 batches,
+                emptied,
                 batch: Vec::new(),
                 bytes: 0,
             };
@@ -44,9 +47,12 @@ pub(super) fn read_apart<R: Reader, T: Send>(
             reason: error.to_string(),
         })?;
         let mut batches = received.iter();
-        let applied = batches.try_for_each(|batch| {
+        let applied = batches.try_for_each(|mut batch| {
             at_work();
-            batch.into_iter().try_for_each(&mut apply)
+            batch.drain(..).try_for_each(&mut apply)?;
+            // Where there is no room, there are enough of them.
+            drop(used.try_send(batch));
+            Ok(())
         });
         // Whoever reads on finds that nobody is there.
         drop(received);
@@ -59,6 +65,7 @@ pub(super) fn read_apart<R: Reader, T: Send>(
 
 struct Ahead<T> {
     batches: Sender<Vec<T>>,
+    emptied: Receiver<Vec<T>>,
     batch: Vec<T>,
     bytes: usize,
 }
@@ -75,7 +82,8 @@ impl<T> Ahead<T> {
 
     fn hand_over(&mut self) -> Result<(), LogError> {
         self.bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
+        let empty = self.emptied.try_recv().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, empty);
         self.batches.send(batch).map_err(|_| LogError::Unavailable {
             attempted: "reading ahead",
             reason: "what was read could not be applied".to_owned(),
