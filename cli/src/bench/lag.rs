@@ -30,7 +30,9 @@ use crate::running::Running;
 
 /// Commands a second, whether or not anything keeps up.
 const RATE: u32 = 2_000;
-const WRITERS: usize = 32;
+/// More than are ever answered at once, or the load would wait for the answers and not come at its rate: with 32 of them, and an
+/// answer every 23 ms, no more than 1,400 commands a second were ever sent.
+const WRITERS: usize = 256;
 /// Of so many commands, one's row is waited for; the others are the load.
 const OF_COMMANDS: u64 = 10;
 /// More than are ever waited for at once, as long as it goes well.
@@ -38,8 +40,8 @@ const READERS: usize = 64;
 /// Postgres has to have noticed that the process of the one before is gone, and its lock with it.
 const BETWEEN_REBUILDS: Duration = Duration::from_millis(500);
 /// The process is new, and so is this load to the broker, which compiles its code while it runs: that took a third of a core
-/// for half a minute.
-const WARM_UP_SECONDS: u64 = 40;
+/// for half a minute, and what has fallen behind meanwhile has to be caught up with.
+const WARM_UP_SECONDS: u64 = 75;
 
 /// Both.
 #[derive(Debug, Serialize)]
