@@ -6,14 +6,19 @@ mod membership;
 mod reader;
 mod topics;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    topic_partition_list::TopicPartitionListElem,
 };
+use tracing::debug;
 
 use self::groups::Groups;
 pub use self::{
@@ -30,6 +35,8 @@ use crate::{
 
 /// How long a question about metadata or offsets may take.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
+/// Until a broker that was forgotten is known again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Which Kafka, and which part of it.
 #[derive(Debug, Clone)]
@@ -163,20 +170,37 @@ impl KafkaLog {
                 .add_partition_offset(&name, *partition, *offset)
                 .map_err(|error| failed(&error))?;
         }
+        let begun = Instant::now();
+        loop {
+            // A rebuild of many minutes is not to end since a busy cluster has forgotten a broker for a moment, which the client then
+            // lets go of, or since a partition has a new leader.
+            let left = METADATA_TIMEOUT.saturating_sub(begun.elapsed());
+            match self.ask_for_offsets(&places, left) {
+                Err(error) if left > ASK_AGAIN_AFTER && !is_final(&error) => {
+                    debug!(%error, attempted, "asking again");
+                    std::thread::sleep(ASK_AGAIN_AFTER);
+                }
+                answered => return answered.map_err(|error| failed(&error)),
+            }
+        }
+    }
+
+    /// The offset of each place, in the same order.
+    fn ask_for_offsets(
+        &self,
+        places: &TopicPartitionList,
+        timeout: Duration,
+    ) -> KafkaResult<Vec<Offset>> {
         let questions = &self.shared.questions;
-        let answered = questions
-            .offsets_for_times(places, METADATA_TIMEOUT)
-            .map_err(|error| failed(&error))?;
-        let answer = |(topic, partition, _): &(&str, i32, Offset)| {
-            let name = self.shared.config.physical(topic);
+        let answered = questions.offsets_for_times(places.clone(), timeout)?;
+        let answer = |asked: TopicPartitionListElem<'_>| {
             let place = answered
-                .find_partition(&name, *partition)
-                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
-            let place = place.map_err(|error| failed(&error))?;
-            place.error().map_err(|error| failed(&error))?;
+                .find_partition(asked.topic(), asked.partition())
+                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))?;
+            place.error()?;
             Ok(place.offset())
         };
-        asked.iter().map(answer).collect()
+        places.elements().into_iter().map(answer).collect()
     }
 }
 
@@ -278,6 +302,19 @@ impl Log for KafkaLog {
         let Shared { config, groups, .. } = &*self.shared;
         groups.commit(config, group, places)
     }
+}
+
+/// There is no such partition, or it is not for us.
+fn is_final(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+        )
+    )
 }
 
 fn unavailable(attempted: &'static str, error: &KafkaError) -> LogError {
