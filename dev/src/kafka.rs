@@ -34,7 +34,8 @@ pub struct KafkaOptions {
     pub data_dir: PathBuf,
     /// The port to listen on; a free one where `None`.
     pub port: Option<u16>,
-    /// JVM settings for load (1 GB heap, all compilers) instead of those for a quick start.
+    /// JVM settings for load (1 GB heap, all compilers) instead of those for a quick start, and a controller that is patient with a
+    /// busy disk instead of one that soon notices a kill.
     pub performance: bool,
     /// Where a proxy listens, for tests that break connections: see [`Kafka::proxied_port`].
     pub proxy_port: Option<u16>,
@@ -76,7 +77,7 @@ impl Kafka {
         let properties = options.data_dir.join("server.properties");
         fs::write(
             &properties,
-            config::server_properties(&options.data_dir, ports),
+            config::server_properties(&options.data_dir, ports, options.performance),
         )
         .on("write", &properties)?;
         let process = spawn(&options, &installation, archive)?;

@@ -106,6 +106,7 @@ fn format_once(root: &Path) -> Result<()> {
                 controller: 9093,
                 proxied: None,
             },
+            false,
         ),
     )
     .on("write", &properties)?;
