@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 pub use self::dropping::NotDropped;
 pub(crate) use self::{
     checkpoints::{
-        Checkpoint, Positions, bump_epochs, checkpoints, claim, has_reached, partitions_of,
-        positions,
+        Checkpoint, Positions, bump_epochs, checkpoints, claim, has_reached, lock_positions,
+        partitions_of, positions,
     },
     dropping::drop_version,
     shapes::live_shapes,

@@ -10,10 +10,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use super::fill::Filling;
-use crate::{
-    Projection, ProjectorError,
-    registry::{self, Positions},
-};
+use crate::{Projection, ProjectorError, registry};
 
 /// How long the live version may be held still while the candidate comes up to it.
 const HOLD: Duration = Duration::from_secs(1);
@@ -73,7 +70,7 @@ async fn attempt<P: Projection, S: Log>(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let mut goal = lock_positions::<P>(&mut tx, live).await?;
+    let mut goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
     // What the log does not hold any more nobody can come up to.
     let ends = filling.ends::<P>().await?;
     for (place, next) in &mut goal {
@@ -91,7 +88,7 @@ async fn attempt<P: Projection, S: Log>(
         }
         tokio::time::sleep(POLL).await;
     }
-    let reached = lock_positions::<P>(&mut tx, candidate).await?;
+    let reached = registry::lock_positions(&mut tx, P::NAME, candidate).await?;
     registry::make_live(&mut tx, P::NAME, live, candidate).await?;
     tx.commit().await?;
     let positions = reached
@@ -101,25 +98,4 @@ async fn attempt<P: Projection, S: Log>(
         replaced: live,
         positions: positions.collect(),
     }))
-}
-
-/// As [`registry::positions`], and nobody moves them before the transaction ends.
-async fn lock_positions<P: Projection>(
-    connection: &mut PgConnection,
-    version: i32,
-) -> sqlx::Result<Positions> {
-    let rows = sqlx::query!(
-        "select topic, partition, next_offset from offset_zero.checkpoints
-         where name = $1 and version = $2
-         order by topic, partition
-         for update",
-        P::NAME,
-        version,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.topic, row.partition), row.next_offset))
-        .collect())
 }

@@ -91,17 +91,46 @@ pub(crate) async fn positions(
     name: &str,
     version: i32,
 ) -> sqlx::Result<Positions> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Reached,
         "select topic, partition, next_offset from offset_zero.checkpoints where name = $1 and version = $2",
         name,
         version,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.topic, row.partition), row.next_offset))
-        .collect())
+    Ok(by_place(rows))
+}
+
+/// As [`positions`], and nobody moves them before the transaction ends.
+pub(crate) async fn lock_positions(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<Positions> {
+    let rows = sqlx::query_as!(
+        Reached,
+        "select topic, partition, next_offset from offset_zero.checkpoints
+         where name = $1 and version = $2
+         order by topic, partition
+         for update",
+        name,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(by_place(rows))
+}
+
+struct Reached {
+    topic: String,
+    partition: i32,
+    next_offset: i64,
+}
+
+fn by_place(rows: Vec<Reached>) -> Positions {
+    let place = |row: Reached| ((row.topic, row.partition), row.next_offset);
+    rows.into_iter().map(place).collect()
 }
 
 /// Has whoever fed these partitions until now fail at the next checkpoint.
