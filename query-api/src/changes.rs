@@ -40,15 +40,15 @@ pub(crate) struct Changes {
 #[derive(Debug)]
 struct Told {
     changes: broadcast::Sender<Change>,
-    /// The last position told of each topic and partition, since somebody listens.
-    reached: BTreeMap<(String, i32), i64>,
+    /// The last position told of each topic and partition, since somebody listens: of a few.
+    reached: Vec<Position>,
 }
 
 impl Default for Told {
     fn default() -> Self {
         Self {
             changes: broadcast::Sender::new(MAX_UNHEARD),
-            reached: BTreeMap::new(),
+            reached: Vec::new(),
         }
     }
 }
@@ -86,8 +86,11 @@ impl Changes {
             return;
         };
         if let Some(told) = self.of_projection().get_mut(name) {
-            let place = (position.topic.clone(), position.partition);
-            told.reached.insert(place, position.offset);
+            let mut reached = told.reached.iter_mut();
+            match reached.find(|reached| reached.place() == position.place()) {
+                Some(reached) => reached.offset = position.offset,
+                None => told.reached.push(position.clone()),
+            }
             // Perhaps nobody waits.
             drop(told.changes.send(Change::Reached(position)));
         }
@@ -127,9 +130,10 @@ impl Following<'_> {
             return false;
         };
         positions.iter().any(|position| {
-            let place = (position.topic.clone(), position.partition);
-            let reached = told.reached.get(&place);
-            reached.is_some_and(|reached| *reached < position.offset)
+            let mut reached = told.reached.iter();
+            reached.any(|reached| {
+                reached.place() == position.place() && reached.offset < position.offset
+            })
         })
     }
 
@@ -137,10 +141,7 @@ impl Following<'_> {
     pub(crate) async fn reached(&mut self, positions: &[Position], at_most: Duration) {
         let is_in = |told: &Position| {
             let mut named = positions.iter();
-            named.any(|position| {
-                (&position.topic, position.partition) == (&told.topic, told.partition)
-                    && position.offset <= told.offset
-            })
+            named.any(|position| position.place() == told.place() && position.offset <= told.offset)
         };
         self.told(is_in, at_most).await;
     }

@@ -43,6 +43,13 @@ pub(crate) struct Position {
     pub(crate) offset: i64,
 }
 
+impl Position {
+    /// Topic and partition.
+    pub(crate) fn place(&self) -> (&str, i32) {
+        (&self.topic, self.partition)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for MinPosition {
     type Rejection = Problem;
 
