@@ -3,14 +3,13 @@
 use std::{
     fmt,
     process::{Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use dev::{
     deployment::{ServiceOutput, Wiring},
-    stack::{Stack, StackOptions},
+    stack::Stack,
 };
 use event_store::kafka::{Durability, KafkaConfig, KafkaLog};
 use projectors::{Orders, Projection};
@@ -20,7 +19,7 @@ use serde_json::Value;
 use super::{
     MEASURED_TOPIC,
     made_up::{self, Then},
-    memory, raw,
+    memory, on_a_stack, raw,
     reads::{self, Reads},
 };
 use crate::running::PARTITIONS;
@@ -110,23 +109,14 @@ impl fmt::Display for LogSpeed {
 /// On stacks of their own; reads take so many seconds.
 pub async fn measure(orders: u64, seconds: u64) -> Result<LogSpeed> {
     let few = orders.div_ceil(10);
-    let tenth = on_a_stack(async move |stack| {
-        make_up(&stack, few).await?;
+    let tenth = on_a_stack(async |stack| {
+        make_up(stack, few).await?;
         let (brokers, url) = (stack.brokers(), stack.default_database_url()?);
         let rebuild = move || rebuild(MEASURED, &brokers, &url);
         Ok(tokio::task::spawn_blocking(rebuild).await??.0)
     });
     let tenth = tenth.await?;
-    on_a_stack(async move |stack| measure_on(&stack, orders, seconds, tenth).await).await
-}
-
-async fn on_a_stack<T>(measure: impl AsyncFnOnce(Arc<Stack>) -> Result<T>) -> Result<T> {
-    let stack = tokio::task::spawn_blocking(|| Stack::start(StackOptions::benchmark())).await??;
-    let stack = Arc::new(stack);
-    let measured = measure(Arc::clone(&stack)).await;
-    let stack = Arc::into_inner(stack).context("everything measured has ended")?;
-    tokio::task::spawn_blocking(move || stack.stop()).await??;
-    measured
+    on_a_stack(async |stack| measure_on(stack, orders, seconds, tenth).await).await
 }
 
 /// So many orders, placed and paid, in a log and beside a database that hold nothing else.

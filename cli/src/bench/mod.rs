@@ -21,7 +21,12 @@ mod restart;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dev::{deployment::Server, process::Output, services::Service};
+use dev::{
+    deployment::Server,
+    process::Output,
+    services::Service,
+    stack::{Stack, StackOptions},
+};
 use domain::topics::ORDER_EVENTS;
 
 use self::report::{Measured, Report};
@@ -54,6 +59,15 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
             .with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
+}
+
+/// On Kafka and Postgres alone, which nothing else uses.
+async fn on_a_stack<T>(measure: impl AsyncFnOnce(&Stack) -> Result<T>) -> Result<T> {
+    let start = || Stack::start(StackOptions::benchmark());
+    let stack = tokio::task::spawn_blocking(start).await??;
+    let measured = measure(&stack).await;
+    tokio::task::spawn_blocking(move || stack.stop()).await??;
+    measured
 }
 
 async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use dev::{
     deployment::{Server, ServiceOutput, Wiring},
-    stack::{Stack, StackOptions},
+    stack::Stack,
 };
 use domain::{order::Orders, topics::ORDER_EVENTS};
 use event_store::{
@@ -23,7 +23,7 @@ use serde::Serialize;
 use self::standby::TakenOver;
 use super::{
     made_up::{self, Then},
-    memory, raw,
+    memory, on_a_stack, raw,
 };
 
 /// One of the largest there can be: all orders are in it.
@@ -57,11 +57,7 @@ pub struct Restarted {
 /// On a stack of its own, so that the log holds these orders and nothing else.
 pub async fn measure(orders: u64) -> Result<Restarted> {
     eprintln!("starting Kafka");
-    let start = || Stack::start(StackOptions::benchmark());
-    let stack = tokio::task::spawn_blocking(start).await??;
-    let measured = measure_on(&stack, orders).await;
-    tokio::task::spawn_blocking(move || stack.stop()).await??;
-    measured
+    on_a_stack(async |stack| measure_on(stack, orders).await).await
 }
 
 async fn measure_on(stack: &Stack, orders: u64) -> Result<Restarted> {
