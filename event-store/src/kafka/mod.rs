@@ -304,16 +304,19 @@ impl Log for KafkaLog {
     }
 }
 
-/// There is no such partition, or it is not for us.
+/// Whether asking again is of no use.
 fn is_final(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| code == RDKafkaErrorCode::UnknownTopic || is_out_of_bounds(code))
+}
+
+/// There is no such partition, or it is not for us.
+fn is_out_of_bounds(code: RDKafkaErrorCode) -> bool {
     matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-        )
+        code,
+        RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed
     )
 }
 

@@ -13,7 +13,7 @@ use rdkafka::{
 };
 use tracing::debug;
 
-use super::{KafkaConfig, unavailable};
+use super::{KafkaConfig, is_out_of_bounds, unavailable};
 use crate::{
     log::{HeaderSource, LogError, RawRecord, Reader},
     subscription::StartAt,
@@ -200,11 +200,7 @@ fn explain(places: &[Place], error: &KafkaError) -> Option<LogError> {
                 offset: place.next_offset,
             })
         }
-        Some(
-            RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::TopicAuthorizationFailed,
-        ) => Some(LogError::Topic {
+        Some(code) if is_out_of_bounds(code) => Some(LogError::Topic {
             topic: places.first()?.physical.clone(),
             reason: error.to_string(),
         }),
