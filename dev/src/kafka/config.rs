@@ -33,7 +33,7 @@ pub(super) struct Proxied {
 /// One node that is broker and controller. What differs from Kafka's defaults, and why:
 pub(super) fn server_properties(data_dir: &Path, ports: Ports, patient: bool) -> String {
     let session_timeout = match patient {
-        // Kafka's own. Postgres building indexes kept the disk so busy that heartbeats took more than two seconds.
+        // Kafka's own default. Postgres building indexes kept the disk so busy that heartbeats took more than two seconds.
         true => 9_000,
         false => 2_000,
     };
@@ -87,7 +87,7 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=2000
 
 # no second member is about to join: assign at once
 group.initial.rebalance.delay.ms=0
-# after a kill -9 the controller otherwise waits 9 s for the broker that it remembers
+# so long the controller waits after a kill -9 for the broker that it remembers
 broker.session.timeout.ms={session_timeout}
 broker.heartbeat.interval.ms=500
 "
