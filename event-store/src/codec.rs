@@ -167,7 +167,7 @@ pub(crate) fn metadata(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<(Position, Metadata), LogError> {
-    let metadata = EventHeaders::find(record).and_then(|headers| headers.metadata(interned));
+    let metadata = EventHeaders::find(record).metadata(interned);
     let metadata = metadata.map_err(|reason| record.undecodable(reason))?;
     Ok((position(record, interned), metadata))
 }
@@ -177,42 +177,69 @@ pub(crate) fn decode_parts<E: ReadEvent>(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<Recorded<E>, String> {
-    let headers = EventHeaders::find(record)?;
-    let metadata = headers.metadata(interned)?;
-    let version = schema_version(required(headers.schema, "ce_dataschema")?)?;
-    let name = required(headers.name, "ce_type")?;
-    let mut payload = serde_json::Deserializer::from_slice(record.payload);
-    let event = E::deserialize(name, version, &mut payload)
-        .map_err(|error| format!("{name}/{version}: {error}"))?;
+    let headers = EventHeaders::find(record);
     Ok(Recorded {
         position: position(record, interned),
         key: key(record),
-        metadata,
-        event,
+        metadata: headers.metadata(interned)?,
+        event: headers.event(record.payload)?,
     })
 }
 
-/// The headers of one record, found in a single pass.
+/// What a writer needs of an event that is in the log. Of the rest nothing is read: a rehydration goes through millions of them.
+pub(crate) struct Replayed<E> {
+    pub(crate) event_id: Uuid,
+    /// Whether another service has appended it.
+    pub(crate) is_foreign: bool,
+    pub(crate) stream_version: u32,
+    pub(crate) command_id: Uuid,
+    pub(crate) command_hash: Uuid,
+    pub(crate) event: E,
+}
+
+/// Reads back what the service of that name needs of a record, lifting old shapes.
+///
+/// # Errors
+/// [`LogError::Undecodable`] when it is no event of ours.
+pub(crate) fn replayed<E: ReadEvent>(
+    record: &RawRecord<'_>,
+    service: &str,
+) -> Result<Replayed<E>, LogError> {
+    let headers = EventHeaders::find(record);
+    let read = || {
+        Ok(Replayed {
+            event_id: uuid(headers.id, "ce_id")?,
+            is_foreign: required(headers.source, "ce_source")? != service.as_bytes(),
+            stream_version: number(headers.stream_version, "ce_streamversion")?,
+            command_id: uuid(headers.command_id, "ce_commandid")?,
+            command_hash: uuid(headers.command_hash, "ce_commandhash")?,
+            event: headers.event(record.payload)?,
+        })
+    };
+    read().map_err(|reason: String| record.undecodable(reason))
+}
+
+/// The headers of one record, found in a single pass. What nobody asks for is not looked into.
 #[derive(Default)]
 struct EventHeaders<'a> {
-    id: Option<&'a str>,
-    name: Option<&'a str>,
-    source: Option<&'a str>,
-    subject: Option<&'a str>,
-    time: Option<&'a str>,
-    schema: Option<&'a str>,
-    correlation_id: Option<&'a str>,
-    causation_id: Option<&'a str>,
-    command_id: Option<&'a str>,
-    command_hash: Option<&'a str>,
-    actor: Option<&'a str>,
-    stream_version: Option<&'a str>,
-    decision: Option<&'a str>,
-    traceparent: Option<&'a str>,
+    id: Option<&'a [u8]>,
+    name: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    subject: Option<&'a [u8]>,
+    time: Option<&'a [u8]>,
+    schema: Option<&'a [u8]>,
+    correlation_id: Option<&'a [u8]>,
+    causation_id: Option<&'a [u8]>,
+    command_id: Option<&'a [u8]>,
+    command_hash: Option<&'a [u8]>,
+    actor: Option<&'a [u8]>,
+    stream_version: Option<&'a [u8]>,
+    decision: Option<&'a [u8]>,
+    traceparent: Option<&'a [u8]>,
 }
 
 impl<'a> EventHeaders<'a> {
-    fn find(record: &RawRecord<'a>) -> Result<Self, String> {
+    fn find(record: &RawRecord<'a>) -> Self {
         let mut found = Self::default();
         for (name, value) in record.headers() {
             let place = match name {
@@ -232,27 +259,37 @@ impl<'a> EventHeaders<'a> {
                 "ce_traceparent" => &mut found.traceparent,
                 _ => continue,
             };
-            let text = std::str::from_utf8(value).map_err(|_| format!("{name} is not UTF-8"))?;
-            *place = Some(text);
+            *place = Some(value);
         }
-        Ok(found)
+        found
     }
 
     fn metadata(&self, interned: &mut Interned) -> Result<Metadata, String> {
+        let traceparent = self
+            .traceparent
+            .map(|_| string(self.traceparent, "ce_traceparent"));
         Ok(Metadata {
             event_id: uuid(self.id, "ce_id")?,
-            source: interned.get(required(self.source, "ce_source")?),
-            stream: required(self.subject, "ce_subject")?.to_owned(),
+            source: interned.get(string(self.source, "ce_source")?),
+            stream: string(self.subject, "ce_subject")?.to_owned(),
             stream_version: number(self.stream_version, "ce_streamversion")?,
             time: time(self.time)?,
             correlation_id: uuid(self.correlation_id, "ce_correlationid")?,
             causation_id: uuid(self.causation_id, "ce_causationid")?,
             command_id: uuid(self.command_id, "ce_commandid")?,
             command_hash: uuid(self.command_hash, "ce_commandhash")?,
-            actor: interned.get(required(self.actor, "ce_actor")?),
-            decision: decision(required(self.decision, "ce_txn")?)?,
-            traceparent: self.traceparent.map(Into::into),
+            actor: interned.get(string(self.actor, "ce_actor")?),
+            decision: decision(string(self.decision, "ce_txn")?)?,
+            traceparent: traceparent.transpose()?.map(Into::into),
         })
+    }
+
+    fn event<E: ReadEvent>(&self, payload: &[u8]) -> Result<E, String> {
+        let version = schema_version(string(self.schema, "ce_dataschema")?)?;
+        let name = string(self.name, "ce_type")?;
+        let mut payload = serde_json::Deserializer::from_slice(payload);
+        E::deserialize(name, version, &mut payload)
+            .map_err(|error| format!("{name}/{version}: {error}"))
     }
 }
 
@@ -277,39 +314,49 @@ impl Interned {
     }
 }
 
-fn required<'a>(value: Option<&'a str>, name: &'static str) -> Result<&'a str, String> {
+fn required<'a>(value: Option<&'a [u8]>, name: &'static str) -> Result<&'a [u8], String> {
     value.ok_or_else(|| format!("header {name} is missing"))
 }
 
-fn uuid(value: Option<&str>, name: &'static str) -> Result<Uuid, String> {
-    Uuid::try_parse(required(value, name)?).map_err(|_| format!("{name} is not a UUID"))
+fn string<'a>(value: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, String> {
+    std::str::from_utf8(required(value, name)?).map_err(|_| format!("{name} is not UTF-8"))
 }
 
-fn number<N: std::str::FromStr>(value: Option<&str>, name: &'static str) -> Result<N, String> {
-    required(value, name)?
-        .parse()
+fn uuid(value: Option<&[u8]>, name: &'static str) -> Result<Uuid, String> {
+    Uuid::try_parse_ascii(required(value, name)?).map_err(|_| format!("{name} is not a UUID"))
+}
+
+fn number<N: std::str::FromStr>(value: Option<&[u8]>, name: &'static str) -> Result<N, String> {
+    parsed(string(value, name)?, name)
+}
+
+fn parsed<N: std::str::FromStr>(text: &str, name: &'static str) -> Result<N, String> {
+    text.parse()
         .map_err(|_| format!("{name} is not a number in range"))
 }
 
-fn time(value: Option<&str>) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(required(value, "ce_time")?)
+fn time(value: Option<&[u8]>) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(string(value, "ce_time")?)
         .map(|time| time.with_timezone(&Utc))
         .map_err(|_| "ce_time is not RFC 3339".to_owned())
 }
 
 fn schema_version(schema: &str) -> Result<u16, String> {
-    number(schema.rsplit('/').next(), "the version in ce_dataschema")
+    let version = schema.rsplit('/').next().unwrap_or_default();
+    parsed(version, "the version in ce_dataschema")
 }
 
 fn decision(mark: &str) -> Result<DecisionMark, String> {
-    let mut parts = mark.split(';');
+    let malformed = || "ce_txn does not read `number;n;m`".to_owned();
+    let (number, place) = mark.split_once(';').ok_or_else(malformed)?;
+    let (index, of) = place.split_once(';').ok_or_else(malformed)?;
     let mark = DecisionMark {
-        number: number(parts.next(), "ce_txn")?,
-        index: number(parts.next(), "ce_txn")?,
-        of: number(parts.next(), "ce_txn")?,
+        number: parsed(number, "ce_txn")?,
+        index: parsed(index, "ce_txn")?,
+        of: parsed(of, "ce_txn")?,
     };
-    if parts.next().is_some() || mark.index == 0 || mark.index > mark.of {
-        return Err("ce_txn does not read `number;n;m`".to_owned());
+    match (1..=mark.of).contains(&mark.index) {
+        true => Ok(mark),
+        false => Err(malformed()),
     }
-    Ok(mark)
 }

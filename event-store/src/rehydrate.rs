@@ -2,14 +2,17 @@
 
 mod apart;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::Context;
 
 use self::apart::read_apart;
 use crate::{
-    codec::{self, Interned},
-    envelope::{Position, Recorded},
+    codec::{self, Replayed},
+    envelope::Position,
     log::{Log, LogError, RawRecord, Reader},
     state::{
         StateError, StateStore,
@@ -50,19 +53,12 @@ struct Built<C: Context> {
 }
 
 /// What was made of a record.
-enum Read<E> {
-    /// An event of ours that the store holds already.
-    Known(Position),
-    Event(Recorded<E>),
-}
-
-impl<E> Read<E> {
-    fn position(&self) -> &Position {
-        match self {
-            Self::Known(position) => position,
-            Self::Event(recorded) => &recorded.position,
-        }
-    }
+struct Read<E> {
+    /// The number of the place that it is from.
+    place: usize,
+    offset: i64,
+    /// None where it is an event of ours that the store holds already.
+    event: Option<Replayed<E>>,
 }
 
 /// Why a state could not be built.
@@ -233,7 +229,10 @@ impl<L: Log> Reading<'_, L> {
     ) -> Result<Built<C>, Failure> {
         let mut places = checkpoint.places(self.partition);
         let mut reader = self.log.reader(&places)?;
-        let mut interned = Interned::default();
+        let topics: Vec<_> = places
+            .iter()
+            .map(|place| Arc::clone(&place.topic))
+            .collect();
         let mut records = 0;
         let mut failed = None;
         let mut out_of_time = false;
@@ -247,25 +246,31 @@ impl<L: Log> Reading<'_, L> {
                     reason: "the rest comes later".to_owned(),
                 });
             }
-            match checkpoint.covers(record, &source) {
-                true => Ok(Read::Known(codec::position(record, &mut interned))),
-                false => codec::decode(record, &mut interned).map(Read::Event),
-            }
+            let place = topics.iter().position(|topic| **topic == *record.topic);
+            let event = match checkpoint.covers(record, &source) {
+                true => None,
+                false => Some(codec::replayed(record, &source)?),
+            };
+            Ok(Read {
+                place: place.ok_or_else(|| record.undecodable("nobody asked for it".to_owned()))?,
+                offset: record.offset,
+                event,
+            })
         };
         let apply = |read: Read<C::Event>| {
-            let position = read.position();
             records += 1;
-            if let Some(place) = places
-                .iter_mut()
-                .find(|place| place.topic == position.topic)
-            {
-                place.next_offset = position.offset + 1;
-            }
-            let Read::Event(recorded) = &read else {
+            let place = &mut places[read.place];
+            place.next_offset = read.offset + 1;
+            let Some(replayed) = &read.event else {
                 return Ok(());
             };
+            let position = Position {
+                topic: Arc::clone(&place.topic),
+                partition: place.partition,
+                offset: read.offset,
+            };
             streams
-                .replay(recorded)
+                .replay(&position, replayed)
                 .map_err(|reason| position.undecodable(reason))?;
             if streams.is_full() {
                 failed = streams.keep(&places).err();

@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use domain::{Context, Event, ids::deadline_command_id};
 
 use crate::{
-    codec,
+    codec::{self, Replayed},
     command::{Accepted, CommandMetadata, Request},
     deadlines::Deadlines,
-    envelope::{DecisionMark, Metadata, Position, Recorded},
+    envelope::{DecisionMark, Metadata, Position},
     log::OutgoingRecord,
     partitioner::partition_for,
     state::{StateError, checkpoint::Mark, keeping::Keeping, resident::Resident},
@@ -129,55 +129,60 @@ impl<C: Context> Streams<C> {
     /// Applies an event of the log, our own or another service's.
     ///
     /// Fails with the reason when one of our own does not follow from those before it.
-    pub(crate) fn replay(&mut self, recorded: &Recorded<C::Event>) -> Result<(), String> {
-        let Recorded {
-            metadata, event, ..
-        } = recorded;
-        if metadata.source != self.source {
-            self.adopt(recorded);
+    pub(crate) fn replay(
+        &mut self,
+        position: &Position,
+        replayed: &Replayed<C::Event>,
+    ) -> Result<(), String> {
+        if replayed.is_foreign {
+            self.adopt(position, replayed);
             return Ok(());
         }
-        let id = event.stream();
+        let id = replayed.event.stream();
         self.load(&id);
         let version = self.resident.get(&id).map_or(0, |stream| stream.version);
-        if metadata.stream_version != version + 1 {
+        if replayed.stream_version != version + 1 {
             return Err(format!(
-                "{} goes from version {version} to {}",
-                metadata.stream, metadata.stream_version
+                "{id} goes from version {version} to {}",
+                replayed.stream_version
             ));
         }
-        self.apply_recorded(&id, recorded);
-        self.note(recorded);
+        self.apply_replayed(&id, position, replayed);
+        self.note(position, replayed);
         Ok(())
     }
 
     /// Takes on a stream that another service has opened; true where this was news. What opens a stream that is there
     /// already has been applied before, and anything else of another service is a message.
-    pub(crate) fn adopt(&mut self, recorded: &Recorded<C::Event>) -> bool {
-        let id = recorded.event.stream();
-        let news = C::opens(&recorded.event) && !self.knows(&id);
+    pub(crate) fn adopt(&mut self, position: &Position, replayed: &Replayed<C::Event>) -> bool {
+        let id = replayed.event.stream();
+        let news = C::opens(&replayed.event) && !self.knows(&id);
         if news {
-            self.apply_recorded(&id, recorded);
+            self.apply_replayed(&id, position, replayed);
         }
-        self.note(recorded);
+        self.note(position, replayed);
         news
     }
 
-    fn note(&mut self, recorded: &Recorded<C::Event>) {
+    fn note(&mut self, position: &Position, replayed: &Replayed<C::Event>) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.applied(recorded);
+            keeping.applied(position, replayed.event_id);
         }
     }
 
-    fn apply_recorded(&mut self, id: &StreamIdOf<C>, recorded: &Recorded<C::Event>) {
-        let metadata = &recorded.metadata;
+    fn apply_replayed(
+        &mut self,
+        id: &StreamIdOf<C>,
+        position: &Position,
+        replayed: &Replayed<C::Event>,
+    ) {
         let stream = self.apply(
             id,
-            &recorded.event,
-            metadata.command_id,
-            metadata.command_hash,
+            &replayed.event,
+            replayed.command_id,
+            replayed.command_hash,
         );
-        stream.reach(&recorded.position);
+        stream.reach(position);
     }
 
     /// Applies an event and remembers its command.

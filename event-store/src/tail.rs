@@ -140,14 +140,18 @@ impl<L: Log> Tail<L> {
         };
         let interned = &mut self.interned;
         let foreign = reader.poll(wait, |record| {
-            let ours = codec::source(record) == Some(streams.source());
-            (!ours).then(|| codec::decode::<C::Event>(record, interned))
+            let service = streams.source();
+            let ours = codec::source(record) == Some(service);
+            (!ours).then(|| {
+                let position = codec::position(record, interned);
+                Ok((position, codec::replayed(record, service)?))
+            })
         })?;
         let Some(foreign) = foreign else {
             return Ok(Step::Nothing);
         };
-        let opened = match foreign {
-            Some(recorded) => streams.adopt(&recorded?),
+        let opened = match foreign.transpose()? {
+            Some((position, replayed)) => streams.adopt(&position, &replayed),
             None => false,
         };
         Ok(if opened { Step::Opened } else { Step::Passed })

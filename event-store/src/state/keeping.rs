@@ -6,6 +6,7 @@ use std::{
 };
 
 use domain::Context;
+use uuid::Uuid;
 
 use super::{
     Batch, StateError, StateStore, checkpoint::Checkpoint, encode, folder::StateFolder,
@@ -15,7 +16,7 @@ use crate::{
     checkpoint::LastEvent,
     codec::{self, Interned},
     deadlines::Deadlines,
-    envelope::{Position, Recorded},
+    envelope::Position,
     log::OutgoingRecord,
     stream::{Stream, StreamIdOf},
     subscription::StartAt,
@@ -129,8 +130,7 @@ impl<C: Context> Keeping<C> {
     }
 
     /// Notes an event of the log that is applied. Those of one topic come in their order.
-    pub(crate) fn applied(&mut self, recorded: &Recorded<C::Event>) {
-        let position = &recorded.position;
+    pub(crate) fn applied(&mut self, position: &Position, event_id: Uuid) {
         let Some(mark) = self.checkpoint.mark(&position.topic) else {
             return;
         };
@@ -138,7 +138,7 @@ impl<C: Context> Keeping<C> {
         if mark.last.is_none_or(|last| last.offset < position.offset) {
             mark.last = Some(LastEvent {
                 offset: position.offset,
-                event_id: recorded.metadata.event_id,
+                event_id,
             });
         }
     }
