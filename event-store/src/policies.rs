@@ -38,6 +38,7 @@ const LIMITS: BatchLimits = BatchLimits {
     max_events: 1_000,
     max_bytes: 8 << 20,
     max_wait_ms: 20,
+    every_ms: 0,
 };
 
 /// Runs a policy, or an effect, on every partition until told to stop.

@@ -104,6 +104,14 @@ pub struct BatchLimits {
     pub max_bytes: usize,
     /// A batch is handed out, full or not, so long after its first event; what is there is never waited on for more.
     pub max_wait_ms: u64,
+    /// No batch comes sooner than so long after the one before, unless that was full: what comes record by record is gathered.
+    pub every_ms: u64,
+}
+
+impl BatchLimits {
+    fn are_reached(&self, events: usize, bytes: usize) -> bool {
+        events >= self.max_events || bytes >= self.max_bytes
+    }
 }
 
 impl Default for BatchLimits {
@@ -112,6 +120,7 @@ impl Default for BatchLimits {
             max_events: 5_000,
             max_bytes: 8 << 20,
             max_wait_ms: 100,
+            every_ms: 0,
         }
     }
 }
@@ -185,6 +194,7 @@ pub(crate) fn read_ahead<L: Log, T: Send + 'static>(
         limits,
         progress,
         usual: 0,
+        not_before: Instant::now(),
     };
     std::thread::Builder::new()
         .name("subscription".to_owned())
@@ -247,16 +257,20 @@ struct Reading<R, T> {
     progress: Vec<Progress>,
     /// How many items the last chunk had: room for so many again, so that they are not moved while it grows.
     usual: usize,
+    /// When the next chunk is due at the earliest.
+    not_before: Instant,
 }
 
 impl<R: Reader, T> Reading<R, T> {
     /// What is there, up to the limits; none where nothing moved.
     fn next(&mut self) -> Result<Option<Chunk<T>>, LogError> {
+        // Asleep, since whoever waits for records is woken by each.
+        std::thread::sleep(self.not_before.saturating_duration_since(Instant::now()));
         let mut items = Vec::with_capacity(self.usual);
         let mut bytes = 0;
         let begun = Instant::now();
         let max_wait = Duration::from_millis(self.limits.max_wait_ms);
-        while items.len() < self.limits.max_events && bytes < self.limits.max_bytes {
+        while !self.limits.are_reached(items.len(), bytes) {
             let timeout = if items.is_empty() {
                 POLL
             } else {
@@ -283,6 +297,9 @@ impl<R: Reader, T> Reading<R, T> {
         let progress = self.moved();
         self.landmarks.check_passed(&progress)?;
         let nothing = items.is_empty() && progress.is_empty();
+        if !nothing && !self.limits.are_reached(items.len(), bytes) {
+            self.not_before = Instant::now() + Duration::from_millis(self.limits.every_ms);
+        }
         Ok((!nothing).then_some(Chunk { items, progress }))
     }
 

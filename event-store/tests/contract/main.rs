@@ -11,6 +11,7 @@ mod memory;
 mod owning;
 mod restart;
 mod several;
+mod subscribing;
 mod suite;
 
 /// Runs every promise of the suite on a subject.
@@ -22,9 +23,12 @@ macro_rules! contract {
             rejections_append_nothing,
             races_have_one_order,
             a_dropped_call_is_carried_out,
-            batches_keep_their_limits,
             a_time_has_an_offset,
             many_ends_are_asked_for_at_once,
+        );
+        contract!($subject; subscribing;
+            batches_keep_their_limits,
+            what_comes_one_by_one_is_gathered,
         );
         contract!($subject; expecting;
             an_expected_version_is_kept_to,

@@ -136,7 +136,7 @@ pub(crate) async fn events_in<S: Subject, E: ReadEvent>(
     events
 }
 
-fn from_zero(topic: &str, partition: i32) -> Vec<StartAt> {
+pub(crate) fn from_zero(topic: &str, partition: i32) -> Vec<StartAt> {
     vec![StartAt {
         topic: topic.into(),
         partition,
@@ -316,43 +316,6 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "in vain: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// Batches keep to their limits, and together they are the log.
-pub(crate) async fn batches_keep_their_limits<S: Subject>(subject: S) {
-    let store = store(subject.log()).await;
-    for _ in 0..8 {
-        store
-            .execute(request(Uuid::now_v7(), LIMIT))
-            .await
-            .expect("accepted");
-    }
-    stop(store).await;
-    let all = all_events(&subject).await;
-    let limits = BatchLimits {
-        max_events: 3,
-        ..BatchLimits::default()
-    };
-    let end = subject
-        .log()
-        .end_offset(COUNTER_EVENTS, 0)
-        .expect("the log answers");
-    let mut subscription = subject.subscribe(&from_zero(COUNTER_EVENTS, 0), limits);
-    let (mut next, mut seen) = (0, Vec::new());
-    while next < end {
-        let batch = subscription.next_batch().await.expect("the log reads");
-        assert!(batch.events.len() <= 3);
-        seen.extend(batch.events);
-        next = batch
-            .progress
-            .first()
-            .map_or(next, |progress| progress.next_offset);
-    }
-    let expected: Vec<_> = all
-        .into_iter()
-        .filter(|event| event.position.partition == 0)
-        .collect();
-    assert_eq!(seen, expected);
 }
 
 /// Whoever reads from there reads what was appended since, and little before it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use event_store::{Batch, BatchLimits, Position, Progress, log::Log};
 use futures::FutureExt;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use super::{FIRST_PAUSE, Live, longer, membership::Shares};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// Between the begins of two transactions of a feed: where events come one by one, each transaction writes what came meanwhile.
 /// The first after a while is written at once.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(15);
+const FLUSH_EVERY_MS: u64 = 15;
 /// A transaction takes in no more batches once it has so many events.
 const EVENTS_AT_ONCE: usize = 5_000;
 /// Between two looks at whether a projection is halted still.
@@ -119,7 +119,11 @@ impl<S: Log> Live<S> {
         let checkpoints = registry::checkpoints(&mut registry, P::NAME, number, partitions).await?;
         require_topics::<P>(&version, &checkpoints)?;
         let connection = self.database.connect_to_feed(&version.schema).await?;
-        let (known, limits) = (checkpoints.clone(), BatchLimits::default());
+        let limits = BatchLimits {
+            every_ms: FLUSH_EVERY_MS,
+            ..BatchLimits::default()
+        };
+        let known = checkpoints.clone();
         let opened = Feed::open(&self.source, connection, &version, known, limits).await;
         let mut feed: Feed<P> = match opened {
             Err(error) if error.is_final() => {
@@ -157,12 +161,11 @@ impl<S: Log> Live<S> {
         let mut share = self.share.clone();
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut next_flush = Instant::now();
         loop {
             // Only what may be dropped is raced; a transaction, once begun, is carried through.
             let batch = tokio::select! {
                 _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
-                batch = next_after(next_flush, feed) => Some(batch?),
+                batch = feed.next() => Some(batch?),
                 _ = share.changed() => None,
                 _ = refresh.tick() => None,
             };
@@ -173,7 +176,6 @@ impl<S: Log> Live<S> {
             }
             match batch {
                 Some(batch) => {
-                    next_flush = Instant::now() + FLUSH_INTERVAL;
                     let (progress, count) = absorb_what_is_there(feed, batch).await?;
                     feed.flush().await?;
                     self.announcements.add(P::NAME, &progress);
@@ -197,15 +199,6 @@ fn told<P: Projection>(verdict: ProjectorError) -> Result<Ended, ProjectorError>
     }
     tracing::error!(projection = P::NAME, error = %verdict, "projection failed");
     Err(verdict)
-}
-
-/// May be dropped and called again.
-async fn next_after<P: Projection>(
-    time: Instant,
-    feed: &mut Feed<P>,
-) -> Result<Batch<P::Event>, ProjectorError> {
-    tokio::time::sleep_until(time).await;
-    feed.next().await
 }
 
 /// Folds a batch, and those that have come meanwhile; answers how far they lead, and how many events there were.

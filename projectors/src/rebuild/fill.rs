@@ -21,6 +21,7 @@ pub(super) const LIMITS: BatchLimits = BatchLimits {
     max_events: 2_500,
     max_bytes: 4 << 20,
     max_wait_ms: 100,
+    every_ms: 0,
 };
 /// Rows that all partitions together hold in memory before they write them: some 65 MiB of orders.
 const MAX_HELD_ROWS: usize = 40_000;
