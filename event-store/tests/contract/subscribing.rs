@@ -1,5 +1,7 @@
 //! What whoever subscribes to a log is handed.
 
+use std::sync::Arc;
+
 use event_store::{BatchLimits, StartAt, log::Log};
 use uuid::Uuid;
 
@@ -54,7 +56,7 @@ pub(crate) async fn what_comes_one_by_one_is_gathered<S: Subject>(subject: S) {
         panic!("one topic: {:?}", first.positions);
     };
     let from = StartAt {
-        topic: position.topic.clone(),
+        topic: Arc::clone(&position.topic),
         partition: position.partition,
         next_offset: position.offset,
     };
