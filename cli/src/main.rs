@@ -12,19 +12,24 @@ mod running;
 mod simulated;
 mod up;
 
+use std::process::ExitCode;
+
 use runtime::{config, telemetry};
 
 use crate::args::{Args, Command};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("offset-zero", &args.log)?;
-    match &args.command {
+    let done = match &args.command {
         Command::Dev(ports) => up::run(*ports).await,
         Command::Demo => demo::run().await,
         Command::Migrate => operate::migrate(&args.target, args.json).await,
-        Command::Rebuild(wanted) => operate::rebuild(&args.target, wanted, args.json).await,
+        Command::Rebuild(wanted) => {
+            let ran = operate::rebuild(&args.target, wanted, args.json).await;
+            return Ok(wanted.exit_code(ran));
+        }
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Projections { command: None } => {
             operate::projections(&args.target, args.json).await
@@ -45,5 +50,6 @@ async fn main() -> anyhow::Result<()> {
         },
         Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
         Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! The projectors' process.
 
+use std::process::ExitCode;
+
 use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
@@ -15,31 +17,29 @@ use runtime::{
 use tokio::{net::TcpListener, sync::watch};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("projectors", &args.log)?;
     match args.command.clone().unwrap_or(Command::Run) {
-        Command::Run => run(&args, telemetry).await,
+        Command::Run => run(&args, telemetry).await?,
         Command::Migrate => {
             projectors::migrate(&args.database_url).await?;
             println!("the database has the newest schema");
-            Ok(())
         }
         Command::Projections { command } => {
             let (log, database) = connect(&args)?;
             println!("{}", command.run(&log, &database).await?);
-            Ok(())
         }
         Command::DeadLetters { command, json } => {
             let (log, database) = connect(&args)?;
             println!("{}", command.run(&log, &database, json).await?);
-            Ok(())
         }
         Command::Rebuild {
             rebuild: wanted,
             json,
-        } => rebuild(&args, &wanted, json).await,
+        } => return Ok(wanted.exit_code(rebuild(&args, &wanted, json).await)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
@@ -58,13 +58,10 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     Ok(feeding.await??)
 }
 
-async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Result<()> {
+async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> Result<bool, ProjectorError> {
     let (log, database) = connect(args)?;
     let print = |text: &str| println!("{text}");
-    match wanted.run(&log, &database, json, print).await? {
-        true => anyhow::bail!("a rebuild would change rows"),
-        false => Ok(()),
-    }
+    wanted.run(&log, &database, json, print).await
 }
 
 fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {

@@ -1,5 +1,7 @@
 //! What a rebuild can be told.
 
+use std::{fmt::Display, process::ExitCode};
+
 use event_store::log::Log;
 use serde::Serialize;
 
@@ -26,7 +28,8 @@ pub struct RebuildArgs {
     /// each made of one event, such as history.
     #[arg(long, value_name = "ZERO|OFFSETS|TIME", default_value_t)]
     pub from: Start,
-    /// Change nothing: print how the rows that this program makes of the log differ from the live ones. Exits 1 where any do.
+    /// Change nothing: print how the rows that this program makes of the log differ from the live ones. Exits 1 where any do, and 2
+    /// where that could not be found out.
     #[arg(long, conflicts_with = "verify")]
     pub dry_run: bool,
     /// In a dry run, only what this partition number's events make; may be repeated. Rows that only the live version has are then no
@@ -69,6 +72,22 @@ impl RebuildArgs {
             print(&format!("{:#}", serde_json::Value::Array(reports)));
         }
         Ok(differ)
+    }
+
+    /// With what the process ends that was asked for this, as `diff` does: 1 where rows differ, 2 where a dry run could not find that
+    /// out. Any other rebuild that fails ends with 1.
+    pub fn exit_code<E: Display>(&self, ran: Result<bool, E>) -> ExitCode {
+        match ran {
+            Ok(false) => ExitCode::SUCCESS,
+            Ok(true) => {
+                eprintln!("a rebuild would change rows");
+                ExitCode::from(1)
+            }
+            Err(error) => {
+                eprintln!("Error: {error:#}");
+                ExitCode::from(if self.dry_run { 2 } else { 1 })
+            }
+        }
     }
 
     /// Those that were named, each once.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{PATIENCE, blocking, wait_for, world};
 
 /// Runs the program on this world.
-async fn offset_zero(world: &Arc<World>, arguments: &[&str]) -> Output {
+pub(crate) async fn offset_zero(world: &Arc<World>, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(binary("offset-zero").expect("it is built"));
     let partitions = world.wiring.partitions.to_string();
     command.args(arguments).args([

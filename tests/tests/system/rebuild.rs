@@ -19,7 +19,7 @@ use system_tests::{Client, Money, Stock, World, client::payment, journal::read_t
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, world};
+use crate::{PATIENCE, blocking, doctor::offset_zero, world};
 
 const ORDERS: usize = 400;
 const CLIENTS: usize = 16;
@@ -70,7 +70,32 @@ async fn a_rebuild_gives_the_same_rows_while_reads_go_on() {
         )
         .await;
     assert_eq!(seen.expect("an answer").status, 200);
+
+    assert_eq!(dry_run(&world, &[]).await, Some(0));
+    falsify(&world, &schema, next.id()).await;
+    assert_eq!(dry_run(&world, &[]).await, Some(1));
+    assert_eq!(dry_run(&world, &["--partition", "99"]).await, Some(2));
     blocking(move || drop((command_api, read_side))).await;
+}
+
+/// How a dry run of the orders' rebuild ends.
+async fn dry_run(world: &Arc<World>, more: &[&str]) -> Option<i32> {
+    let arguments = [&["rebuild", "orders", "--dry-run"], more].concat();
+    offset_zero(world, &arguments).await.status.code()
+}
+
+/// Changes a row behind the projector's back.
+async fn falsify(world: &World, schema: &str, order: &str) {
+    let mut connection = PgConnection::connect(&world.wiring.database_url)
+        .await
+        .expect("connected");
+    let statement =
+        format!("update {schema}.orders set total_amount = total_amount + 1 where id = $1::uuid");
+    let falsified = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(order)
+        .execute(&mut connection)
+        .await;
+    assert_eq!(falsified.expect("it is changed").rows_affected(), 1);
 }
 
 /// Places orders and pays every second one; answers the last positions.
