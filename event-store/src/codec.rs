@@ -265,9 +265,10 @@ impl<'a> EventHeaders<'a> {
     }
 
     fn metadata(&self, interned: &mut Interned) -> Result<Metadata, String> {
-        let traceparent = self
-            .traceparent
-            .map(|_| string(self.traceparent, "ce_traceparent"));
+        let traceparent = match self.traceparent {
+            None => None,
+            present => Some(string(present, "ce_traceparent")?.into()),
+        };
         Ok(Metadata {
             event_id: uuid(self.id, "ce_id")?,
             source: interned.get(string(self.source, "ce_source")?),
@@ -280,7 +281,7 @@ impl<'a> EventHeaders<'a> {
             command_hash: uuid(self.command_hash, "ce_commandhash")?,
             actor: interned.get(string(self.actor, "ce_actor")?),
             decision: decision(string(self.decision, "ce_txn")?)?,
-            traceparent: traceparent.transpose()?.map(Into::into),
+            traceparent,
         })
     }
 

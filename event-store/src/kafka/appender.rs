@@ -122,8 +122,8 @@ impl Drop for KafkaAppender {
 
 /// Hands out a producer's delivery reports and errors until it is dropped.
 ///
-/// rdkafka's own thread for that does so for 100 ms at a time: eight producers kept a twelfth of a processor busy with nothing, and
-/// each took up to 100 ms to drop.
+/// rdkafka's own thread for that does so for 100 ms at a time, and is busy for the last of them: those of an idle process took 4 % of a
+/// processor, and each producer up to 100 ms to drop.
 fn keep_serving(producer: &Arc<BaseProducer<Deliveries>>) -> Result<(), AppendError> {
     let producer = Arc::downgrade(producer);
     std::thread::Builder::new()
