@@ -197,19 +197,19 @@ pub(crate) struct Replayed<E> {
     pub(crate) event: E,
 }
 
-/// Reads back what the service of that name needs of a record, lifting old shapes.
+/// Reads back what a writer needs of a record, lifting old shapes; `source` is what its own events have as `ce_source`.
 ///
 /// # Errors
 /// [`LogError::Undecodable`] when it is no event of ours.
 pub(crate) fn replayed<E: ReadEvent>(
     record: &RawRecord<'_>,
-    service: &str,
+    source: &str,
 ) -> Result<Replayed<E>, LogError> {
     let headers = EventHeaders::find(record);
     let read = || {
         Ok(Replayed {
             event_id: uuid(headers.id, "ce_id")?,
-            is_foreign: required(headers.source, "ce_source")? != service.as_bytes(),
+            is_foreign: required(headers.source, "ce_source")? != source.as_bytes(),
             stream_version: number(headers.stream_version, "ce_streamversion")?,
             command_id: uuid(headers.command_id, "ce_commandid")?,
             command_hash: uuid(headers.command_hash, "ce_commandhash")?,

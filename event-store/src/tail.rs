@@ -140,11 +140,11 @@ impl<L: Log> Tail<L> {
         };
         let interned = &mut self.interned;
         let foreign = reader.poll(wait, |record| {
-            let service = streams.source();
-            let ours = codec::source(record) == Some(service);
+            let source = streams.source();
+            let ours = codec::source(record) == Some(source);
             (!ours).then(|| {
                 let position = codec::position(record, interned);
-                Ok((position, codec::replayed(record, service)?))
+                Ok((position, codec::replayed(record, source)?))
             })
         })?;
         let Some(foreign) = foreign else {

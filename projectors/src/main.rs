@@ -58,10 +58,10 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     Ok(feeding.await??)
 }
 
-async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> Result<bool, ProjectorError> {
+async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Result<bool> {
     let (log, database) = connect(args)?;
     let print = |text: &str| println!("{text}");
-    wanted.run(&log, &database, json, print).await
+    Ok(wanted.run(&log, &database, json, print).await?)
 }
 
 fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {

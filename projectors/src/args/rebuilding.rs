@@ -1,6 +1,6 @@
 //! What a rebuild can be told.
 
-use std::{fmt::Display, process::ExitCode};
+use std::process::ExitCode;
 
 use event_store::log::Log;
 use serde::Serialize;
@@ -76,7 +76,7 @@ impl RebuildArgs {
 
     /// With what the process ends that was asked for this, as `diff` does: 1 where rows differ, 2 where a dry run could not find that
     /// out. Any other rebuild that fails ends with 1.
-    pub fn exit_code<E: Display>(&self, ran: Result<bool, E>) -> ExitCode {
+    pub fn exit_code(&self, ran: anyhow::Result<bool>) -> ExitCode {
         match ran {
             Ok(false) => ExitCode::SUCCESS,
             Ok(true) => {
@@ -84,7 +84,7 @@ impl RebuildArgs {
                 ExitCode::from(1)
             }
             Err(error) => {
-                eprintln!("Error: {error:#}");
+                eprintln!("Error: {error:?}");
                 ExitCode::from(if self.dry_run { 2 } else { 1 })
             }
         }

@@ -15,8 +15,8 @@ use crate::{
 
 /// How often ends, and with them a sign of life, are written.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// Between the begins of two transactions of a feed: where events come one by one, each transaction writes what came meanwhile.
-/// The first after a while is written at once.
+/// Between two batches that a feed is handed: where events come one by one, each transaction writes what came meanwhile. The first
+/// after a while is written at once.
 const FLUSH_EVERY_MS: u64 = 15;
 /// A transaction takes in no more batches once it has so many events.
 const EVENTS_AT_ONCE: usize = 5_000;
