@@ -146,9 +146,13 @@ pub async fn discard(
 ) -> Result<u64, ProjectorError> {
     let name = projection.as_str();
     let mut registry = database.connect().await?;
-    let (version, letters) = parked(&mut registry, name, key).await?;
-    let mut tx = registry.begin().await?;
-    hold(&mut tx, name, version.number, &letters).await?;
+    let (mut tx, version) = loop {
+        let (version, letters) = parked(&mut registry, name, key).await?;
+        let mut tx = registry.begin().await?;
+        if hold(&mut tx, name, key, &version, &letters).await? {
+            break (tx, version);
+        }
+    };
     let discarded = sqlx::query!(
         "delete from offset_zero.dead_letters where name = $1 and version = $2 and key = $3",
         name,
@@ -198,8 +202,7 @@ impl<S: Log> Retry<'_, S> {
             }
             let mut connection = self.database.connect_to(&version.schema).await?;
             let mut tx = connection.begin().await?;
-            hold(&mut tx, P::NAME, version.number, &letters).await?;
-            if !is_as_read(&mut tx, P::NAME, self.key, &letters).await? {
+            if !hold(&mut tx, P::NAME, self.key, &version, &letters).await? {
                 continue;
             }
             for event in &events {
@@ -268,20 +271,6 @@ impl<S: Log> Retry<'_, S> {
     }
 }
 
-/// Whether nobody else has tried or given up meanwhile.
-async fn is_as_read(
-    connection: &mut PgConnection,
-    name: &'static str,
-    key: &str,
-    letters: &[Place],
-) -> Result<bool, ProjectorError> {
-    match parked(connection, name, key).await {
-        Ok((_, current)) => Ok(current.starts_with(letters)),
-        Err(ProjectorError::NotParked { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Where a parked event stands.
 #[derive(PartialEq)]
 struct Place {
@@ -320,17 +309,22 @@ async fn parked(
     }
 }
 
-/// Until the transaction ends, no feed moves the checkpoints of the key's partition; and after it, none that is open now.
+/// Until the transaction ends, no feed moves the checkpoints of the key's partition; and after it, none that is open now. False where
+/// what is parked is not what was found: somebody else has tried or given up meanwhile, or another version has gone live.
 async fn hold(
     connection: &mut PgConnection,
-    name: &str,
-    version: i32,
+    name: &'static str,
+    key: &str,
+    version: &Version,
     letters: &[Place],
-) -> sqlx::Result<()> {
+) -> Result<bool, ProjectorError> {
     // All of a key's events have one partition number.
-    match letters.first() {
-        Some(letter) => registry::claim(connection, name, version, &[letter.partition]).await,
-        None => Ok(()),
+    let partition: Vec<i32> = letters.iter().take(1).map(|of| of.partition).collect();
+    registry::claim(connection, name, version.number, &partition).await?;
+    match parked(connection, name, key).await {
+        Ok((live, current)) => Ok(live.number == version.number && current.starts_with(letters)),
+        Err(ProjectorError::NotParked { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

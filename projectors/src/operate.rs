@@ -94,9 +94,12 @@ impl<S: Log> Reset<'_, S> {
     async fn reset<P: Projection>(self) -> Result<i32, ProjectorError> {
         let origin = origin_of::<P, S>(self.source).await?;
         let mut registry = self.database.connect().await?;
-        let old = registry::ensure_live::<P>(&mut registry, &origin).await?;
-        old.require_no_newer_shape::<P>()?;
+        registry::ensure_live::<P>(&mut registry, &origin).await?;
         let mut tx = registry.begin().await?;
+        registry::hold_live(&mut tx, P::NAME).await?;
+        // It is there by now.
+        let old = registry::ensure_live::<P>(&mut tx, &origin).await?;
+        old.require_no_newer_shape::<P>()?;
         let new = registry::create::<P>(&mut tx, &origin, "live").await?;
         sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;
         registry::make_live(&mut tx, P::NAME, old.number, new.number).await?;

@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 pub use self::dropping::NotDropped;
 pub(crate) use self::{
     checkpoints::{
-        Checkpoint, Positions, bump_epochs, checkpoints, claim, has_reached, lock_positions,
-        partitions_of, positions,
+        Checkpoint, Positions, bump_epochs, checkpoints, claim, claim_live, has_reached,
+        lock_positions, partitions_of, positions,
     },
     dropping::drop_version,
     shapes::live_shapes,
@@ -178,9 +178,12 @@ pub(crate) async fn fail<P: Projection>(
     left: &[Checkpoint],
     error: &ProjectorError,
 ) -> Result<ProjectorError, ProjectorError> {
-    let place = |checkpoint: &Checkpoint| (checkpoint.next_offset, checkpoint.epoch);
-    let current = checkpoints(connection, P::NAME, version, &partitions_of(left)).await?;
-    if !current.iter().map(place).eq(left.iter().map(place)) {
+    let mut tx = connection.begin().await?;
+    bump_epochs(&mut tx, P::NAME, &[version]).await?;
+    let current = checkpoints(&mut tx, P::NAME, version, &partitions_of(left)).await?;
+    let current = current.iter().map(|of| (of.next_offset, of.epoch));
+    if !current.eq(left.iter().map(|of| (of.next_offset, of.epoch + 1))) {
+        tx.rollback().await?;
         return Ok(ProjectorError::Superseded);
     }
     let state = match error.is_divergence() {
@@ -192,11 +195,12 @@ pub(crate) async fn fail<P: Projection>(
         error.in_full(),
         P::NAME
     );
-    set_aside(connection, P::NAME, version, state, &error).await?;
+    set_aside(&mut tx, P::NAME, version, state, &error).await?;
+    tx.commit().await?;
     Ok(ProjectorError::Failed(error))
 }
 
-/// Stops a version's feeds, and says in which state it is and why.
+/// Says in which state a version is and why; its feeds are stopped in the same transaction.
 async fn set_aside(
     connection: &mut PgConnection,
     name: &str,
@@ -204,8 +208,6 @@ async fn set_aside(
     state: &str,
     error: &str,
 ) -> sqlx::Result<()> {
-    let mut tx = connection.begin().await?;
-    bump_epochs(&mut tx, name, &[version]).await?;
     sqlx::query!(
         "update offset_zero.projection_versions
          set state = $4, error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
@@ -215,9 +217,9 @@ async fn set_aside(
         error,
         state,
     )
-    .execute(&mut *tx)
+    .execute(connection)
     .await?;
-    tx.commit().await
+    Ok(())
 }
 
 /// Sets a new version aside because its rows are not the live version's.
@@ -227,7 +229,20 @@ pub(crate) async fn refuse(
     version: i32,
     reason: &str,
 ) -> sqlx::Result<()> {
-    set_aside(connection, name, version, "failed", reason).await
+    let mut tx = connection.begin().await?;
+    bump_epochs(&mut tx, name, &[version]).await?;
+    set_aside(&mut tx, name, version, "failed", reason).await?;
+    tx.commit().await
+}
+
+/// The number of the live version, which stays so until the transaction ends.
+pub(crate) async fn hold_live(connection: &mut PgConnection, name: &str) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        r#"select live_version as "version!" from offset_zero.projections where name = $1 for no key update"#,
+        name,
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Has readers and feeds go over from one version to another.

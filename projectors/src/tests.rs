@@ -3,6 +3,7 @@
 mod altered;
 mod announcing;
 mod beside;
+mod claiming;
 mod commands;
 mod copying;
 mod delivering;

@@ -114,9 +114,10 @@ impl<S: Log> Live<S> {
         if let Some(error) = version.error {
             return Err(ProjectorError::Failed(error));
         }
-        let number = version.number;
-        registry::claim(&mut registry, P::NAME, number, partitions).await?;
-        let checkpoints = registry::checkpoints(&mut registry, P::NAME, number, partitions).await?;
+        let claimed = registry::claim_live(&mut registry, P::NAME, &version, partitions).await?;
+        let Some(checkpoints) = claimed else {
+            return Ok(Ended::Superseded);
+        };
         require_topics::<P>(&version, &checkpoints)?;
         let connection = self.database.connect_to_feed(&version.schema).await?;
         let limits = BatchLimits {
@@ -128,7 +129,8 @@ impl<S: Log> Live<S> {
         let mut feed: Feed<P> = match opened {
             Err(error) if error.is_final() => {
                 return told::<P>(
-                    registry::fail::<P>(&mut registry, number, &checkpoints, &error).await?,
+                    registry::fail::<P>(&mut registry, version.number, &checkpoints, &error)
+                        .await?,
                 );
             }
             opened => opened?,

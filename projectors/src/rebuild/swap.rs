@@ -64,12 +64,7 @@ async fn attempt<P: Projection, S: Log>(
     sqlx::raw_sql("set local lock_timeout = '2s'")
         .execute(&mut *tx)
         .await?;
-    let live = sqlx::query_scalar!(
-        r#"select live_version as "version!" from offset_zero.projections where name = $1 for no key update"#,
-        P::NAME,
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let live = registry::hold_live(&mut tx, P::NAME).await?;
     let mut goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
     // What the log does not hold any more nobody can come up to.
     let ends = filling.ends::<P>().await?;

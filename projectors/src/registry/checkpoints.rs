@@ -6,9 +6,10 @@ use std::{
 };
 
 use event_store::Position;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use super::{Version, is_paused, live};
 use crate::ProjectorError;
 
 /// How far a version has come in one partition of one topic.
@@ -131,6 +132,28 @@ struct Reached {
 fn by_place(rows: Vec<Reached>) -> Positions {
     let place = |row: Reached| ((row.topic, row.partition), row.next_offset);
     rows.into_iter().map(place).collect()
+}
+
+/// Has whoever fed these partitions of the live version until now fail at the next checkpoint, and answers where to go on. Answers none
+/// where the version is not what was found before: another one has gone live, it has failed, or the projection was halted.
+///
+/// Whatever ends a feed moves the epochs in its own transaction. So only what is looked at once the epochs are moved here is true for
+/// as long as they are left so; a feed of a version that was replaced before would never hear of it.
+pub(crate) async fn claim_live(
+    connection: &mut PgConnection,
+    name: &str,
+    found: &Version,
+    partitions: &[i32],
+) -> Result<Option<Vec<Checkpoint>>, ProjectorError> {
+    let mut tx = connection.begin().await?;
+    claim(&mut tx, name, found.number, partitions).await?;
+    if live(&mut tx, name).await?.as_ref() != Some(found) || is_paused(&mut tx, name).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    let claimed = checkpoints(&mut tx, name, found.number, partitions).await?;
+    tx.commit().await?;
+    Ok(Some(claimed))
 }
 
 /// Has whoever fed these partitions until now fail at the next checkpoint.
