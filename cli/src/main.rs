@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod operate;
 mod policies;
+mod projections;
 mod running;
 mod simulated;
 mod up;
@@ -32,7 +33,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Projections { command: None } => {
-            operate::projections(&args.target, args.json).await
+            projections::print(&args.target.database_url, args.json).await
         }
         Command::Projections {
             command: Some(command),

@@ -1,6 +1,7 @@
 //! `GET /v1/projections`: how far every projection has come.
 
 use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
 use runtime::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,8 +21,12 @@ pub(crate) struct Projection {
     state: String,
     /// The last position of each partition that the rows hold, e.g. `OrderEvents/3@1234`.
     positions: Vec<String>,
-    /// How many records are still to be read, of all partitions.
+    /// Whether an operator has halted the projection: its live version stays as it is.
+    paused: bool,
+    /// How many records are still to be read, of all partitions, as of `measured_at`.
     lag: i64,
+    /// Once a second while somebody feeds it; of the partition where it was longest ago. Where it stays behind, nobody does.
+    measured_at: Option<DateTime<Utc>>,
     /// Measured by its projector.
     events_per_second: f64,
     /// Events that were set aside.
@@ -79,6 +84,8 @@ pub(crate) async fn list_projections(
                                  order by c.topic, c.partition)
                            filter (where c.next_offset > 0),
                        '{}') as "positions!",
+                   v.version = p.live_version and p.paused as "paused!",
+                   min(c.updated_at) as measured_at,
                    coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
                    case when v.state = 'live' then coalesce((
                            select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
@@ -95,7 +102,7 @@ pub(crate) async fn list_projections(
             join offset_zero.projection_versions v on v.name = p.name
             left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version
             where v.version = p.live_version or v.state in ('building', 'ready', 'failed', 'diverged')
-            group by v.name, v.version, p.live_version
+            group by v.name, v.version, p.name
             order by v.name, v.version
             "#
         )
@@ -111,7 +118,9 @@ pub(crate) async fn list_projections(
         version: row.version,
         state: row.state,
         positions: row.positions,
+        paused: row.paused,
         lag: row.lag,
+        measured_at: row.measured_at,
         events_per_second: row.events_per_second,
         dead_letters: row.dead_letters,
         progress: row.phase.map(|phase| Progress {

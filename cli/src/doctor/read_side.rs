@@ -3,7 +3,7 @@
 use sqlx::{Connection, PgConnection};
 
 use super::{Findings, MAX_LAG};
-use crate::operate::{self, ProjectionRow};
+use crate::projections::{self, ProjectionRow, UNFED_SECONDS};
 
 /// Whether Postgres answers, has the newest schema, and live projections that follow.
 pub(super) async fn look(database_url: &str, findings: &mut Findings) {
@@ -18,7 +18,7 @@ pub(super) async fn look(database_url: &str, findings: &mut Findings) {
         }
     };
     findings.well("postgres", "answers");
-    let rows = match operate::projection_rows(&mut connection).await {
+    let rows = match projections::rows(&mut connection).await {
         Ok(rows) => rows,
         Err(error) => {
             return findings.wrong(
@@ -35,31 +35,46 @@ pub(super) async fn look(database_url: &str, findings: &mut Findings) {
     if rows.iter().all(|row| row.state != "live") {
         findings.wrong("projections", "none is live", "start the projectors");
     }
-    let detail = format!("{} versions, none failed or far behind", rows.len());
+    let detail = format!(
+        "{} versions; those that are live are fed, and none is far behind",
+        rows.len()
+    );
     findings.well_if_none_since(before, "projections", detail);
 }
 
 fn look_at(row: &ProjectionRow, findings: &mut Findings) {
-    let ProjectionRow {
-        name,
-        version,
-        state,
-        lag,
-        error,
-        ..
-    } = row;
-    if state == "failed" {
-        let why = error.as_deref().unwrap_or("nobody said why");
-        findings.wrong(
-            "projections",
-            format!("{name} version {version} has failed: {why}"),
+    let ProjectionRow { name, version, .. } = row;
+    let mut wrong = |detail, remedy| findings.wrong("projections", detail, remedy);
+    if row.state == "failed" || row.state == "diverged" {
+        let why = row.error.as_deref().unwrap_or("nobody said why");
+        wrong(
+            format!("{name} version {version} has {}: {why}", row.state),
             "type: offset-zero rebuild NAME",
         );
-    } else if state == "live" && *lag > MAX_LAG {
-        findings.wrong(
-            "projections",
-            format!("{name} is {lag} records behind"),
+    } else if row.paused {
+        wrong(
+            format!("{name} is paused"),
+            "type: offset-zero projections resume NAME",
+        );
+    } else if let Some(seconds) = row.fed_seconds_ago.filter(|ago| *ago > UNFED_SECONDS) {
+        wrong(
+            format!("{name} is fed by nobody for {seconds:.0} s"),
+            "start the projectors, or see their log",
+        );
+    } else if row.state == "live" && row.lag > MAX_LAG {
+        wrong(
+            format!("{name} is {} records behind", row.lag),
             "see whether the projectors run, and their log; `offset-zero projections` shows whether it goes on",
+        );
+    }
+    // A version that was replaced is nobody's concern.
+    if row.state != "retired" && row.dead_letters > 0 {
+        wrong(
+            format!(
+                "{name} version {version} has parked {} events",
+                row.dead_letters
+            ),
+            "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY",
         );
     }
 }

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::world::World;
 
+const MEASURED_AT: &str = "2026-01-02T03:04:05Z";
+
 #[tokio::test]
 async fn lists_the_live_version_and_those_on_their_way() {
     let world = World::new().await;
@@ -17,8 +19,9 @@ async fn lists_the_live_version_and_those_on_their_way() {
         world.create_version(version, state).await;
     }
     world
-        .execute(
-            "update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300
+        .execute(&format!(
+            "update offset_zero.checkpoints set updated_at = '{MEASURED_AT}';
+             update offset_zero.checkpoints set next_offset = 1235, end_offset = 1300
                  where version = 1 and topic = 'OrderEvents' and partition = 1;
              update offset_zero.checkpoints set end_offset = 10 where version = 4 and topic = 'OrderEvents';
              update offset_zero.projection_versions
@@ -26,7 +29,7 @@ async fn lists_the_live_version_and_those_on_their_way() {
                  where version in (3, 4);
              update offset_zero.projection_versions set events_per_second = 0 where version = 3;
              insert into offset_zero.projections (name) values ('products')",
-        )
+        ))
         .await;
     let progress = json!({
         "phase": "filling",
@@ -41,7 +44,9 @@ async fn lists_the_live_version_and_those_on_their_way() {
             "version": version,
             "state": state,
             "positions": positions,
+            "paused": false,
             "lag": lag,
+            "measured_at": MEASURED_AT,
             "events_per_second": rate,
             "dead_letters": 0,
             "progress": if state == "building" { progress.clone() } else { json!(null) },
@@ -67,13 +72,17 @@ async fn goes_by_what_is_live_rather_than_by_its_state() {
     let world = World::new().await;
     world.create_version(2, "ready").await;
     world
-        .execute("update offset_zero.projections set live_version = 2")
+        .execute("update offset_zero.projections set live_version = 2, paused = true")
         .await;
     let answer = world.get("/v1/projections").await.json();
     let items = answer["items"].as_array().expect("items");
     assert_eq!(items.len(), 1);
     assert_eq!(
-        (&items[0]["version"], &items[0]["state"]),
-        (&json!(2), &json!("live"))
+        (
+            &items[0]["version"],
+            &items[0]["state"],
+            &items[0]["paused"]
+        ),
+        (&json!(2), &json!("live"), &json!(true))
     );
 }

@@ -1,6 +1,10 @@
 //! `offset-zero` on a system that runs: it says that all is well where it is, and what is wrong where something is.
 
-use std::{process::Output, sync::Arc, time::Instant};
+use std::{
+    process::{Command, Output},
+    sync::Arc,
+    time::Instant,
+};
 
 use dev::services::binary;
 use rdkafka::{
@@ -15,8 +19,14 @@ use uuid::Uuid;
 use crate::{PATIENCE, blocking, wait_for, world};
 
 /// Runs the program on this world.
-pub(crate) async fn offset_zero(world: &Arc<World>, arguments: &[&str]) -> Output {
-    let mut command = std::process::Command::new(binary("offset-zero").expect("it is built"));
+pub(crate) async fn offset_zero(world: &World, arguments: &[&str]) -> Output {
+    let mut command = command(world, arguments);
+    blocking(move || command.output()).await.expect("it runs")
+}
+
+/// The program, on this world.
+pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary("offset-zero").expect("it is built"));
     let partitions = world.wiring.partitions.to_string();
     command.args(arguments).args([
         "--json",
@@ -29,7 +39,7 @@ pub(crate) async fn offset_zero(world: &Arc<World>, arguments: &[&str]) -> Outpu
         "--partitions",
         &partitions,
     ]);
-    blocking(move || command.output()).await.expect("it runs")
+    command
 }
 
 fn json(output: &Output) -> Value {
@@ -51,6 +61,13 @@ fn wrong(report: &Value) -> Vec<&Value> {
     findings
         .iter()
         .filter(|finding| finding["ok"] == false)
+        .collect()
+}
+
+fn details(report: &Value) -> Vec<&str> {
+    let wrong = wrong(report).into_iter();
+    wrong
+        .map(|finding| finding["detail"].as_str().unwrap_or_default())
         .collect()
 }
 
@@ -77,6 +94,15 @@ async fn doctor_says_what_is_wrong() {
     assert_eq!(report["ok"], true, "{report:#}");
     assert!(healthy.status.success(), "{healthy:?}");
 
+    let projections = json(&offset_zero(&world, &["projections"]).await);
+    let projections = projections.as_array().expect("rows").len();
+    let paused = offset_zero(&world, &["projections", "pause", "orders"]).await;
+    assert!(paused.status.success(), "{paused:?}");
+    let report = json(&offset_zero(&world, &["doctor"]).await);
+    assert_eq!(details(&report), ["orders is paused"], "{report:#}");
+    let resumed = offset_zero(&world, &["projections", "resume", "orders"]).await;
+    assert!(resumed.status.success(), "{resumed:?}");
+
     let command_id = Uuid::now_v7();
     {
         let world = Arc::clone(&world);
@@ -85,8 +111,7 @@ async fn doctor_says_what_is_wrong() {
     let sick = offset_zero(&world, &["doctor"]).await;
     assert_eq!(sick.status.code(), Some(1), "{sick:?}");
     let report = json(&sick);
-    let detail = |finding: &&Value| finding["detail"].as_str().unwrap_or_default().to_owned();
-    let torn: Vec<_> = wrong(&report).iter().map(detail).collect();
+    let torn = details(&report);
     let names = |parts: &[&str]| {
         torn.iter()
             .any(|detail| parts.iter().all(|part| detail.contains(part)))
@@ -108,6 +133,16 @@ async fn doctor_says_what_is_wrong() {
         6 * usize::try_from(world.wiring.partitions).expect("few"),
         "{report:#}"
     );
+    let unfed = |report: &Value| {
+        let details = details(report).into_iter();
+        details
+            .filter(|detail| detail.contains("fed by nobody"))
+            .count()
+    };
+    let begun = Instant::now();
+    while unfed(&json(&offset_zero(&world, &["doctor"]).await)) < projections {
+        assert!(begun.elapsed() < PATIENCE, "nobody misses the projectors");
+    }
 }
 
 /// A record that no transaction of ours can leave: the second of three events, and none of the others.
