@@ -65,7 +65,7 @@ enum Loss {
     /// The partition's tail holds what cannot be applied, or not what was there before. A takeover reads it all again.
     #[error(transparent)]
     Tail(#[from] LogError),
-    /// The state store failed; a takeover does without it.
+    /// The state store failed; a takeover opens it anew, or does without it.
     #[error("the state store failed: {0}")]
     State(#[from] StateError),
 }
@@ -143,6 +143,10 @@ impl<C: Context, L: Log> Writer<C, L> {
                 End::Lost(error, batch, told) => {
                     warn!(partition = %self.owner.id, %error, commands = batch.len(), "dropping all state");
                     self.metrics.lost.increment(1);
+                    if matches!(error, Loss::State(_)) {
+                        // One that has failed to write does so until it is opened anew.
+                        self.owner.state.close();
+                    }
                     if let Some(duty) = told {
                         leave_in_doubt(batch);
                         return duty;

@@ -49,7 +49,9 @@ impl Keeper {
                     wait_while(|| batch.store().is_behind());
                     let begun = Instant::now();
                     if let Err(error) = batch.commit() {
-                        // It is told once; what comes after would leave a hole.
+                        // Said here, since the writer hears of it only when it can hold no more.
+                        warn!(%error, "states are written no more; what changes is held in memory until the store is opened anew");
+                        // What comes after would leave a hole.
                         let _first = told.failure.set(error);
                         return;
                     }
@@ -90,8 +92,9 @@ impl Keeper {
         let batches = self.batches.as_ref();
         let taken = batches.map(|batches| batches.send_timeout(batch, PATIENCE));
         let reason = match (taken, self.shared.failure.get()) {
+            // Should it fail, whoever has nothing more to hand over may go on without.
+            (Some(Ok(())), _) => return Ok(()),
             (_, Some(failure)) => return Err(failure.clone()),
-            (Some(Ok(())), None) => return Ok(()),
             (Some(Err(SendTimeoutError::Timeout(_))), None) => "the disk is too slow",
             (Some(Err(SendTimeoutError::Disconnected(_))) | None, None) => "its thread has ended",
         };

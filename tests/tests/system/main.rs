@@ -2,6 +2,7 @@
 
 mod checkout;
 mod delivery;
+mod disk;
 mod doctor;
 mod drain;
 mod effects;
