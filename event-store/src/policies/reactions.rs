@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -39,8 +39,25 @@ pub(super) struct Reacting<P: Reactor> {
     store: EventStore<P::Context>,
     actor: Arc<str>,
     metrics: PolicyMetrics,
-    /// Whether commands are being tried again, which is worth a line once.
-    held_up: AtomicBool,
+    /// So many commands are being tried again, of which the first is worth a line.
+    held_up: AtomicUsize,
+}
+
+/// A command that is being tried again.
+struct HeldUp<'a>(&'a AtomicUsize);
+
+impl<'a> HeldUp<'a> {
+    /// One more; also whether it is the only one.
+    fn begin(count: &'a AtomicUsize) -> (Self, bool) {
+        let is_first = count.fetch_add(1, Ordering::Relaxed) == 0;
+        (Self(count), is_first)
+    }
+}
+
+impl Drop for HeldUp<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// An event that is reacted to.
@@ -57,7 +74,7 @@ impl<P: Reactor> Reacting<P> {
             store,
             actor: format!("policy/{}", P::NAME).into(),
             metrics: PolicyMetrics::new(P::NAME, partition),
-            held_up: AtomicBool::new(false),
+            held_up: AtomicUsize::new(0),
         }
     }
 
@@ -149,11 +166,11 @@ impl<P: Reactor> Reacting<P> {
     ) -> Result<(), RejectionOf<P>> {
         let request = self.request(recorded, reaction);
         let mut pause = FIRST_PAUSE;
+        let mut held_up = None;
         loop {
             let refusal = match self.store.execute(request.clone()).await {
                 Ok(_) => {
                     self.metrics.commands.increment(1);
-                    self.held_up.store(false, Ordering::Relaxed);
                     return Ok(());
                 }
                 Err(Refusal::Rejected(rejection)) => return Err(rejection),
@@ -175,8 +192,12 @@ impl<P: Reactor> Reacting<P> {
                 }
             };
             self.metrics.retries.increment(1);
-            if !self.held_up.swap(true, Ordering::Relaxed) {
-                warn!(policy = P::NAME, event = %recorded.position, %refusal, "commands are held up");
+            if held_up.is_none() {
+                let (this, is_first) = HeldUp::begin(&self.held_up);
+                held_up = Some(this);
+                if is_first {
+                    warn!(policy = P::NAME, event = %recorded.position, %refusal, "commands are held up");
+                }
             }
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
