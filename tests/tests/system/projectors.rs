@@ -1,6 +1,9 @@
-//! Two processes of projectors, killed with -9 over and over, Postgres and the broker killed under them: every row is what the log says.
+//! Two processes of projectors, killed with -9 over and over, Postgres and the broker killed under them, while an operator rebuilds,
+//! resets and halts what they feed: every row of what is live in the end is what the log says.
 //!
-//! `OFFSET_ZERO_KILLS` (40) processes are killed.
+//! `OFFSET_ZERO_KILLS` (200) processes are killed.
+
+mod operator;
 
 use std::{
     env,
@@ -23,10 +26,11 @@ use system_tests::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use self::operator::Operator;
 use crate::{PATIENCE, blocking, wait_for_status};
 
-const KILLS: usize = 40;
-/// Between two kills, at most: 200 take less than a minute.
+const KILLS: usize = 200;
+/// Between two kills, at most: 200 take some 40 seconds.
 const MAX_DELAY_MS: u64 = 256;
 const CLIENTS: usize = 4;
 
@@ -50,6 +54,7 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
     .await;
     shop::fill(&Client::new(&command_api.url)).await;
     let trading = Trading::start(&command_api.url);
+    let operator = Operator::start(&world);
     let kills = kills();
     for round in 0..kills {
         // Printed to repeat it.
@@ -65,6 +70,7 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
         })
         .await;
     }
+    operator.stop().await;
     trading.stop(kills).await;
     let commands = Client::new(&command_api.url);
     wait_for_status(&commands, "/health/ready", 200).await;
@@ -76,9 +82,10 @@ async fn rows_equal_the_fold_of_the_log_whatever_was_killed() {
     let mut connection = PgConnection::connect(&world.wiring.database_url)
         .await
         .expect("connected");
-    wait_until_applied(&mut connection, &log).await;
+    let live = live_version(&mut connection).await;
+    wait_until_applied(&mut connection, live, &log).await;
     let expected = fold::orders(&log).await;
-    let found = fold::orders_in(&mut connection, "orders_1").await;
+    let found = fold::orders_in(&mut connection, &format!("orders_{live}")).await;
     assert!(expected.len() > kills, "{} orders", expected.len());
     for (id, row) in &expected {
         assert_eq!(found.get(id), Some(row), "{id}");
@@ -176,8 +183,16 @@ async fn trade(client: &Client, count: &AtomicUsize) {
     drop(client.post(&path, &key, &payment()).await);
 }
 
-/// Until the live version holds all that the log does, which stands still.
-async fn wait_until_applied(connection: &mut PgConnection, log: &KafkaLog) {
+async fn live_version(connection: &mut PgConnection) -> i32 {
+    let live = "select live_version from offset_zero.projections where name = 'orders'";
+    sqlx::query_scalar(live)
+        .fetch_one(connection)
+        .await
+        .expect("there is one")
+}
+
+/// Until a version holds all that the log does, which stands still.
+async fn wait_until_applied(connection: &mut PgConnection, version: i32, log: &KafkaLog) {
     let topics = [ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS];
     let mut end = 0;
     for topic in topics {
@@ -188,8 +203,9 @@ async fn wait_until_applied(connection: &mut PgConnection, log: &KafkaLog) {
     let begun = Instant::now();
     loop {
         let reached: i64 = sqlx::query_scalar(
-            "select sum(next_offset)::bigint from offset_zero.checkpoints where name = 'orders' and version = 1",
+            "select sum(next_offset)::bigint from offset_zero.checkpoints where name = 'orders' and version = $1",
         )
+        .bind(version)
         .fetch_one(&mut *connection)
         .await
         .expect("read");
