@@ -12,6 +12,8 @@ use crate::{
     subscription::Undecodable,
 };
 
+/// Of what a foreign record says.
+const MAX_FOREIGN_BYTES: usize = 256;
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
 /// Where `ce_dataschema` points; the schemas themselves are in `docs/events/`.
@@ -125,8 +127,9 @@ pub(crate) fn undecodable(
     Undecodable {
         position: position(record, interned),
         key: key(record),
-        event_type: text(record, "ce_type").map(Into::into),
-        stream: text(record, "ce_subject").map(Into::into),
+        event_id: text(record, "ce_id").and_then(|id| id.parse().ok()),
+        event_type: text(record, "ce_type").map(storable),
+        stream: text(record, "ce_subject").map(storable),
         reason,
     }
 }
@@ -144,8 +147,20 @@ pub(crate) fn position(record: &RawRecord<'_>, interned: &mut Interned) -> Posit
     }
 }
 
+/// Of a foreign record it may be anything: NUL, which no database takes as text, is left out, and what is long is cut. A hash then tells
+/// it from others.
 fn key(record: &RawRecord<'_>) -> Box<str> {
-    String::from_utf8_lossy(record.key).into()
+    let key = String::from_utf8_lossy(record.key);
+    if key.len() <= MAX_FOREIGN_BYTES && !key.contains('\0') {
+        return key.into();
+    }
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, record.key);
+    format!("{}…{hash}", storable(&key)).into()
+}
+
+fn storable(text: &str) -> Box<str> {
+    let end = text.floor_char_boundary(MAX_FOREIGN_BYTES);
+    text[..end].replace('\0', "").into()
 }
 
 /// Reads a record back, lifting old shapes.

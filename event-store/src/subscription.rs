@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use domain::ReadEvent;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::{
     checkpoint::Landmarks,
@@ -76,6 +77,8 @@ pub struct Undecodable {
     pub position: Position,
     /// The record's key.
     pub key: Box<str>,
+    /// `ce_id`, where it says.
+    pub event_id: Option<Uuid>,
     /// `ce_type`, where it says.
     pub event_type: Option<Box<str>>,
     /// `ce_subject`, where it says.

@@ -190,6 +190,7 @@ impl<S: Log> Retry<'_, S> {
                 parked => parked?,
             };
             version.require_shape::<P>()?;
+            retried.stopped_by = None;
             let mut events = Vec::new();
             for letter in &letters {
                 match self.read::<P>(letter).await? {

@@ -1,19 +1,22 @@
 //! Some partitions of one version: events in, rows and checkpoints out, exactly once in effect.
 
+mod applied;
 mod moving;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription, log::Log};
 use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
 
-use self::moving::{Move, advance};
+use self::{
+    applied::Applied,
+    moving::{Move, advance},
+};
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
     log::ask,
-    parking::{Letter, Parking, is_beyond_limit},
+    parking::{Letter, Parking, Refused, is_beyond_limit},
     registry::{self, Checkpoint, Positions, Version},
     written::WrittenKeys,
 };
@@ -24,8 +27,8 @@ pub(crate) struct Feed<P: Projection> {
     connection: PgConnection,
     subscription: Box<dyn Subscription<P::Event>>,
     checkpoints: Vec<Checkpoint>,
-    /// The last events applied, read once more to see that the log is still the same.
-    unverified: Vec<(Position, Uuid)>,
+    /// What was applied before it began, and is read once more.
+    applied: Vec<Applied>,
     parking: Parking,
     chunk: Chunk<P>,
     /// Where the table was empty when this feed began.
@@ -53,10 +56,7 @@ impl<P: Projection> Feed<P> {
             version: version.number,
             connection,
             subscription,
-            unverified: checkpoints
-                .iter()
-                .filter_map(Checkpoint::last_applied)
-                .collect(),
+            applied: checkpoints.iter().filter_map(Applied::before).collect(),
             checkpoints,
             parking,
             chunk: Chunk::default(),
@@ -76,9 +76,12 @@ impl<P: Projection> Feed<P> {
     /// What comes next. May be dropped and called again.
     pub(crate) async fn next(&mut self) -> Result<Batch<P::Event>, ProjectorError> {
         let mut batch = self.subscription.next_batch().await?;
-        if !self.unverified.is_empty() {
-            self.verify(&mut batch)?;
+        let mut applied = std::mem::take(&mut self.applied);
+        for one in &mut applied {
+            one.take_from(&mut batch)?;
         }
+        applied.retain(|one| !one.is_passed);
+        self.applied = applied;
         Ok(batch)
     }
 
@@ -117,34 +120,20 @@ impl<P: Projection> Feed<P> {
         registry::partitions_of(&self.checkpoints)
     }
 
-    /// Takes from the batch what was applied before, which must read back as it was.
-    fn verify(&mut self, batch: &mut Batch<P::Event>) -> Result<(), ProjectorError> {
-        let mut differing = None;
-        let unverified = &mut self.unverified;
-        batch.events.retain(|event| {
-            let of_place = unverified
-                .iter()
-                .position(|(applied, _)| applied.place() == event.position.place());
-            let Some(index) = of_place else {
-                return true;
-            };
-            let (applied, id) = unverified.swap_remove(index);
-            if (&event.position, event.metadata.event_id) != (&applied, id) {
-                differing = Some(applied);
-            }
-            false
-        });
-        match differing {
-            Some(position) => Err(diverged(format!(
-                "{position} is not the event that was applied there"
-            ))),
-            None => Ok(()),
-        }
+    /// Has events that [`absorb`](Self::absorb) has refused be parked when they come again.
+    pub(crate) fn park(&mut self, refused: &mut Refused) {
+        let checkpoints = &self.checkpoints;
+        let is_to_come = |position: &Position| {
+            let mut of_place = checkpoints.iter();
+            let of_place = of_place.find(|of| of.place() == position.place());
+            of_place.is_some_and(|of| position.offset >= of.next_offset)
+        };
+        self.parking.refuse(refused.keep(self.version, is_to_come));
     }
 
-    /// Has an event that [`absorb`](Self::absorb) has refused be parked when it comes again.
-    pub(crate) fn park(&mut self, position: Position, reason: String) {
-        self.parking.refuse(position, reason);
+    /// Whether such are yet to come: until then each batch is to be flushed, or what it refuses would be found out over and over.
+    pub(crate) fn awaits_refused(&self) -> bool {
+        self.parking.awaits_refused()
     }
 
     /// Folds a batch in memory; what is read for it lies behind the checkpoint, so it is still true at [`flush`](Self::flush).
@@ -204,8 +193,8 @@ impl<P: Projection> Feed<P> {
         let new_rows = chunk.write(&mut tx).await?;
         if !self.parking.is_empty() {
             let causes = self.parking.write(&mut tx, P::NAME, self.version).await?;
-            for last in last_of_each(&causes) {
-                if is_beyond_limit(&mut tx, P::NAME, self.version, last.position()).await? {
+            for (first, last) in of_each_place(&causes) {
+                if is_beyond_limit(&mut tx, P::NAME, self.version, first.position()).await? {
                     return Err(too_many(last));
                 }
             }
@@ -321,13 +310,16 @@ fn require_not_cut_back(checkpoints: &[Checkpoint], ends: &[i64]) -> Result<(), 
     }
 }
 
-/// The last of each topic and partition.
-fn last_of_each<'a>(causes: &[&'a Letter]) -> Vec<&'a Letter> {
-    let by_place: BTreeMap<_, _> = causes
-        .iter()
-        .map(|cause| (cause.position().place(), *cause))
-        .collect();
-    by_place.into_values().collect()
+/// The first and the last of each topic and partition.
+fn of_each_place<'a>(causes: &[&'a Letter]) -> Vec<(&'a Letter, &'a Letter)> {
+    let mut of_place: BTreeMap<_, (&Letter, &Letter)> = BTreeMap::new();
+    for cause in causes {
+        let (_, last) = of_place
+            .entry(cause.position().place())
+            .or_insert((cause, cause));
+        *last = cause;
+    }
+    of_place.into_values().collect()
 }
 
 fn too_many(last: &Letter) -> ProjectorError {

@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use event_store::{Batch, Position, Recorded, Undecodable};
 use sqlx::PgConnection;
 
+use crate::ProjectorError;
+
 /// Of the last [`WINDOW`] offsets of a partition, so many may be causes: beyond that it is no accident, and the version fails.
-pub(crate) const MAX_CAUSES: i64 = 50;
+pub(crate) const MAX_CAUSES: usize = 50;
 pub(crate) const WINDOW: i64 = 1_000;
 
 /// An event on its way to the dead letters.
@@ -22,6 +24,49 @@ pub(crate) struct Letter {
     stream: Option<Box<str>>,
     /// None where it only follows.
     reason: Option<String>,
+}
+
+/// Events that folding has refused, and why. The feed that has met one is of no use any more; those that come after it park them
+/// when they come again.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    /// What one version refuses another need not.
+    version: i32,
+    events: BTreeMap<Position, String>,
+}
+
+impl Refused {
+    /// One more. Fails where there are so many that it is no accident.
+    pub(crate) fn add(
+        &mut self,
+        version: i32,
+        position: Position,
+        reason: String,
+    ) -> Result<(), ProjectorError> {
+        self.keep(version, |_| true);
+        let is_near = |other: &&Position| {
+            other.place() == position.place() && (other.offset - position.offset).abs() < WINDOW
+        };
+        if self.events.keys().filter(is_near).count() >= MAX_CAUSES {
+            return Err(ProjectorError::TooManyDeadLetters { position, reason });
+        }
+        self.events.insert(position, reason);
+        Ok(())
+    }
+
+    /// Those of a version, and of these only what is yet to come.
+    pub(crate) fn keep(
+        &mut self,
+        version: i32,
+        is_to_come: impl Fn(&Position) -> bool,
+    ) -> &BTreeMap<Position, String> {
+        if self.version != version {
+            self.version = version;
+            self.events.clear();
+        }
+        self.events.retain(|position, _| is_to_come(position));
+        &self.events
+    }
 }
 
 /// What a feed's partitions have set aside.
@@ -56,9 +101,14 @@ impl Parking {
         })
     }
 
-    /// Has an event be parked when it comes again.
-    pub(crate) fn refuse(&mut self, position: Position, reason: String) {
-        self.refused.insert(position, reason);
+    /// Has events be parked when they come again.
+    pub(crate) fn refuse(&mut self, refused: &BTreeMap<Position, String>) {
+        self.refused.clone_from(refused);
+    }
+
+    /// Whether some of them are yet to come.
+    pub(crate) fn awaits_refused(&self) -> bool {
+        !self.refused.is_empty()
     }
 
     /// Takes from a batch what cannot be applied, and what follows that.
@@ -150,7 +200,8 @@ impl Letter {
             key: of.key,
             event_type: of.event_type,
             stream: of.stream,
-            reason: Some(of.reason),
+            // Text of anybody's making, which Postgres takes only without it.
+            reason: Some(of.reason.replace('\0', "\u{fffd}")),
         }
     }
 
@@ -183,23 +234,27 @@ fn is_from(position: &Position, from: &Position) -> bool {
     position.topic != from.topic || position.offset >= from.offset
 }
 
-/// Whether so many have failed lately that it is no accident.
+/// Whether, from one cause to the last of its partition, so many lie so close to each other that it is no accident.
 pub(crate) async fn is_beyond_limit(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
-    latest: &Position,
+    first: &Position,
 ) -> sqlx::Result<bool> {
-    let causes = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from offset_zero.dead_letters
-           where name = $1 and version = $2 and topic = $3 and partition = $4 and "offset" > $5 and reason is not null"#,
+    let closest = sqlx::query_scalar!(
+        r#"select coalesce(max(causes), 0) as "causes!" from (
+               select count(*) over (order by "offset" range between $6 preceding and current row) as causes
+               from offset_zero.dead_letters
+               where name = $1 and version = $2 and topic = $3 and partition = $4 and "offset" > $5 and reason is not null
+           ) windows"#,
         name,
         version,
-        &*latest.topic,
-        latest.partition,
-        latest.offset - WINDOW,
+        &*first.topic,
+        first.partition,
+        first.offset - WINDOW,
+        WINDOW - 1,
     )
     .fetch_one(connection)
     .await?;
-    Ok(causes > MAX_CAUSES)
+    Ok(usize::try_from(closest).is_ok_and(|closest| closest > MAX_CAUSES))
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use event_store::{Batch, BatchLimits, Position, Progress, log::Log};
+use event_store::{Batch, BatchLimits, Progress, log::Log};
 use futures::FutureExt;
 use tokio::time::MissedTickBehavior;
 
@@ -10,6 +10,7 @@ use super::{FIRST_PAUSE, Live, longer, membership::Shares};
 use crate::{
     Projection, ProjectorError,
     feed::Feed,
+    parking::Refused,
     registry::{self, Checkpoint, Origin, Version},
 };
 
@@ -24,9 +25,6 @@ const EVENTS_AT_ONCE: usize = 5_000;
 pub(super) const STANDBY_PAUSE: Duration = Duration::from_secs(1);
 /// Two processes that for a moment both think a partition theirs do not take it from each other faster than this.
 const SUPERSEDED_PAUSE: Duration = Duration::from_millis(50);
-
-/// An event that folding has refused, and why: parked when it comes again.
-type Refused = Option<(Position, String)>;
 
 /// Why a feed ended, other than by an error.
 enum Ended {
@@ -44,7 +42,7 @@ enum Ended {
 impl<S: Log> Live<S> {
     /// Feeds whichever version is live, until told to stop.
     pub(super) async fn serve<P: Projection>(mut self, origin: Origin) {
-        let mut refused = None;
+        let mut refused = Refused::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let partitions = self.partitions(&origin);
@@ -136,15 +134,15 @@ impl<S: Log> Live<S> {
             opened => opened?,
         };
         drop(registry);
-        if let Some((position, reason)) = refused.take() {
-            feed.park(position, reason);
-        }
+        feed.park(refused);
         *pause = FIRST_PAUSE;
         match self.follow(&mut feed, origin, partitions).await {
             Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
             Err(ProjectorError::Unappliable { position, reason }) => {
-                *refused = Some((position, reason));
-                Ok(Ended::Refused)
+                match refused.add(version.number, position, reason) {
+                    Ok(()) => Ok(Ended::Refused),
+                    Err(too_many) => told::<P>(feed.fail(&too_many).await?),
+                }
             }
             Err(error) if error.is_final() => told::<P>(feed.fail(&error).await?),
             ended => ended,
@@ -214,7 +212,7 @@ async fn absorb_what_is_there<P: Projection>(
     while let Some(batch) = next {
         progress.extend_from_slice(&batch.progress);
         count += feed.absorb(batch).await?;
-        next = match count < EVENTS_AT_ONCE {
+        next = match count < EVENTS_AT_ONCE && !feed.awaits_refused() {
             true => feed.next().now_or_never().transpose()?,
             false => None,
         };

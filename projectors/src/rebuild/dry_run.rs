@@ -29,6 +29,7 @@ use crate::{
     feed::Feed,
     live::origin_of,
     names::OnProjection,
+    parking::Refused,
     registry::{self, Positions, Version},
 };
 
@@ -246,7 +247,7 @@ async fn fold<P: Projection, S: Log>(
 ) -> Result<PgConnection, ProjectorError> {
     let goal = Goal::Exactly(goal.clone());
     let number = filling.version.number;
-    let mut refused = None;
+    let mut refused = Refused::default();
     loop {
         let checkpoints =
             registry::checkpoints(&mut connection, P::NAME, number, &[partition]).await?;
@@ -259,16 +260,12 @@ async fn fold<P: Projection, S: Log>(
         )
         .await?;
         feed.remember_written(WRITTEN_KEYS_BYTES);
-        if let Some((position, reason)) = refused.take() {
-            feed.park(position, reason);
-        }
-        match filling.try_read_to(&mut feed, &goal).await {
+        feed.park(&mut refused);
+        let read = filling.try_read_to(&mut feed, &goal).await;
+        match filling.note(&mut refused, read) {
             Ok(()) => return Ok(feed.into_connection()),
             // From the checkpoint again, and past it.
-            Err(ProjectorError::Unappliable { position, reason }) => {
-                refused = Some((position, reason));
-                connection = feed.into_connection();
-            }
+            Err(ProjectorError::Unappliable { .. }) => connection = feed.into_connection(),
             Err(error) => return Err(error),
         }
     }

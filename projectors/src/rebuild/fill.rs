@@ -14,6 +14,7 @@ use crate::{
     Database, Projection, ProjectorError,
     feed::Feed,
     log::ask,
+    parking::Refused,
     registry::{self, Origin, Positions, Version},
 };
 
@@ -128,12 +129,14 @@ impl<S: Log> Filling<S> {
         mut feed: Feed<P>,
         goal: Goal,
     ) -> Result<Feed<P>, ProjectorError> {
+        let mut refused = Refused::default();
         loop {
-            match self.try_read_to(&mut feed, &goal).await {
+            let read = self.try_read_to(&mut feed, &goal).await;
+            match self.note(&mut refused, read) {
                 // From the checkpoint again, and past it.
-                Err(ProjectorError::Unappliable { position, reason }) => {
+                Err(ProjectorError::Unappliable { .. }) => {
                     feed = self.clone().open_feed(feed.partitions()).await?;
-                    feed.park(position, reason);
+                    feed.park(&mut refused);
                 }
                 Err(error) if error.is_final() => return Err(feed.fail(&error).await?),
                 Err(error) => return Err(error),
@@ -141,6 +144,18 @@ impl<S: Log> Filling<S> {
                 Ok(()) => return Ok(feed),
             }
         }
+    }
+
+    /// Notes what was refused; another error where that is too much.
+    pub(super) fn note<T>(
+        &self,
+        refused: &mut Refused,
+        result: Result<T, ProjectorError>,
+    ) -> Result<T, ProjectorError> {
+        if let Err(ProjectorError::Unappliable { position, reason }) = &result {
+            refused.add(self.version.number, position.clone(), reason.clone())?;
+        }
+        result
     }
 
     /// A feed that has met an event that it cannot apply has to be opened anew.
@@ -160,7 +175,8 @@ impl<S: Log> Filling<S> {
             let count = feed.absorb(batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, count);
-            if feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions) || remaining == 0 {
+            let is_full = feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions);
+            if is_full || remaining == 0 || feed.awaits_refused() {
                 self.write(feed).await?;
             }
         }
@@ -192,15 +208,17 @@ impl<S: Log> Filling<S> {
     }
 
     async fn follow_partition<P: Projection>(self, mut feed: Feed<P>) -> ProjectorError {
+        let mut refused = Refused::default();
         loop {
-            let error = match self.step(&mut feed).await {
+            let step = self.step(&mut feed).await;
+            let error = match self.note(&mut refused, step) {
                 Ok(()) => continue,
-                Err(ProjectorError::Unappliable { position, reason }) => {
+                Err(ProjectorError::Unappliable { .. }) => {
                     match self.clone().open_feed(feed.partitions()).await {
                         Ok(anew) => feed = anew,
                         Err(error) => return error,
                     }
-                    feed.park(position, reason);
+                    feed.park(&mut refused);
                     continue;
                 }
                 Err(error) => error,

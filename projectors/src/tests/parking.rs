@@ -2,7 +2,7 @@
 
 use domain::{Event, order::OrderEvent, topics::ORDER_EVENTS};
 use event_store::{
-    encode,
+    Position, encode,
     log::{Appender, AppenderId, Log, OutgoingRecord, WriterId},
 };
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     ProjectionName, ProjectorError,
     dead_letters::{self, ParkedKey},
-    parking::MAX_CAUSES,
+    parking::{MAX_CAUSES, is_beyond_limit},
     rebuild,
     rebuild::Options,
 };
@@ -179,4 +179,141 @@ async fn too_many_are_no_accident() {
     let failed = "select count(*) from offset_zero.projection_versions where state = 'failed' and name = 'orders'";
     eventually("failed", async || world.number(failed).await == 1).await;
     runner.stop().await;
+}
+
+/// Letters of all keys.
+async fn letters(world: &World) -> i64 {
+    parked(world).await.iter().map(|of| of.letters).sum()
+}
+
+/// Rows that are not there any more refuse what follows: in one batch, and so behind one checkpoint.
+#[tokio::test]
+async fn several_that_are_refused_at_once_are_all_parked() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let ids = shop.trade(4).await;
+    let runner = Runner::start(&world, &shop);
+    rows_reach(&world, "orders_1", 4).await;
+    runner.stop().await;
+    let rows = format!("('{}', '{}', '{}')", ids[0], ids[1], ids[3]);
+    world
+        .execute(&format!("delete from orders_1.orders where id in {rows}"))
+        .await;
+    for id in [0, 1, 3] {
+        shop.cancel(ids[id]).await;
+    }
+    let runner = Runner::start(&world, &shop);
+    eventually("all are parked", async || parked(&world).await.len() == 3).await;
+    shop.trade(1).await;
+    rows_reach(&world, "orders_1", 2).await;
+    runner.stop().await;
+}
+
+/// The last record of the log is no event, so that the checkpoint lies beyond the last event that was applied.
+async fn with_a_broken_end() -> (World, Shop, Uuid) {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let broken = Uuid::now_v7();
+    let mut records = records(broken);
+    records[1].payload = b"{".to_vec();
+    append(&shop, &records);
+    (world, shop, broken)
+}
+
+#[tokio::test]
+async fn what_is_parked_is_not_parked_again_by_whoever_goes_on() {
+    let (world, shop, _) = with_a_broken_end().await;
+    let runner = Runner::start(&world, &shop);
+    eventually("parked", async || letters(&world).await == 1).await;
+    runner.stop().await;
+    let runner = Runner::start(&world, &shop);
+    append(&shop, &records(Uuid::now_v7()));
+    rows_reach(&world, "orders_1", 2).await;
+    assert_eq!(letters(&world).await, 1);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_does_not_come_again() {
+    let (world, shop, broken) = with_a_broken_end().await;
+    let runner = Runner::start(&world, &shop);
+    eventually("parked", async || letters(&world).await == 1).await;
+    let discarded = dead_letters::discard(&world.database, ORDERS, &broken.to_string()).await;
+    assert_eq!(discarded.expect("discards"), 1);
+    append(&shop, &records(Uuid::now_v7()));
+    rows_reach(&world, "orders_1", 2).await;
+    assert_eq!(letters(&world).await, 0);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_newer_program_has_applied_is_the_same_log_all_the_same() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let mut records = records(Uuid::now_v7());
+    append(&shop, &records[..1]);
+    let runner = Runner::start(&world, &shop);
+    rows_reach(&world, "orders_1", 1).await;
+    runner.stop().await;
+    records[1].payload = b"{".to_vec();
+    let of_newer = records.remove(1);
+    let (_, id) = of_newer
+        .headers
+        .iter()
+        .find(|(name, _)| &**name == "ce_id")
+        .expect("an id");
+    let id = id.to_owned();
+    append(&shop, &[of_newer]);
+    world
+        .execute(&format!(
+            "update offset_zero.checkpoints set next_offset = 3, last_event_offset = 2, last_event_id = '{id}'
+             where name = 'orders' and topic = '{ORDER_EVENTS}'"
+        ))
+        .await;
+    let runner = Runner::start(&world, &shop);
+    append(&shop, &self::records(Uuid::now_v7()));
+    rows_reach(&world, "orders_1", 2).await;
+    assert_eq!(letters(&world).await, 0);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_record_is_parked_whatever_its_key() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    for key in ["\0\0\0\u{7}", &"\0".repeat(5_000), &"ü".repeat(5_000)] {
+        let mut records = records(Uuid::now_v7());
+        key.clone_into(&mut records[0].key);
+        records[0].payload = b"\0".to_vec();
+        append(&shop, &records[..1]);
+    }
+    let runner = Runner::start(&world, &shop);
+    append(&shop, &records(Uuid::now_v7()));
+    rows_reach(&world, "orders_1", 1).await;
+    assert_eq!(parked(&world).await.len(), 3, "keys are told apart");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn many_are_no_accident_however_far_behind_they_lie() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(1).await;
+    rows_reach(&world, "orders_1", 1).await;
+    runner.stop().await;
+    let first = Position {
+        topic: ORDER_EVENTS.into(),
+        partition: 0,
+        offset: 0,
+    };
+    let mut connection = world.connect().await;
+    let many = i64::try_from(MAX_CAUSES).expect("few");
+    for (offset, expected) in [(0..many, false), (many..many + 1, true)] {
+        let (from, to) = (offset.start, offset.end - 1);
+        world
+            .execute(&format!(
+                "insert into offset_zero.dead_letters (name, version, topic, partition, \"offset\", key, reason)
+                 select 'orders', 1, '{ORDER_EVENTS}', 0, 19 * n, n::text, 'a test' from generate_series({from}, {to}) n
+                 union all select 'orders', 1, '{ORDER_EVENTS}', 0, 100000 + {to}, 'alone', 'a test'"
+            ))
+            .await;
+        let is_beyond = is_beyond_limit(&mut connection, "orders", 1, &first).await;
+        assert_eq!(is_beyond.expect("counts"), expected, "{to}");
+    }
 }
