@@ -15,6 +15,10 @@ static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A feed that stands still within a transaction, with its process or its machine, is ended by Postgres: it would hold up whoever
+/// is to feed in its place, and that is decided after three seconds.
+const NO_STANDSTILL: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+
 /// Commits are told before they are on disk.
 const NO_DISK: (&str, &str) = ("synchronous_commit", "off");
 
@@ -57,7 +61,8 @@ impl Database {
         &self,
         schema: &str,
     ) -> Result<PgConnection, ProjectorError> {
-        self.connect_with([("search_path", schema), NO_DISK]).await
+        self.connect_with([("search_path", schema), NO_DISK, NO_STANDSTILL])
+            .await
     }
 
     /// A connection whose commits wait for no disk: what it tells is gone after a crash anyway.
@@ -65,7 +70,7 @@ impl Database {
         self.connect_with([NO_DISK]).await
     }
 
-    /// As [`connect_to_feed`](Self::connect_to_feed), for filling.
+    /// For filling: its commits wait for no disk either, and a dry run stays in one transaction for as long as it takes.
     pub(crate) async fn connect_to_fill(
         &self,
         schema: &str,

@@ -51,9 +51,14 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
     let router = http::app(Router::new(), readiness.clone(), telemetry.metrics);
 
     let (stop, stopping) = watch::channel(false);
-    let feeding =
+    let mut feeding =
         tokio::spawn(async move { projectors::run(&log, &database, &readiness, &stopping).await });
-    http::serve(listener, router, shutdown).await;
+    let serving = http::serve(listener, router, shutdown);
+    tokio::select! {
+        () = serving => {}
+        // Before it is told to it ends only by a panic, and who only serves its health is not healthy.
+        ended = &mut feeding => return Ok(ended??),
+    }
     stop.send_replace(true);
     Ok(feeding.await??)
 }

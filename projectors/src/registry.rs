@@ -235,6 +235,21 @@ pub(crate) async fn refuse(
     tx.commit().await
 }
 
+/// Why a version cannot go on, where it cannot.
+pub(crate) async fn error_of(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "select error from offset_zero.projection_versions where name = $1 and version = $2",
+        name,
+        version,
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// The number of the live version, which stays so until the transaction ends.
 pub(crate) async fn hold_live(connection: &mut PgConnection, name: &str) -> sqlx::Result<i32> {
     sqlx::query_scalar!(

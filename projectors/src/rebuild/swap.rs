@@ -84,6 +84,9 @@ async fn attempt<P: Projection, S: Log>(
         tokio::time::sleep(POLL).await;
     }
     let reached = registry::lock_positions(&mut tx, P::NAME, candidate).await?;
+    if let Some(error) = registry::error_of(&mut tx, P::NAME, candidate).await? {
+        return Err(ProjectorError::Failed(error));
+    }
     registry::make_live(&mut tx, P::NAME, live, candidate).await?;
     tx.commit().await?;
     let positions = reached

@@ -146,6 +146,10 @@ pub(crate) async fn claim_live(
     partitions: &[i32],
 ) -> Result<Option<Vec<Checkpoint>>, ProjectorError> {
     let mut tx = connection.begin().await?;
+    // Whoever holds them for longer stands still, and is ended soon.
+    sqlx::raw_sql("set local lock_timeout = '2s'")
+        .execute(&mut *tx)
+        .await?;
     claim(&mut tx, name, found.number, partitions).await?;
     if live(&mut tx, name).await?.as_ref() != Some(found) || is_paused(&mut tx, name).await? {
         tx.rollback().await?;

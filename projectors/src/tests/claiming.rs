@@ -1,8 +1,8 @@
 //! Whoever feeds a version feeds the live one, however close a swap, a halt or a failure comes to its beginning.
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
-use super::{World, shop::Shop};
+use super::{World, eventually, shop::Shop};
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
     live::origin_of,
@@ -78,4 +78,22 @@ async fn what_has_failed_meanwhile_is_not_claimed() {
 
     let late = registry::fail::<Orders>(&mut registry, number, &left, &error).await;
     assert!(matches!(late, Ok(ProjectorError::Superseded)));
+}
+
+/// As where its process was halted, or its machine was lost: nobody ends its session but Postgres.
+#[tokio::test]
+async fn a_feed_that_stands_still_within_a_transaction_is_no_obstacle() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let mut registry = world.database.connect().await.expect("connects");
+    let found = live(&mut registry, &shop).await;
+    let still = world.database.connect_to_feed(&found.schema).await;
+    let mut still = still.expect("connects");
+    let mut tx = still.begin().await.expect("begins");
+    let held = registry::claim(&mut tx, Orders::NAME, found.number, &PARTITIONS).await;
+    held.expect("holds them");
+    eventually("they are let go", async || {
+        let claimed = registry::claim_live(&mut registry, Orders::NAME, &found, &PARTITIONS).await;
+        matches!(claimed, Ok(Some(_)))
+    })
+    .await;
 }
