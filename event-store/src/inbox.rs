@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant as Moment},
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 use domain::Context;
 use tokio::{
     sync::{oneshot, watch},
@@ -208,7 +208,10 @@ impl Gate {
 /// The way to one partition's writer.
 pub(crate) struct Front<C: Context> {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) mail: Sender<Mail<C>>,
+    /// Without a bound of its own: what a writer is to do must find room however many commands wait.
+    mail: Sender<Mail<C>>,
+    /// So many commands may wait, give or take those that come in the same moment.
+    capacity: usize,
 }
 
 impl<C: Context> Clone for Front<C> {
@@ -216,23 +219,27 @@ impl<C: Context> Clone for Front<C> {
         Self {
             gate: Arc::clone(&self.gate),
             mail: self.mail.clone(),
+            capacity: self.capacity,
         }
     }
 }
 
 impl<C: Context> Front<C> {
-    /// Has the writer do something else when it is through with what is queued. A queue that is full takes the word when
-    /// the writer has made room, if it does so in time.
-    pub(crate) fn tell(&self, duty: Duty, within: Duration) {
+    /// Has the writer do something else when it is through with what is queued.
+    pub(crate) fn tell(&self, duty: Duty) {
         // A writer that has ended need not be told.
-        drop(self.mail.send_timeout(Mail::Duty(duty), within));
+        drop(self.mail.send(Mail::Duty(duty)));
     }
 
     /// A front and the queue behind it, which holds so many commands.
     pub(crate) fn new(capacity: usize) -> (Self, Receiver<Mail<C>>) {
-        let (mail, inbox) = crossbeam_channel::bounded(capacity);
-        let gate = Arc::new(Gate::new());
-        (Self { gate, mail }, inbox)
+        let (mail, inbox) = crossbeam_channel::unbounded();
+        let front = Self {
+            gate: Arc::new(Gate::new()),
+            mail,
+            capacity,
+        };
+        (front, inbox)
     }
 
     /// Queues a command and waits for its answer until the deadline. Dropping the future withdraws nothing.
@@ -240,6 +247,9 @@ impl<C: Context> Front<C> {
         let status = self.gate.status();
         if status != PartitionStatus::Ready {
             return Err(Refusal::unavailable(status.reason()));
+        }
+        if self.mail.len() >= self.capacity {
+            return Err(Refusal::unavailable("the queue is full"));
         }
         let claim = Arc::new(Claim::default());
         let (reply, answer) = oneshot::channel();
@@ -249,12 +259,8 @@ impl<C: Context> Front<C> {
             claim: Arc::clone(&claim),
             reply: Some(reply),
         };
-        match self.mail.try_send(Mail::Command(pending)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Refusal::unavailable("the queue is full")),
-            Err(TrySendError::Disconnected(_)) => {
-                return Err(Refusal::unavailable(PartitionStatus::Stopping.reason()));
-            }
+        if self.mail.send(Mail::Command(pending)).is_err() {
+            return Err(Refusal::unavailable(PartitionStatus::Stopping.reason()));
         }
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => answer,
@@ -263,5 +269,21 @@ impl<C: Context> Front<C> {
             }
             Ok(Err(_)) | Err(_) => Err(Refusal::outcome_unknown()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::cart::Carts;
+
+    use super::{Duty, Front, Mail};
+
+    #[test]
+    fn what_is_to_be_done_finds_room_in_a_full_queue() {
+        let (front, inbox) = Front::<Carts>::new(0);
+        front.tell(Duty::Serve);
+        front.tell(Duty::End);
+        assert!(matches!(inbox.try_recv(), Ok(Mail::Duty(Duty::Serve))));
+        assert!(matches!(inbox.try_recv(), Ok(Mail::Duty(Duty::End))));
     }
 }

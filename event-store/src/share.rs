@@ -233,7 +233,7 @@ fn hand_over<C: Context>(fronts: &[Front<C>], handover: Handover) {
     };
     match handover {
         Handover::Granted(partitions) => {
-            of(partitions).for_each(|front| front.tell(Duty::Serve, HANDOVER_TIMEOUT));
+            of(partitions).for_each(|front| front.tell(Duty::Serve));
         }
         Handover::Revoked(partitions) => {
             let deadline = Instant::now() + HANDOVER_TIMEOUT;
@@ -251,6 +251,6 @@ fn hand_over<C: Context>(fronts: &[Front<C>], handover: Handover) {
 
 fn relieve<C: Context>(front: &Front<C>) -> crossbeam_channel::Receiver<()> {
     let (relief, relieved) = Relief::new();
-    front.tell(Duty::StandBy(relief), HANDOVER_TIMEOUT);
+    front.tell(Duty::StandBy(relief));
     relieved
 }

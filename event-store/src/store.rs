@@ -322,10 +322,7 @@ impl<C: Context> EventStore<C> {
     pub async fn stop(&self, within: Duration) -> bool {
         for front in &self.shared.fronts {
             front.gate.set(PartitionStatus::Stopping);
-            let front = front.clone();
-            drop(tokio::task::spawn_blocking(move || {
-                front.tell(Duty::End, within);
-            }));
+            front.tell(Duty::End);
         }
         let writers = std::mem::take(&mut *lock(&self.shared.writers));
         let sharing = lock(&self.shared.sharing).take();
