@@ -100,7 +100,17 @@ impl Membership for KafkaMembership {
             .map_err(|error| unavailable(attempted, &error))?;
         self.consumer
             .commit(&place, CommitMode::Sync)
-            .map_err(|error| unavailable(attempted, &error))
+            .map_err(|error| unavailable(attempted, &error))?;
+        // The group takes it from any member; that the partition is ours only we know.
+        let ours = self.consumer.assignment();
+        let ours = ours.map_err(|error| unavailable(attempted, &error))?;
+        match ours.find_partition(&self.topic, partition) {
+            Some(_) => Ok(()),
+            None => Err(LogError::Unavailable {
+                attempted,
+                reason: "the partition is another's".to_owned(),
+            }),
+        }
     }
 
     fn leave(&self) {

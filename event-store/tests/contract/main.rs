@@ -49,6 +49,7 @@ macro_rules! contract {
             a_command_finds_the_owner,
             a_process_of_the_same_name_takes_over,
             a_fenced_owner_takes_over_anew,
+            only_who_has_a_partition_is_confirmed,
         );
         contract!($subject; several;
             what_another_service_opens_is_found,
