@@ -376,7 +376,11 @@ impl<C: Context> Streams<C> {
     ) -> Result<(), StateError> {
         match &self.keeping {
             Some(keeping) if keeping.is_due() => self.keep(&read_to()),
-            _ => Ok(()),
+            _ => {
+                // What was only read takes room too.
+                self.make_room();
+                Ok(())
+            }
         }
     }
 
@@ -387,10 +391,18 @@ impl<C: Context> Streams<C> {
         };
         keeping.read_to(read_to);
         keeping.write(&mut self.resident)?;
+        self.make_room();
+        Ok(())
+    }
+
+    /// Forgets what has not been used for long and is on disk, where there is too much.
+    fn make_room(&mut self) {
+        let Some(keeping) = &self.keeping else {
+            return;
+        };
         let on_disk = keeping.on_disk();
         self.resident
             .make_room(|stream| !stream.kept.is_changed && stream.kept.in_batch <= on_disk);
-        Ok(())
     }
 
     /// Whether so much has changed that a replay is to hand it over.

@@ -68,6 +68,9 @@ enum Loss {
     /// The state store failed; a takeover opens it anew, or does without it.
     #[error("the state store failed: {0}")]
     State(#[from] StateError),
+    /// A stream in the state store cannot be read; all is read from offset zero.
+    #[error("the state store cannot be read: {0}")]
+    Unreadable(StateError),
 }
 
 impl<C: Context, L: Log> Writer<C, L> {
@@ -143,9 +146,12 @@ impl<C: Context, L: Log> Writer<C, L> {
                 End::Lost(error, batch, told) => {
                     warn!(partition = %self.owner.id, %error, commands = batch.len(), "dropping all state");
                     self.metrics.lost.increment(1);
-                    if matches!(error, Loss::State(_)) {
+                    match &error {
                         // One that has failed to write does so until it is opened anew.
-                        self.owner.state.close();
+                        Loss::State(_) => self.owner.state.close(),
+                        // It would be met again, by the same command.
+                        Loss::Unreadable(_) => self.owner.state.discard(&error),
+                        Loss::Commit(_) | Loss::Tail(_) => {}
                     }
                     if let Some(duty) = told {
                         leave_in_doubt(batch);
@@ -277,8 +283,8 @@ impl<C: Context, L: Log> Writer<C, L> {
         let mut records = Vec::new();
         let waiting = decide(tenure, turn, (self.clock)(), &mut records);
         if let Some(error) = tenure.streams.failure() {
-            let error = error.clone();
-            return Err((error.into(), not_appended(waiting)));
+            let loss = Loss::Unreadable(error.clone());
+            return Err((loss, not_appended(waiting)));
         }
         if records.is_empty() {
             if !waiting.iter().any(Waiting::is_awaited) {

@@ -105,6 +105,8 @@ impl StateFolder {
     /// The store, if there is to be one and it can be used. Whatever is wrong, the log serves as well, only slower.
     pub(crate) fn store(&mut self) -> Option<StateStore> {
         let path = self.path.as_deref()?;
+        // What hangs in it holds it open until it is done, so that opening it anew fails as long.
+        self.store.take_if(|store| store.is_abandoned());
         if self.store.is_none() {
             match StateStore::open(path) {
                 Ok(store) => {
@@ -133,6 +135,9 @@ impl StateFolder {
         let Some(path) = self.path.as_deref() else {
             return;
         };
+        if self.store.take_if(|store| store.is_abandoned()).is_some() {
+            return;
+        }
         warn!(path = %path.display(), %reason, "a state store is thrown away, all is read from offset zero");
         let cleared = self.store.as_ref().map(StateStore::clear);
         if let Some(Err(error)) = cleared {

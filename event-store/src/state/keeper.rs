@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 use metrics::Histogram;
 use tracing::warn;
 
-use super::{Batch, StateError};
+use super::{Batch, StateError, StateStore};
 
 /// Between two looks at whether the store has caught up with what it was given.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     thread: Option<JoinHandle<()>>,
     /// How many batches were handed over.
     handed: u64,
+    /// The store's, for whoever uses it next.
+    abandoned: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -38,7 +40,7 @@ struct Shared {
 }
 
 impl Keeper {
-    pub(crate) fn start(seconds: Histogram) -> Result<Self, StateError> {
+    pub(crate) fn start(store: &StateStore, seconds: Histogram) -> Result<Self, StateError> {
         let (batches, waiting) = crossbeam_channel::bounded::<Batch>(1);
         let shared = Arc::<Shared>::default();
         let told = Arc::clone(&shared);
@@ -67,6 +69,7 @@ impl Keeper {
             batches: Some(batches),
             thread: Some(thread),
             handed: 0,
+            abandoned: Arc::clone(&store.abandoned),
             shared,
         })
     }
@@ -116,6 +119,7 @@ impl Drop for Keeper {
             drop(thread.join());
         } else {
             warn!("a state store hangs, and is left to itself");
+            self.abandoned.store(true, Ordering::Release);
         }
     }
 }

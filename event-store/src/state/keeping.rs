@@ -52,8 +52,8 @@ impl<C: Context> Keeping<C> {
         folder: &StateFolder,
     ) -> Result<Self, StateError> {
         Ok(Self {
+            keeper: Keeper::start(&store, folder.write_seconds.clone())?,
             store,
-            keeper: Keeper::start(folder.write_seconds.clone())?,
             checkpoint,
             changed: Vec::new(),
             since: None,

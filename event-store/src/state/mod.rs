@@ -10,7 +10,14 @@ pub(crate) mod keeper;
 pub(crate) mod keeping;
 pub(crate) mod resident;
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use chrono::{DateTime, Utc};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
@@ -64,6 +71,8 @@ pub(crate) struct StateStore {
     deadlines: Keyspace,
     /// One entry.
     checkpoint: Keyspace,
+    /// Set where a thread hangs that may yet write to it.
+    abandoned: Arc<AtomicBool>,
 }
 
 impl StateStore {
@@ -102,6 +111,7 @@ impl StateStore {
             streams: keyspace("streams")?,
             deadlines: keyspace("deadlines")?,
             checkpoint: keyspace(CHECKPOINT)?,
+            abandoned: Arc::default(),
             database,
         })
     }
@@ -158,6 +168,11 @@ impl StateStore {
             batch: batch.durability(Some(PersistMode::Buffer)),
             store: self.clone(),
         }
+    }
+
+    /// Whether somebody else may still write to it, who is not to be waited for.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     /// Whether so much waits to become files that more is to wait.
