@@ -11,6 +11,7 @@ mod policies;
 mod projections;
 mod running;
 mod simulated;
+mod site;
 mod up;
 
 use std::process::ExitCode;

@@ -6,15 +6,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use dev::{
     deployment::{GatewayFlags, Server, ServiceOutput, Wiring},
+    postgres::ScratchDatabase,
     services::Service,
-    stack::{Stack, StackOptions},
+    stack::StackOptions,
 };
 use runtime::signature::DEVELOPMENT_SECRET;
 
-use crate::args::Target;
+use crate::{args::Target, site::Site};
 
 /// Partitions of every topic, unless told otherwise.
 pub const PARTITIONS: i32 = 4;
@@ -38,7 +39,7 @@ pub struct Running {
     /// Where mails go that would be sent elsewhere.
     pub mails: PathBuf,
     carrier: Option<Service>,
-    stack: Stack,
+    site: Site,
 }
 
 impl Running {
@@ -49,20 +50,20 @@ impl Running {
         ports: Option<Ports>,
         carrier_delay: Option<Duration>,
     ) -> Result<Self> {
-        let stack = Stack::start(options).context("starting Kafka and Postgres")?;
-        let output = match (ports, stack.scratch()) {
+        let site = Site::start(options)?;
+        let output = match (ports, site.stack.scratch()) {
             (None, Some(scratch)) => ServiceOutput::Folder(scratch.path().to_owned()),
             _ => ServiceOutput::Terminal,
         };
-        let folder = match stack.scratch() {
+        let folder = match site.stack.scratch() {
             Some(scratch) => scratch.path().to_owned(),
             None => dev::dirs::state()?,
         };
         let (books, mails) = (folder.join("gateway.books"), folder.join("mails"));
         let mut wiring = Wiring {
-            brokers: stack.brokers(),
-            database_url: stack.default_database_url()?,
-            namespace: String::new(),
+            brokers: site.stack.brokers(),
+            database_url: site.database_url.clone(),
+            namespace: site.namespace.clone(),
             partitions: PARTITIONS,
             gateway_url: String::new(),
             output,
@@ -98,7 +99,7 @@ impl Running {
             command_api,
             projectors,
             query_api,
-            stack,
+            site,
         })
     }
 
@@ -111,25 +112,24 @@ impl Running {
         let start = move || Self::start(options, None, None);
         let running = Arc::new(tokio::task::spawn_blocking(start).await??);
         let done = work(&running).await;
-        let running = Arc::into_inner(running).context("everything on it has ended")?;
-        tokio::task::spawn_blocking(move || running.stop()).await??;
-        done
+        let stopped = match Arc::into_inner(running) {
+            Some(running) => tokio::task::spawn_blocking(move || running.stop()).await?,
+            None => Err(anyhow!("something is still at work on it")),
+        };
+        // What has failed first says more.
+        let done = done?;
+        stopped?;
+        Ok(done)
     }
 
     /// The same Kafka and Postgres, for the commands that operate on them.
     pub fn target(&self) -> Target {
-        Target {
-            database_url: self.wiring.database_url.clone(),
-            kafka_brokers: self.wiring.brokers.clone(),
-            namespace: self.wiring.namespace.clone(),
-            partitions: self.wiring.partitions,
-            replication_factor: 1,
-        }
+        self.site.target(self.wiring.partitions)
     }
 
-    /// The URL of a database beside the stack's own.
-    pub fn scratch_database(&self, name: &str) -> Result<String> {
-        Ok(self.stack.database_url(name)?)
+    /// A database beside the stack's own.
+    pub fn scratch_database(&self) -> Result<ScratchDatabase> {
+        Ok(self.site.stack.scratch_database()?)
     }
 
     /// Where the services' logs go.
@@ -153,7 +153,7 @@ impl Running {
         ] {
             server.service.stop()?;
         }
-        Ok(self.stack.stop()?)
+        self.site.stop()
     }
 }
 

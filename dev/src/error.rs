@@ -96,9 +96,11 @@ pub enum Error {
     )]
     PostgresUserMissing,
 
-    /// A database could not be created or reached.
-    #[error("create database {name}")]
+    /// A database could not be created or dropped.
+    #[error("{action} database {name}")]
     Database {
+        /// What was attempted: `create` or `drop`.
+        action: &'static str,
         /// The database's name.
         name: String,
         /// What the driver reported.

@@ -17,6 +17,7 @@ use crate::error::{Error, FileContext, Result};
 use crate::ports;
 use crate::process::{self, Output, Process, Spec};
 use binaries::Binaries;
+pub use database::ScratchDatabase;
 pub(crate) use database::{create_database, database_name, ping, with_database};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use std::thread;
 use crate::dirs::{self, Scratch};
 use crate::error::{Error, Result};
 use crate::kafka::{Kafka, KafkaOptions};
-use crate::postgres::{self, Postgres, PostgresOptions};
+use crate::postgres::{self, Postgres, PostgresOptions, ScratchDatabase};
 use docker::{KafkaContainer, PostgresContainer};
 
 /// The database of the stack that nobody asked for a particular one of.
@@ -148,6 +148,11 @@ impl Stack {
         postgres::with_database(&server, name)
     }
 
+    /// A database that nobody else has, dropped with its handle: keep it no longer than the stack.
+    pub fn scratch_database(&self) -> Result<ScratchDatabase> {
+        ScratchDatabase::create(&self.server_url())
+    }
+
     /// The URL of the stack's own database: the one in `DATABASE_URL` where that is set.
     pub fn default_database_url(&self) -> Result<String> {
         match &self.postgres {
@@ -156,6 +161,16 @@ impl Stack {
             }
             _ => self.database_url(DEFAULT_DATABASE),
         }
+    }
+
+    /// Whether Kafka is that of `KAFKA_BROKERS`, which others may use as well.
+    pub fn is_kafka_external(&self) -> bool {
+        matches!(self.kafka, KafkaSource::External(_))
+    }
+
+    /// Whether Postgres is that of `DATABASE_URL`, which others may use as well.
+    pub fn is_postgres_external(&self) -> bool {
+        matches!(self.postgres, PostgresSource::External(_))
     }
 
     /// The native broker, for faults; `None` where Kafka runs elsewhere.

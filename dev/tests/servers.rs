@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use dev::dirs::Scratch;
 use dev::kafka::{Kafka, KafkaOptions};
-use dev::postgres::{Postgres, PostgresOptions};
+use dev::postgres::{Postgres, PostgresOptions, ScratchDatabase};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -89,6 +89,33 @@ fn postgres_keeps_its_data_through_stop_and_kill() -> Outcome {
     query(&url, "select 1 / (count(*) - 1) from kept")?;
     timed("postgres, stop", || postgres.stop())?;
     assert!(query(&url, "select 1").is_err());
+    Ok(())
+}
+
+#[test]
+fn a_scratch_database_goes_with_its_handle_even_while_it_is_used() -> Outcome {
+    let scratch = Scratch::new()?;
+    let postgres = Postgres::start(PostgresOptions {
+        data_dir: scratch.path().join("postgres"),
+        port: None,
+        durable: false,
+    })?;
+    let server = postgres.url("postgres");
+    let (database, other) = (
+        ScratchDatabase::create(&server)?,
+        ScratchDatabase::create(&server)?,
+    );
+    assert_ne!(database.url(), other.url());
+    let url = database.url().to_owned();
+    query(&url, "create table filled (value int)")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut connection = runtime.block_on(PgConnection::connect(&url))?;
+    drop(database);
+    assert!(runtime.block_on(connection.ping()).is_err());
+    assert!(query(&url, "select 1").is_err());
+    query(other.url(), "select 1")?;
     Ok(())
 }
 

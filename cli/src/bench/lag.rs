@@ -77,13 +77,7 @@ pub async fn measure(running: &Arc<Running>, seconds: u64) -> Result<Lags> {
     let mut rebuilds = 0;
     while !measuring.is_finished() {
         let target = running.target();
-        let rebuild = move || {
-            log_speed::rebuild(
-                log_speed::MEASURED,
-                &target.kafka_brokers,
-                &target.database_url,
-            )
-        };
+        let rebuild = move || log_speed::rebuild(log_speed::MEASURED, &target);
         tokio::task::spawn_blocking(rebuild).await??;
         rebuilds += 1;
         tokio::time::sleep(BETWEEN_REBUILDS).await;

@@ -7,11 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::{
-    deployment::{ServiceOutput, Wiring},
-    stack::Stack,
-};
-use event_store::kafka::{Durability, KafkaConfig, KafkaLog};
+use dev::deployment::{ServiceOutput, Wiring};
+use event_store::kafka::KafkaLog;
 use projectors::{Orders, Projection};
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +19,7 @@ use super::{
     memory, on_a_stack, raw,
     reads::{self, Reads},
 };
-use crate::running::PARTITIONS;
+use crate::{args::Target, running::PARTITIONS, site::Site};
 
 /// The projection that is measured.
 pub const MEASURED: &str = Orders::NAME;
@@ -109,33 +106,31 @@ impl fmt::Display for LogSpeed {
 /// On stacks of their own; reads take so many seconds.
 pub async fn measure(orders: u64, seconds: u64) -> Result<LogSpeed> {
     let few = orders.div_ceil(10);
-    let tenth = on_a_stack(async |stack| {
-        make_up(stack, few).await?;
-        let (brokers, url) = (stack.brokers(), stack.default_database_url()?);
-        let rebuild = move || rebuild(MEASURED, &brokers, &url);
+    let tenth = on_a_stack(async |site| {
+        let target = make_up(site, few).await?;
+        let rebuild = move || rebuild(MEASURED, &target);
         Ok(tokio::task::spawn_blocking(rebuild).await??.0)
     });
     let tenth = tenth.await?;
-    on_a_stack(async |stack| measure_on(stack, orders, seconds, tenth).await).await
+    on_a_stack(async |site| measure_on(site, orders, seconds, tenth).await).await
 }
 
-/// So many orders, placed and paid, in a log and beside a database that hold nothing else.
-async fn make_up(stack: &Stack, orders: u64) -> Result<()> {
-    projectors::migrate(&stack.default_database_url()?).await?;
-    let log = KafkaLog::connect(&KafkaConfig::new(stack.brokers()))?;
-    let specs = command_api::topic_specs(PARTITIONS, Durability::DEVELOPMENT);
-    log.ensure_topics(&specs).await?;
+/// So many orders, placed and paid, in a log and beside a database that hold nothing else; answers where that is.
+async fn make_up(site: &Site, orders: u64) -> Result<Target> {
+    let target = site.target(PARTITIONS);
+    projectors::migrate(&target.database_url).await?;
+    let log = KafkaLog::connect(&target.kafka())?;
+    log.ensure_topics(&target.topic_specs()).await?;
     eprintln!("making up {orders} orders");
     let write = move || made_up::write(&log, PARTITIONS, orders, Then::Paid);
-    tokio::task::spawn_blocking(write).await?
+    tokio::task::spawn_blocking(write).await??;
+    Ok(target)
 }
 
-async fn measure_on(stack: &Stack, orders: u64, seconds: u64, tenth: Rebuilt) -> Result<LogSpeed> {
-    make_up(stack, orders).await?;
-    let config = KafkaConfig::new(stack.brokers());
-    let url = stack.default_database_url()?;
-    let (brokers, database) = (stack.brokers(), url.clone());
-    let rebuild = move |what| rebuild(what, &brokers, &database);
+async fn measure_on(site: &Site, orders: u64, seconds: u64, tenth: Rebuilt) -> Result<LogSpeed> {
+    let target = make_up(site, orders).await?;
+    let (config, url) = (target.kafka(), target.database_url.clone());
+    let rebuild = move |what| rebuild(what, &target);
     let (first, verified, all, events) = tokio::task::spawn_blocking(move || -> Result<_> {
         let (first, reports) = rebuild(MEASURED)?;
         let report = &reports[0];
@@ -159,11 +154,12 @@ async fn measure_on(stack: &Stack, orders: u64, seconds: u64, tenth: Rebuilt) ->
     let (records, rate) = consumed.await??;
     let raw_copy_seconds = raw::copy(&url, "orders_3.orders").await?;
     let raw_index_seconds = raw::index(&url, Orders::INDEXES).await?;
-    let folder = stack.scratch().context("a fresh stack")?.path().to_owned();
+    let scratch = site.stack.scratch().context("a fresh stack")?;
+    let folder = scratch.path().to_owned();
     let wiring = Wiring {
-        brokers: stack.brokers(),
+        brokers: site.stack.brokers(),
         database_url: url,
-        namespace: String::new(),
+        namespace: site.namespace.clone(),
         partitions: PARTITIONS,
         gateway_url: String::new(),
         output: ServiceOutput::Folder(folder.clone()),
@@ -183,10 +179,12 @@ async fn measure_on(stack: &Stack, orders: u64, seconds: u64, tenth: Rebuilt) ->
 }
 
 /// By this very program, so that its memory is its own: of one projection, or `--all`. Also answers the reports.
-pub fn rebuild(what: &str, brokers: &str, database_url: &str) -> Result<(Rebuilt, Value)> {
+pub fn rebuild(what: &str, target: &Target) -> Result<(Rebuilt, Value)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["rebuild", what, "--json"])
-        .args(["--kafka-brokers", brokers, "--database-url", database_url])
+        .args(["--kafka-brokers", &target.kafka_brokers])
+        .args(["--database-url", &target.database_url])
+        .args(["--namespace", &target.namespace])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut peak_mib = 0.0;

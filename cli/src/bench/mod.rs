@@ -21,16 +21,14 @@ mod restart;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dev::{
-    deployment::Server,
-    process::Output,
-    services::Service,
-    stack::{Stack, StackOptions},
-};
+use dev::{deployment::Server, process::Output, services::Service, stack::StackOptions};
 use domain::topics::ORDER_EVENTS;
 
 use self::report::{Measured, Report};
-use crate::args::{BenchOptions, Section, Target};
+use crate::{
+    args::{BenchOptions, Section, Target},
+    site::Site,
+};
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
 /// The topic whose events the read side is measured on.
@@ -62,12 +60,15 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
 }
 
 /// On Kafka and Postgres alone, which nothing else uses.
-async fn on_a_stack<T>(measure: impl AsyncFnOnce(&Stack) -> Result<T>) -> Result<T> {
-    let start = || Stack::start(StackOptions::benchmark());
-    let stack = tokio::task::spawn_blocking(start).await??;
-    let measured = measure(&stack).await;
-    tokio::task::spawn_blocking(move || stack.stop()).await??;
-    measured
+async fn on_a_stack<T>(measure: impl AsyncFnOnce(&Site) -> Result<T>) -> Result<T> {
+    let start = || Site::start(StackOptions::benchmark());
+    let site = tokio::task::spawn_blocking(start).await??;
+    let measured = measure(&site).await;
+    let stopped = tokio::task::spawn_blocking(move || site.stop()).await?;
+    // What has failed first says more.
+    let measured = measured?;
+    stopped?;
+    Ok(measured)
 }
 
 async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {

@@ -9,14 +9,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::{
-    deployment::{Server, ServiceOutput, Wiring},
-    stack::Stack,
-};
+use dev::deployment::{Server, ServiceOutput, Wiring};
 use domain::{order::Orders, topics::ORDER_EVENTS};
 use event_store::{
     EventStore, PartitionStatus, Rehydration, StateConfig, StoreConfig,
-    kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
+    kafka::{Durability, KafkaLog, TopicSpec},
 };
 use serde::Serialize;
 
@@ -25,6 +22,7 @@ use super::{
     made_up::{self, Then},
     memory, on_a_stack, raw,
 };
+use crate::site::Site;
 
 /// One of the largest there can be: all orders are in it.
 const PARTITIONS: i32 = 1;
@@ -57,16 +55,18 @@ pub struct Restarted {
 /// On a stack of its own, so that the log holds these orders and nothing else.
 pub async fn measure(orders: u64) -> Result<Restarted> {
     eprintln!("starting Kafka");
-    on_a_stack(async |stack| measure_on(stack, orders).await).await
+    on_a_stack(async |site| measure_on(site, orders).await).await
 }
 
-async fn measure_on(stack: &Stack, orders: u64) -> Result<Restarted> {
-    let folder = stack
-        .scratch()
-        .context("a fresh stack")?
-        .path()
-        .join("state");
-    let config = KafkaConfig::new(stack.brokers());
+async fn measure_on(site: &Site, orders: u64) -> Result<Restarted> {
+    let scratch = site.stack.scratch().context("a fresh stack")?;
+    let folder = scratch.path().join("state");
+    // As processes that are given the folder have it.
+    let state = StateConfig {
+        namespace: site.namespace.clone(),
+        ..StateConfig::new(&folder)
+    };
+    let config = site.target(PARTITIONS).kafka();
     let log = KafkaLog::connect(&config)?;
     log.ensure_topics(&[
         TopicSpec::events(ORDER_EVENTS, PARTITIONS, Durability::DEVELOPMENT),
@@ -85,14 +85,14 @@ async fn measure_on(stack: &Stack, orders: u64) -> Result<Restarted> {
     eprintln!("starting without a store");
     let in_memory = restart(&log, None).await?;
     eprintln!("starting with an empty store");
-    let rehydrated = restart(&log, Some(&folder)).await?;
+    let rehydrated = restart(&log, Some(&state)).await?;
     eprintln!("starting with the store");
-    let restarted = restart(&log, Some(&folder)).await?;
+    let restarted = restart(&log, Some(&state)).await?;
     ensure!(
         restarted.from_store,
         "the store was not taken: {restarted:?}"
     );
-    let wiring = wiring(stack, &folder)?;
+    let wiring = wiring(site, &folder)?;
     eprintln!("starting processes with an empty store, and with one that is full");
     let other = folder.with_extension("of-a-process");
     let (_, filling_mib) = process(&wiring, &other).await?;
@@ -155,15 +155,18 @@ fn rate(rehydration: &Rehydration) -> f64 {
     rehydration.records as f64 / rehydration.elapsed.as_secs_f64()
 }
 
-async fn restart(log: &KafkaLog, folder: Option<&Path>) -> Result<Rehydration> {
-    let (store, rehydration) = serve(log, folder).await?;
+async fn restart(log: &KafkaLog, state: Option<&StateConfig>) -> Result<Rehydration> {
+    let (store, rehydration) = serve(log, state).await?;
     ensure!(store.stop(PATIENCE).await, "the writer does not end");
     Ok(rehydration)
 }
 
-async fn serve(log: &KafkaLog, folder: Option<&Path>) -> Result<(EventStore<Orders>, Rehydration)> {
+async fn serve(
+    log: &KafkaLog,
+    state: Option<&StateConfig>,
+) -> Result<(EventStore<Orders>, Rehydration)> {
     let config = StoreConfig {
-        state: folder.map(StateConfig::new),
+        state: state.cloned(),
         ..StoreConfig::default()
     };
     let log = log.clone();
@@ -178,11 +181,11 @@ async fn serve(log: &KafkaLog, folder: Option<&Path>) -> Result<(EventStore<Orde
     Ok((store, rehydration.context("it has been taken over")?))
 }
 
-fn wiring(stack: &Stack, folder: &Path) -> Result<Wiring> {
+fn wiring(site: &Site, folder: &Path) -> Result<Wiring> {
     Ok(Wiring {
-        brokers: stack.brokers(),
+        brokers: site.stack.brokers(),
         database_url: String::new(),
-        namespace: String::new(),
+        namespace: site.namespace.clone(),
         partitions: PARTITIONS,
         gateway_url: "http://127.0.0.1:9".to_owned(),
         output: ServiceOutput::Folder(folder.parent().context("a folder")?.to_owned()),

@@ -35,6 +35,12 @@ pub async fn run() -> Result<()> {
     println!("   query API    {}", running.query_api.url);
     println!("   gateway      {} (simulated)", running.gateway.url);
     println!("   Kafka        {}", running.wiring.brokers);
+    if !running.wiring.namespace.is_empty() {
+        println!(
+            "   namespace    {} (its topics will remain)",
+            running.wiring.namespace
+        );
+    }
     println!("   Postgres     {}", running.wiring.database_url);
     println!("   logs         {}", running.logs());
     let told = journey(&running).await;

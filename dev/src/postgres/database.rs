@@ -1,5 +1,5 @@
-//! Creating and reaching databases, the same for a native server, a container's, and one that
-//! `DATABASE_URL` names.
+//! Creating, reaching and dropping databases, the same for a native server, a container's, and one
+//! that `DATABASE_URL` names.
 
 use std::str::FromStr;
 use std::thread;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
@@ -15,29 +16,75 @@ const NAME_LIMIT: usize = 63;
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// SQLSTATE `duplicate_database`; `unique_violation` is what two at once get.
 const EXISTS: [&str; 2] = ["42P04", "23505"];
+/// So that whoever finds one that was left behind knows whose it was.
+const SCRATCH_PREFIX: &str = "offset_zero_";
+
+/// A database that nobody else has, on a server that others may use as well. Dropped with its
+/// handle, whoever is still connected to it.
+#[derive(Debug)]
+pub struct ScratchDatabase {
+    server_url: String,
+    name: String,
+    url: String,
+}
+
+impl ScratchDatabase {
+    /// Creates one on the server of this URL, which may name any database that is there.
+    pub fn create(server_url: &str) -> Result<Self> {
+        let name = format!("{SCRATCH_PREFIX}{}", Uuid::now_v7().simple());
+        let url = with_database(server_url, &name)?;
+        create_database(server_url, &name)?;
+        Ok(Self {
+            server_url: server_url.to_owned(),
+            name,
+            url,
+        })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for ScratchDatabase {
+    fn drop(&mut self) {
+        if let Err(error) = drop_database(&self.server_url, &self.name) {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(error, "could not drop the scratch database");
+        }
+    }
+}
 
 /// Creates the database `name` on the server of `admin_url`; one that exists is kept.
 pub(crate) fn create_database(admin_url: &str, name: &str) -> Result<()> {
     check_name(name)?;
     // A quoted identifier cannot be a parameter; the check above leaves nothing to escape.
     let statement = format!("create database \"{name}\"");
-    let created = blocking(admin_url, async move |connection: &mut PgConnection| {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-            .execute(connection)
-            .await
-            .map(drop)
-    });
-    match created {
+    match execute(admin_url, statement) {
         Err(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| EXISTS.contains(&&*code)) =>
         {
             Ok(())
         }
         other => other.map_err(|source| Error::Database {
+            action: "create",
             name: name.to_owned(),
             source,
         }),
     }
+}
+
+/// Drops the database `name` on the server of `admin_url`, whoever is connected to it; one that is
+/// not there is as good as dropped.
+fn drop_database(admin_url: &str, name: &str) -> Result<()> {
+    check_name(name)?;
+    let statement = format!("drop database if exists \"{name}\" with (force)");
+    execute(admin_url, statement).map_err(|source| Error::Database {
+        action: "drop",
+        name: name.to_owned(),
+        source,
+    })
 }
 
 /// Asks the server of `url` for a sign of life; what it answered instead if there is none.
@@ -48,7 +95,8 @@ pub(crate) fn ping(url: &str) -> std::result::Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
-/// `url` with another database. Done on the text, so that everything else stays as it was given.
+/// `url` with another database. Done on the text, so that everything else stays as it was given;
+/// except for a parameter that names a database, which would win over the path.
 pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
     check_name(name)?;
     PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
@@ -57,7 +105,16 @@ pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
     let end = address[authority..]
         .find('/')
         .map_or(address.len(), |slash| authority + slash);
-    Ok(format!("{}/{name}{parameters}", &address[..end]))
+    let kept = parameters.trim_start_matches('?').split('&');
+    let kept: Vec<&str> = kept
+        .filter(|parameter| !parameter.is_empty() && !parameter.starts_with("dbname="))
+        .collect();
+    let separator = if kept.is_empty() { "" } else { "?" };
+    Ok(format!(
+        "{}/{name}{separator}{}",
+        &address[..end],
+        kept.join("&")
+    ))
 }
 
 /// The database that `url` names.
@@ -76,6 +133,15 @@ fn check_name(name: &str) -> Result<()> {
     }
     Err(Error::DatabaseName {
         name: name.to_owned(),
+    })
+}
+
+fn execute(url: &str, statement: String) -> sqlx::Result<()> {
+    blocking(url, async move |connection: &mut PgConnection| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(connection)
+            .await
+            .map(drop)
     })
 }
 
@@ -130,6 +196,14 @@ mod tests {
             "postgres://db/other?sslmode=require"
         );
         assert_eq!(replaced("postgres://db"), "postgres://db/other");
+        assert_eq!(
+            replaced("postgres://db/?dbname=orders"),
+            "postgres://db/other"
+        );
+        assert_eq!(
+            replaced("postgres://db?user=me&dbname=orders&sslmode=require"),
+            "postgres://db/other?user=me&sslmode=require"
+        );
         assert_eq!(
             database_name("postgres://db/orders")
                 .expect("well-formed")

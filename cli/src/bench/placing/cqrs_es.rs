@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::running::Running;
 
 const PROGRAM: &str = "bench-cqrs-es";
-const DATABASE: &str = "cqrs_es";
 /// Beyond what it measures: connecting, warming up, counting what it wrote.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,13 +49,14 @@ pub async fn measure(running: &Arc<Running>, concurrency: usize, seconds: u64) -
 }
 
 fn run(running: &Running, concurrency: usize, seconds: u64) -> Result<CqrsEs> {
+    let database = running.scratch_database()?;
     let log = Path::new(&running.logs()).join(format!("{PROGRAM}-{concurrency}.log"));
     let mut command = Command::new(find()?);
     command
         .args(["--concurrency", &concurrency.to_string()])
         .args(["--seconds", &(seconds as f64 / 2.0).to_string()])
         // Not a flag: the arguments of a process are for all to read.
-        .env("DATABASE_URL", running.scratch_database(DATABASE)?);
+        .env("DATABASE_URL", database.url());
     let output = Output::File(log.clone());
     let process = Process::spawn(Spec::new(PROGRAM, command, output))?;
     let ended = process.wait_exit(PATIENCE + Duration::from_secs(seconds));

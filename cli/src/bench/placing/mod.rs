@@ -80,9 +80,10 @@ async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
     eprintln!("raw idempotent producer");
     let record_bytes = orders::record_bytes();
     let brokers = running.wiring.brokers.clone();
+    let topic = format!("{}{RAW_TOPIC}", running.wiring.namespace);
     let raw_produced = tokio::task::spawn_blocking(move || {
-        raw::create_topic(&brokers, RAW_TOPIC, 1)?;
-        raw::produce(&brokers, RAW_TOPIC, RAW_MESSAGES, record_bytes)
+        raw::create_topic(&brokers, &topic, 1)?;
+        raw::produce(&brokers, &topic, RAW_MESSAGES, record_bytes)
     })
     .await??;
 

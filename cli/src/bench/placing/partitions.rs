@@ -48,7 +48,7 @@ pub async fn measure(running: &Arc<Running>, seconds: u64) -> Result<Vec<Partiti
 
 fn start(running: &Running, partitions: i32) -> Result<(Server, Server)> {
     let wiring = Wiring {
-        namespace: format!("partitions-{partitions}-"),
+        namespace: format!("{}partitions-{partitions}-", running.wiring.namespace),
         partitions,
         ..running.wiring.clone()
     };

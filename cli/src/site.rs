@@ -1,0 +1,104 @@
+//! A stack, and what of it is ours. Where others use its Kafka or Postgres as well, fresh data means topics and a database that
+//! nobody else has.
+
+use anyhow::{Context, Result};
+use dev::{
+    postgres::ScratchDatabase,
+    stack::{Placement, Stack, StackOptions},
+};
+use uuid::Uuid;
+
+use crate::args::Target;
+
+/// Kafka and Postgres, and which part of them is used.
+pub struct Site {
+    /// Put before topics; empty where nobody else uses Kafka, and where data is to stay.
+    pub namespace: String,
+    /// The database of the read models.
+    pub database_url: String,
+    /// Where the URL leads, unless that is the stack's default. Goes before the stack: it is dropped by the server.
+    database: Option<ScratchDatabase>,
+    /// What all of it stands on.
+    pub stack: Stack,
+}
+
+impl Site {
+    /// Starts the stack, and takes what is ours of it.
+    pub fn start(options: StackOptions) -> Result<Self> {
+        let stack = Stack::start(options).context("starting Kafka and Postgres")?;
+        let namespace = namespace(options.placement, stack.is_kafka_external());
+        if !namespace.is_empty() {
+            tracing::info!(namespace, "taking topics of our own, which will remain");
+        }
+        let is_fresh = matches!(options.placement, Placement::Fresh);
+        let database = match is_fresh && stack.is_postgres_external() {
+            true => Some(stack.scratch_database()?),
+            false => None,
+        };
+        let database_url = match &database {
+            Some(database) => database.url().to_owned(),
+            None => stack.default_database_url()?,
+        };
+        Ok(Self {
+            namespace,
+            database_url,
+            database,
+            stack,
+        })
+    }
+
+    /// The same, for the commands that operate on it.
+    pub fn target(&self, partitions: i32) -> Target {
+        Target {
+            database_url: self.database_url.clone(),
+            kafka_brokers: self.stack.brokers(),
+            namespace: self.namespace.clone(),
+            partitions,
+            replication_factor: 1,
+        }
+    }
+
+    /// Gives back what nobody needs any more, and stops the stack. Its clients go first.
+    pub fn stop(self) -> Result<()> {
+        drop(self.database);
+        Ok(self.stack.stop()?)
+    }
+}
+
+/// Topics of another deployment, or of another demo, would be read as if they were ours.
+fn namespace(placement: Placement, is_external: bool) -> String {
+    match (placement, is_external) {
+        (Placement::Fresh, true) => format!("{}.", Uuid::now_v7().simple()),
+        (Placement::Fresh, false) | (Placement::Persistent { .. }, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_data_in_a_kafka_of_others_has_a_namespace_that_nobody_else_has() {
+        let namespaces = [(); 2].map(|()| namespace(Placement::Fresh, true));
+        assert_ne!(namespaces[0], namespaces[1]);
+        for namespace in namespaces {
+            let name = namespace.strip_suffix('.').expect("a separator");
+            assert!(name.parse::<Uuid>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_alone_or_is_to_stay_has_no_namespace() {
+        let persistent = Placement::Persistent {
+            kafka_port: 9092,
+            postgres_port: 5433,
+        };
+        for (placement, is_external) in [
+            (Placement::Fresh, false),
+            (persistent, false),
+            (persistent, true),
+        ] {
+            assert_eq!(namespace(placement, is_external), "", "{placement:?}");
+        }
+    }
+}
