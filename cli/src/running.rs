@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use dev::{
     deployment::{GatewayFlags, Server, ServiceOutput, Wiring},
     postgres::ScratchDatabase,
+    process::Process,
     services::Service,
     stack::StackOptions,
 };
@@ -130,6 +131,19 @@ impl Running {
     /// A database beside the stack's own.
     pub fn scratch_database(&self) -> Result<ScratchDatabase> {
         Ok(self.site.stack.scratch_database()?)
+    }
+
+    /// What has to go on for as long as it runs; what others stand on comes first.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        let servers = [
+            &self.gateway,
+            &self.command_api,
+            &self.projectors,
+            &self.query_api,
+        ];
+        let services = servers.into_iter().map(|server| &server.service);
+        let services = services.chain(&self.carrier).map(Service::process);
+        self.site.stack.processes().chain(services)
     }
 
     /// Where the services' logs go.

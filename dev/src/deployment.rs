@@ -102,7 +102,7 @@ impl Wiring {
 
     /// Starts the simulated payment gateway, on a free port where none is given; does not wait for it.
     pub fn gateway(&self, port: Option<u16>, options: &GatewayFlags<'_>) -> Result<Server> {
-        let (port, listen) = listen(port)?;
+        let (port, listen) = listen("gateway", port)?;
         let (webhook_url, secret) = options.webhook.unwrap_or_default();
         let books = options.books.map(Path::to_string_lossy).unwrap_or_default();
         let command = vec!["gateway".to_owned()];
@@ -174,8 +174,13 @@ impl Wiring {
         flags(&[("--database-url", &self.database_url)])
     }
 
-    fn server(&self, name: &str, port: Option<u16>, arguments: &[String]) -> Result<Server> {
-        let (port, listen) = listen(port)?;
+    fn server(
+        &self,
+        name: &'static str,
+        port: Option<u16>,
+        arguments: &[String],
+    ) -> Result<Server> {
+        let (port, listen) = listen(name, port)?;
         let arguments = [flags(&[("--listen", &listen)]), arguments.to_vec()].concat();
         let output = self.output.of(&format!("{name}-{port}"));
         Ok(Server {
@@ -209,17 +214,14 @@ impl ServiceOutput {
     fn of(&self, name: &str) -> Output {
         match self {
             Self::Folder(folder) => Output::File(Path::new(folder).join(format!("{name}.log"))),
-            Self::Terminal => Output::Prefixed(name.to_owned()),
+            Self::Terminal => Output::Prefixed(format!("{name} | ")),
         }
     }
 }
 
-/// The port, or a free one, and the address with it.
-fn listen(port: Option<u16>) -> Result<(u16, String)> {
-    let port = match port {
-        Some(port) => port,
-        None => ports::free()?,
-    };
+/// The port, once nobody listens there, or a free one, and the address with it.
+fn listen(name: &'static str, port: Option<u16>) -> Result<(u16, String)> {
+    let port = ports::requested(name, port)?;
     Ok((port, format!("127.0.0.1:{port}")))
 }
 
@@ -228,4 +230,18 @@ fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
     given
         .flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_on_the_terminal_is_set_apart_from_the_name_before_it() {
+        let output = ServiceOutput::Terminal.of("carrier");
+        assert!(
+            matches!(&output, Output::Prefixed(prefix) if prefix == "carrier | "),
+            "{output:?}"
+        );
+    }
 }

@@ -85,13 +85,14 @@ impl Service {
     }
 
     /// Polls `GET <url>/health/ready` until it answers 200. `url` is like `http://127.0.0.1:8080`.
-    /// If it ends before or takes longer than `timeout`, the error holds the tail of its log.
+    /// If it has ended, or takes longer than `timeout`, the error holds the tail of its log.
     pub fn wait_ready(&self, url: &str, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         let name = || self.process.name().to_owned();
         loop {
             let last_answer = match get_status(url, "/health/ready") {
-                Ok(200) => return Ok(()),
+                // Where it has ended, since it could not listen there, this is somebody else's answer.
+                Ok(200) if self.process.is_running() => return Ok(()),
                 Ok(status) => format!("status {status}"),
                 Err(error) => error.to_string(),
             };

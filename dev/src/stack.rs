@@ -12,6 +12,7 @@ use crate::dirs::{self, Scratch};
 use crate::error::{Error, Result};
 use crate::kafka::{Kafka, KafkaOptions};
 use crate::postgres::{self, Postgres, PostgresOptions, ScratchDatabase};
+use crate::process::Process;
 use docker::{KafkaContainer, PostgresContainer};
 
 /// The database of the stack that nobody asked for a particular one of.
@@ -203,6 +204,13 @@ impl Stack {
             PostgresSource::Native(postgres) => Some(postgres),
             PostgresSource::External(_) | PostgresSource::Docker(_) => None,
         }
+    }
+
+    /// The processes of the servers that run natively.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        let kafka = self.kafka().map(Kafka::process);
+        let postgres = self.postgres().map(Postgres::process);
+        kafka.into_iter().chain(postgres)
     }
 
     /// The throw-away folder of a fresh stack; callers may keep their logs in it.

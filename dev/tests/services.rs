@@ -1,5 +1,8 @@
 //! Services that do not become ready say why. The example stands in for one: it is built with the tests.
 
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use dev::Error;
@@ -44,6 +47,36 @@ fn one_that_does_not_answer_in_time_is_reported_and_stopped() -> Outcome {
     assert!(last_answer.contains("refused"), "{last_answer}");
     service.stop()?;
     assert!(!service.process().is_running());
+    Ok(())
+}
+
+#[test]
+fn what_somebody_else_answers_is_not_taken_for_the_answer_of_one_that_has_ended() -> Outcome {
+    let scratch = Scratch::new()?;
+    let log = Output::File(scratch.path().join("service.log"));
+    let service = Service::spawn(
+        "examples/hold",
+        NO_ARGUMENTS,
+        [("OFFSET_ZERO_STACK", "no-such-stack")],
+        log,
+    )?;
+    let ended = service.process().wait_exit(Duration::from_secs(20));
+    ended.ok_or("it ends at once")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let other = thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        // All of it: a connection that is closed with something unread is reset, and the answer with it.
+        for line in BufReader::new(&stream).lines() {
+            if line?.is_empty() {
+                break;
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    });
+    let result = service.wait_ready(&url, Duration::from_secs(20));
+    assert!(matches!(result, Err(Error::Exited { .. })), "{result:?}");
+    other.join().map_err(|_| "the other server panicked")??;
     Ok(())
 }
 
