@@ -44,10 +44,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts everything and waits until it is ready. On given ports with one log on the terminal, else on free ports
-    /// with a log file each. Without a carrier, goods stay until somebody has them leave.
+    /// Starts everything, on topics of so many partitions, and waits until it is ready. On given ports with one log on the
+    /// terminal, else on free ports with a log file each. Without a carrier, goods stay until somebody has them leave.
     pub fn start(
         options: StackOptions,
+        partitions: i32,
         ports: Option<Ports>,
         carrier_delay: Option<Duration>,
     ) -> Result<Self> {
@@ -65,7 +66,7 @@ impl Running {
             brokers: site.stack.brokers(),
             database_url: site.database_url.clone(),
             namespace: site.namespace.clone(),
-            partitions: PARTITIONS,
+            partitions,
             gateway_url: String::new(),
             output,
         };
@@ -104,13 +105,13 @@ impl Running {
         })
     }
 
-    /// Starts everything for this, and stops it after.
+    /// Starts everything for this, always with as many partitions, and stops it after.
     pub async fn with<T>(
         options: StackOptions,
         work: impl AsyncFnOnce(&Arc<Self>) -> Result<T>,
     ) -> Result<T> {
         eprintln!("starting Kafka and Postgres");
-        let start = move || Self::start(options, None, None);
+        let start = move || Self::start(options, PARTITIONS, None, None);
         let running = Arc::new(tokio::task::spawn_blocking(start).await??);
         let done = work(&running).await;
         let stopped = match Arc::into_inner(running) {

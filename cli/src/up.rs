@@ -17,7 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOG_LINES: usize = 30;
 
 /// Runs until Ctrl-C or SIGTERM, or until a part of it has ended by itself: what is left would look like a system that works.
-pub async fn run(ports: DevPorts) -> Result<()> {
+pub async fn run(ports: DevPorts, partitions: i32) -> Result<()> {
     let stop = shutdown::signal()?;
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
@@ -26,7 +26,8 @@ pub async fn run(ports: DevPorts) -> Result<()> {
         projectors: ports.projectors_port,
         gateway: ports.gateway_port,
     };
-    let start = move || Running::start(options, Some(servers), ports.carrier_delay.0);
+    let delay = ports.carrier_delay.0;
+    let start = move || Running::start(options, partitions, Some(servers), delay);
     let starting = tokio::task::spawn_blocking(start);
     // A Ctrl-C while it starts is obeyed as soon as there is something to stop in order.
     let running = starting.await.context("starting the stack")??;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::ports;
 use crate::process::{Output, Process, Spec};
-use crate::services::{Service, binary};
+use crate::services::{self, Service, binary};
 
 /// The first start creates topics and takes over every partition; on a busy machine that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -191,7 +191,7 @@ impl Wiring {
 
     fn command(&self, name: &str, arguments: &[String]) -> Result<()> {
         let title = arguments.first().map_or(name, String::as_str);
-        let mut command = std::process::Command::new(binary(name)?);
+        let mut command = services::command(&binary(name)?);
         command.args(arguments);
         let process = Process::spawn(Spec::new(title, command, self.output.of(title)))?;
         match process.wait_exit(COMMAND_WITHIN) {

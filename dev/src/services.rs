@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// A health answer is a few hundred bytes.
 const ANSWER_LIMIT: u64 = 16 * 1024;
 const LOG_LINES: usize = 30;
+/// What the shell says to the program that was typed there, not to those that it starts: flags tell
+/// them the namespace, where an empty one is no flag; and a file with the flags of one program is
+/// refused by the others.
+const NOT_INHERITED: [&str; 2] = ["OFFSET_ZERO_NAMESPACE", "OFFSET_ZERO_CONFIG"];
 
 /// Finds one of the workspace's binaries beside the running executable: in `target/<profile>`, also
 /// when that is a test in `target/<profile>/deps` or an example beside it.
@@ -37,6 +41,15 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     })
 }
 
+/// Runs one of the workspace's binaries in our own environment, as far as that concerns it.
+pub(crate) fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for variable in NOT_INHERITED {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// A running binary of the workspace. Dropping it stops it.
 #[derive(Debug)]
 pub struct Service {
@@ -44,7 +57,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the binary `name` with these arguments and, beside our own environment, variables.
+    /// Starts the binary `name` with these arguments and, beside what it inherits of our environment,
+    /// variables.
     pub fn spawn<A, K, V>(
         name: &str,
         arguments: impl IntoIterator<Item = A>,
@@ -72,7 +86,7 @@ impl Service {
         K: AsRef<OsStr>,
         V: AsRef<OsStr>,
     {
-        let mut command = Command::new(binary(name)?);
+        let mut command = command(&binary(name)?);
         command.args(arguments).envs(variables);
         Ok(Self {
             process: Process::spawn(Spec::new(title, command, output))?,
@@ -175,6 +189,16 @@ mod tests {
             error.contains("no-such-binary") && error.contains("cargo build --workspace --bins"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_the_shell_says_of_the_program_that_was_typed_is_not_inherited() {
+        let command = command(Path::new("projectors"));
+        for variable in ["OFFSET_ZERO_NAMESPACE", "OFFSET_ZERO_CONFIG"] {
+            let mut set = command.get_envs();
+            let is_removed = set.any(|(name, value)| name == variable && value.is_none());
+            assert!(is_removed, "{variable}");
+        }
     }
 
     #[test]

@@ -22,15 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The simulated carrier does not need longer for each step.
 const CARRIER_DELAY: Duration = Duration::from_millis(500);
 
-/// Runs the demo; everything it starts has ended when it returns.
-pub async fn run() -> Result<()> {
+/// Runs the demo on topics of so many partitions; everything it starts has ended when it returns.
+pub async fn run(partitions: i32) -> Result<()> {
     let begun = Instant::now();
     step("starting Kafka and Postgres on fresh data and free ports");
-    let running = tokio::task::spawn_blocking(|| {
-        Running::start(StackOptions::fresh(), None, Some(CARRIER_DELAY))
-    })
-    .await
-    .context("starting the stack")??;
+    let start = move || {
+        let delay = Some(CARRIER_DELAY);
+        Running::start(StackOptions::fresh(), partitions, None, delay)
+    };
+    let starting = tokio::task::spawn_blocking(start);
+    let running = starting.await.context("starting the stack")??;
     println!("   command API  {}", running.command_api.url);
     println!("   query API    {}", running.query_api.url);
     println!("   gateway      {} (simulated)", running.gateway.url);
