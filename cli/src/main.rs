@@ -25,8 +25,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("offset-zero", &args.log)?;
     let done = match &args.command {
-        Command::Dev(ports) => up::run(*ports, args.target.partitions).await,
-        Command::Demo => demo::run(args.target.partitions).await,
+        Command::Dev(ports) => up::run(*ports, args.target.partitions, args.json).await,
+        Command::Demo => demo::run(args.target.partitions, args.json).await,
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => {
             let ran = operate::rebuild(&args.target, wanted, args.json).await;

@@ -1,10 +1,15 @@
 //! `offset-zero dev`: the stack in the foreground, on data that survives.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Error, Result, anyhow};
 use dev::{process::Process, stack::StackOptions};
 use runtime::shutdown;
+use serde::Serialize;
 use tokio::time::interval;
 
 use crate::{
@@ -17,7 +22,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOG_LINES: usize = 30;
 
 /// Runs until Ctrl-C or SIGTERM, or until a part of it has ended by itself: what is left would look like a system that works.
-pub async fn run(ports: DevPorts, partitions: i32) -> Result<()> {
+pub async fn run(ports: DevPorts, partitions: i32, json: bool) -> Result<()> {
     let stop = shutdown::signal()?;
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
@@ -31,14 +36,14 @@ pub async fn run(ports: DevPorts, partitions: i32) -> Result<()> {
     let starting = tokio::task::spawn_blocking(start);
     // A Ctrl-C while it starts is obeyed as soon as there is something to stop in order.
     let running = starting.await.context("starting the stack")??;
-    announce(&running)?;
+    announce(&running, json)?;
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = any_end(&running) => Err(ended),
     };
     match &ended {
-        Ok(()) => println!("stopping"),
-        Err(ended) => println!("stopping: {ended}"),
+        Ok(()) => eprintln!("stopping"),
+        Err(ended) => eprintln!("stopping: {ended}"),
     }
     let stopped = tokio::task::spawn_blocking(move || running.stop()).await?;
     ended.and(stopped)
@@ -64,28 +69,70 @@ fn first_end<'a>(mut processes: impl Iterator<Item = &'a Process>) -> Option<Err
     })
 }
 
-fn announce(running: &Running) -> Result<()> {
-    println!();
-    println!("ready; stop with Ctrl-C");
-    println!("  command API  {}   (docs: /docs)", running.command_api.url);
-    println!("  query API    {}   (docs: /docs)", running.query_api.url);
-    println!(
-        "  projectors   {}   (health and metrics)",
-        running.projectors.url
-    );
-    println!(
-        "  gateway      {}   (simulated; its books: /books)",
-        running.gateway.url
-    );
-    println!("  Kafka        {}", running.wiring.brokers);
-    println!("  Postgres     {}", running.wiring.database_url);
-    println!("  mails        {}", running.mails.display());
-    println!("  data         {}", dev::dirs::state()?.display());
-    println!(
-        "               {} (Postgres)",
-        dev::dirs::postgres_data()?.display()
-    );
-    println!();
+/// Where everything is.
+#[derive(Serialize)]
+struct Ready<'a> {
+    command_api: &'a str,
+    query_api: &'a str,
+    projectors: &'a str,
+    gateway: &'a str,
+    kafka: &'a str,
+    postgres: &'a str,
+    mails: &'a Path,
+    data: PathBuf,
+    postgres_data: PathBuf,
+}
+
+impl<'a> Ready<'a> {
+    fn of(running: &'a Running) -> Result<Self> {
+        Ok(Self {
+            command_api: &running.command_api.url,
+            query_api: &running.query_api.url,
+            projectors: &running.projectors.url,
+            gateway: &running.gateway.url,
+            kafka: &running.wiring.brokers,
+            postgres: &running.wiring.database_url,
+            mails: &running.mails,
+            data: dev::dirs::state()?,
+            postgres_data: dev::dirs::postgres_data()?,
+        })
+    }
+}
+
+/// For people.
+impl fmt::Display for Ready<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nready; stop with Ctrl-C")?;
+        writeln!(f, "  command API  {}   (docs: /docs)", self.command_api)?;
+        writeln!(f, "  query API    {}   (docs: /docs)", self.query_api)?;
+        writeln!(
+            f,
+            "  projectors   {}   (health and metrics)",
+            self.projectors
+        )?;
+        writeln!(
+            f,
+            "  gateway      {}   (simulated; its books: /books)",
+            self.gateway
+        )?;
+        writeln!(f, "  Kafka        {}", self.kafka)?;
+        writeln!(f, "  Postgres     {}", self.postgres)?;
+        writeln!(f, "  mails        {}", self.mails.display())?;
+        writeln!(f, "  data         {}", self.data.display())?;
+        writeln!(
+            f,
+            "               {} (Postgres)",
+            self.postgres_data.display()
+        )
+    }
+}
+
+fn announce(running: &Running, json: bool) -> Result<()> {
+    let ready = Ready::of(running)?;
+    match json {
+        true => println!("{}", serde_json::to_string(&ready)?),
+        false => println!("{ready}"),
+    }
     Ok(())
 }
 
@@ -99,6 +146,29 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn people_are_told_of_every_place_that_programs_are_told_of() -> Result<()> {
+        let ready = Ready {
+            command_api: "http://127.0.0.1:8080",
+            query_api: "http://127.0.0.1:8081",
+            projectors: "http://127.0.0.1:8082",
+            gateway: "http://127.0.0.1:8083",
+            kafka: "127.0.0.1:9092",
+            postgres: "postgres://postgres@127.0.0.1:5433/offset_zero",
+            mails: Path::new("/mails"),
+            data: "/clone/.offset-zero".into(),
+            postgres_data: "/var/lib/offset-zero/postgres".into(),
+        };
+        let text = ready.to_string();
+        let places = serde_json::to_value(&ready)?;
+        assert_eq!(places["query_api"], "http://127.0.0.1:8081");
+        for (name, place) in places.as_object().context("an object")? {
+            let place = place.as_str().context("a text")?;
+            assert!(text.contains(place), "{name}: {text}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn a_process_that_has_ended_is_named_with_the_end_of_its_log() -> Result<()> {

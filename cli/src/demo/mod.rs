@@ -2,18 +2,23 @@
 
 mod buying;
 mod paying;
+mod prose;
 mod telling;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use dev::stack::StackOptions;
-use projectors::args::RebuildArgs;
+use event_store::kafka::KafkaLog;
+use projectors::{
+    Database, ProjectionName, Report,
+    rebuild::{Options, Show},
+};
 use serde_json::{Value, json};
 
+use self::prose::Prose;
 use crate::{
     client::{Answer, get_at},
-    operate,
     running::Running,
 };
 
@@ -22,81 +27,112 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The simulated carrier does not need longer for each step.
 const CARRIER_DELAY: Duration = Duration::from_millis(500);
 
+/// What the demo goes through, and where it tells of it.
+pub struct Demo {
+    running: Running,
+    prose: Prose,
+}
+
 /// Runs the demo on topics of so many partitions; everything it starts has ended when it returns.
-pub async fn run(partitions: i32) -> Result<()> {
+pub async fn run(partitions: i32, json: bool) -> Result<()> {
     let begun = Instant::now();
-    step("starting Kafka and Postgres on fresh data and free ports");
+    let prose = Prose::beside(json);
+    prose.step("starting Kafka and Postgres on fresh data and free ports");
     let start = move || {
         let delay = Some(CARRIER_DELAY);
         Running::start(StackOptions::fresh(), partitions, None, delay)
     };
     let starting = tokio::task::spawn_blocking(start);
     let running = starting.await.context("starting the stack")??;
-    println!("   command API  {}", running.command_api.url);
-    println!("   query API    {}", running.query_api.url);
-    println!("   gateway      {} (simulated)", running.gateway.url);
-    println!("   Kafka        {}", running.wiring.brokers);
-    if !running.wiring.namespace.is_empty() {
-        println!(
-            "   namespace    {} (its topics will remain)",
-            running.wiring.namespace
-        );
+    let demo = Demo { running, prose };
+    introduce(&demo);
+    let told = journey(&demo).await;
+    prose.step("stopping everything");
+    let stopped = tokio::task::spawn_blocking(move || demo.running.stop()).await?;
+    let (order, rebuilt) = told?;
+    stopped?;
+    let seconds = begun.elapsed().as_secs_f64();
+    prose.say(format_args!(
+        "\ndone in {seconds:.1} s; nothing is left running"
+    ));
+    if json {
+        let done = json!({"ok": true, "seconds": seconds, "order_id": order, "rebuild": rebuilt});
+        println!("{done}");
     }
-    println!("   Postgres     {}", running.wiring.database_url);
-    println!("   logs         {}", running.logs());
-    let told = journey(&running).await;
-    step("stopping everything");
-    let stopped = tokio::task::spawn_blocking(move || running.stop()).await?;
-    told.and(stopped)?;
-    println!(
-        "\ndone in {:.1} s; nothing is left running",
-        begun.elapsed().as_secs_f64()
-    );
     Ok(())
 }
 
-async fn journey(running: &Running) -> Result<()> {
-    let stocked = buying::stock_the_shop(running).await?;
-    let order = buying::check_out(running, &stocked).await?;
-    paying::pay(running, &order).await?;
-    paying::follow_to_delivery(running, &order).await?;
-    telling::history(running, &order).await?;
-    telling::mails(running, &order).await?;
-    buying::be_refused(running).await?;
-    paying::be_declined_and_pay_again(running).await?;
-    paying::cancel_after_payment(running).await?;
-    paying::time_out(running).await?;
-    telling::books(running).await?;
-    rebuild(running, &order).await
+fn introduce(Demo { running, prose }: &Demo) {
+    prose.say(format_args!("   command API  {}", running.command_api.url));
+    prose.say(format_args!("   query API    {}", running.query_api.url));
+    prose.say(format_args!(
+        "   gateway      {} (simulated)",
+        running.gateway.url
+    ));
+    prose.say(format_args!("   Kafka        {}", running.wiring.brokers));
+    if !running.wiring.namespace.is_empty() {
+        prose.say(format_args!(
+            "   namespace    {} (its topics will remain)",
+            running.wiring.namespace
+        ));
+    }
+    prose.say(format_args!(
+        "   Postgres     {}",
+        running.wiring.database_url
+    ));
+    prose.say(format_args!("   logs         {}", running.logs()));
 }
 
-async fn rebuild(running: &Running, order: &str) -> Result<()> {
+/// Answers the order that went well, and what the rebuild has done.
+async fn journey(demo: &Demo) -> Result<(String, Report)> {
+    let stocked = buying::stock_the_shop(demo).await?;
+    let order = buying::check_out(demo, &stocked).await?;
+    paying::pay(demo, &order).await?;
+    paying::follow_to_delivery(demo, &order).await?;
+    telling::history(demo, &order).await?;
+    telling::mails(demo, &order).await?;
+    buying::be_refused(demo).await?;
+    paying::be_declined_and_pay_again(demo).await?;
+    paying::cancel_after_payment(demo).await?;
+    paying::time_out(demo).await?;
+    telling::books(demo).await?;
+    let rebuilt = rebuild(demo, &order).await?;
+    Ok((order, rebuilt))
+}
+
+async fn rebuild(demo: &Demo, order: &str) -> Result<Report> {
     // Nothing more will happen to it.
-    let before = wait_for_status(running, order, "completed").await?;
-    step("rebuilding the read model from offset zero, while the old one serves");
-    let wanted = RebuildArgs {
-        names: vec!["orders".to_owned()],
-        verify: true,
-        ..RebuildArgs::default()
+    let before = wait_for_status(demo, order, "completed").await?;
+    let prose = demo.prose;
+    prose.step("rebuilding the read model from offset zero, while the old one serves");
+    let target = demo.running.target();
+    let log = KafkaLog::connect(&target.kafka())?;
+    let database = Database::new(&target.database_url)?;
+    let options = Options {
+        show: Show::detect(),
+        require_equal: true,
+        ..Options::default()
     };
-    operate::rebuild(&running.target(), &wanted, false).await?;
-    let after = get_at(&order_url(running, order), "").await?;
+    let report = projectors::rebuild(ProjectionName::Orders, &log, &database, options).await?;
+    prose.say(format_args!("{report}"));
+    let after = get_at(&order_url(demo, order), "").await?;
     ensure!(
         after.body == before.body,
         "the rebuilt row must equal the old one"
     );
-    println!("   the rebuilt row is equal to the old one");
-    let projections = get_at(&format!("{}/v1/projections", running.query_api.url), "").await?;
-    println!("{}", serde_json::to_string_pretty(&projections.body)?);
-    Ok(())
+    prose.say(format_args!("   the rebuilt row is equal to the old one"));
+    let projections = format!("{}/v1/projections", demo.running.query_api.url);
+    let projections = get_at(&projections, "").await?.body;
+    prose.say(format_args!("{projections:#}"));
+    Ok(report)
 }
 
-fn order_url(running: &Running, order: &str) -> String {
-    format!("{}/v1/orders/{order}", running.query_api.url)
+fn order_url(demo: &Demo, order: &str) -> String {
+    format!("{}/v1/orders/{order}", demo.running.query_api.url)
 }
 
-async fn wait_for_status(running: &Running, order: &str, status: &str) -> Result<Answer> {
-    wait_for(&order_url(running, order), |order| {
+async fn wait_for_status(demo: &Demo, order: &str, status: &str) -> Result<Answer> {
+    wait_for(&order_url(demo, order), |order| {
         order.text("status") == status
     })
     .await
@@ -114,19 +150,6 @@ async fn wait_for(url: &str, wanted: impl Fn(&Answer) -> bool) -> Result<Answer>
             Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-}
-
-fn step(what: &str) {
-    println!("\n== {what}");
-}
-
-fn show(answer: &Answer) {
-    let replayed = match answer.header("idempotency-replayed") {
-        "" => String::new(),
-        value => format!("  idempotency-replayed: {value}"),
-    };
-    println!("   {} {}", answer.status, answer.body);
-    println!("   x-position: {}{replayed}", answer.header("x-position"));
 }
 
 fn delivery() -> Value {

@@ -3,32 +3,31 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::{buying::order_tea, order_url, show, step, wait_for, wait_for_status};
-use crate::{
-    client::{Answer, post},
-    running::Running,
-};
+use super::{Demo, buying::order_tea, order_url, wait_for, wait_for_status};
+use crate::client::{Answer, post};
 
 /// Pays by a card that is good.
-pub async fn pay(running: &Running, order: &str) -> Result<()> {
-    step("paying: POST /v1/orders/{id}/pay, which the payment service asks the gateway for");
+pub async fn pay(demo: &Demo, order: &str) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("paying: POST /v1/orders/{id}/pay, which the payment service asks the gateway for");
     let pay = json!({"payment_method": "tok_visa", "amount": {"amount": 5_497, "currency": "EUR"}});
-    show(&act(running, order, "pay", "demo-pay-1", &pay).await?);
-    wait_for_status(running, order, "paid").await?;
-    println!("   the money is set aside");
+    prose.show(&act(demo, order, "pay", "demo-pay-1", &pay).await?);
+    wait_for_status(demo, order, "paid").await?;
+    prose.say(format_args!("   the money is set aside"));
     Ok(())
 }
 
 /// The simulated carrier moves the shipment.
-pub async fn follow_to_delivery(running: &Running, order: &str) -> Result<()> {
-    step(
+pub async fn follow_to_delivery(demo: &Demo, order: &str) -> Result<()> {
+    let prose = demo.prose;
+    prose.step(
         "shipping: packed -> dispatch asked for -> approved by the order -> money taken -> dispatched -> delivered",
     );
     let shipped = ["shipped", "delivered", "completed"];
-    let mut seen = until(running, order, &shipped).await?;
-    println!("   {}", seen.text("status"));
-    seen = until(running, order, &shipped[1..]).await?;
-    println!("{}", serde_json::to_string_pretty(&seen.body)?);
+    let mut seen = until(demo, order, &shipped).await?;
+    prose.say(format_args!("   {}", seen.text("status")));
+    seen = until(demo, order, &shipped[1..]).await?;
+    prose.say(format_args!("{:#}", seen.body));
     ensure!(
         seen.body["payment"]["status"] == "captured",
         "what was shipped must be paid"
@@ -37,76 +36,76 @@ pub async fn follow_to_delivery(running: &Running, order: &str) -> Result<()> {
 }
 
 /// A card that the gateway declines, and then one that is good.
-pub async fn be_declined_and_pay_again(running: &Running) -> Result<()> {
-    step("an order whose card is declined, and that is paid by another one");
-    let id = order_tea(running, "demo-order-3").await?;
+pub async fn be_declined_and_pay_again(demo: &Demo) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("an order whose card is declined, and that is paid by another one");
+    let id = order_tea(demo, "demo-order-3").await?;
     let bad = json!({"payment_method": "tok_declined"});
-    show(&act(running, &id, "pay", "demo-pay-3a", &bad).await?);
-    let declined = wait_for(&order_url(running, &id), |order| {
+    prose.show(&act(demo, &id, "pay", "demo-pay-3a", &bad).await?);
+    let declined = wait_for(&order_url(demo, &id), |order| {
         order.body["last_payment_error"] != Value::Null
     })
     .await?;
-    println!(
+    prose.say(format_args!(
         "   last_payment_error: {}",
         declined.body["last_payment_error"]
-    );
+    ));
     let good = json!({"payment_method": "tok_visa"});
-    show(&act(running, &id, "pay", "demo-pay-3b", &good).await?);
-    let delivered = until(running, &id, &["delivered", "completed"]).await?;
-    println!("   the order is {}", delivered.text("status"));
+    prose.show(&act(demo, &id, "pay", "demo-pay-3b", &good).await?);
+    let delivered = until(demo, &id, &["delivered", "completed"]).await?;
+    prose.say(format_args!("   the order is {}", delivered.text("status")));
     Ok(())
 }
 
 /// The money that was set aside is let go of.
-pub async fn cancel_after_payment(running: &Running) -> Result<()> {
-    step("an order that is cancelled after it was paid: the payment is undone");
-    let id = order_tea(running, "demo-order-4").await?;
+pub async fn cancel_after_payment(demo: &Demo) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("an order that is cancelled after it was paid: the payment is undone");
+    let id = order_tea(demo, "demo-order-4").await?;
     let good = json!({"payment_method": "tok_visa"});
-    show(&act(running, &id, "pay", "demo-pay-4", &good).await?);
-    wait_for_status(running, &id, "paid").await?;
+    prose.show(&act(demo, &id, "pay", "demo-pay-4", &good).await?);
+    wait_for_status(demo, &id, "paid").await?;
     let reason = json!({"reason": "changed my mind"});
-    show(&act(running, &id, "cancel", "demo-cancel-4", &reason).await?);
-    let undone = wait_for(&order_url(running, &id), |order| {
+    prose.show(&act(demo, &id, "cancel", "demo-cancel-4", &reason).await?);
+    let undone = wait_for(&order_url(demo, &id), |order| {
         order.body["payment"]["status"] == "voided"
     })
     .await?;
-    println!("   payment: {}", undone.body["payment"]);
+    prose.say(format_args!("   payment: {}", undone.body["payment"]));
     Ok(())
 }
 
 /// The gateway does what it is asked, and its answer is lost.
-pub async fn time_out(running: &Running) -> Result<()> {
-    step(
+pub async fn time_out(demo: &Demo) -> Result<()> {
+    let prose = demo.prose;
+    prose.step(
         "an order whose payment times out: what became of it is found out by asking, never guessed",
     );
-    let id = order_tea(running, "demo-order-5").await?;
+    let id = order_tea(demo, "demo-order-5").await?;
     let silent = json!({"payment_method": "tok_timeout"});
-    show(&act(running, &id, "pay", "demo-pay-5", &silent).await?);
-    let paid = wait_for(&order_url(running, &id), |order| {
+    prose.show(&act(demo, &id, "pay", "demo-pay-5", &silent).await?);
+    let paid = wait_for(&order_url(demo, &id), |order| {
         order.body["payment"]["status"] == "authorised"
             || order.body["payment"]["status"] == "captured"
     })
     .await?;
-    println!("   payment: {}", paid.body["payment"]);
-    let delivered = until(running, &id, &["delivered", "completed"]).await?;
-    println!("   the order is {}", delivered.text("status"));
+    prose.say(format_args!("   payment: {}", paid.body["payment"]));
+    let delivered = until(demo, &id, &["delivered", "completed"]).await?;
+    prose.say(format_args!("   the order is {}", delivered.text("status")));
     Ok(())
 }
 
-async fn until(running: &Running, order: &str, statuses: &[&str]) -> Result<Answer> {
-    wait_for(&order_url(running, order), |order| {
+async fn until(demo: &Demo, order: &str, statuses: &[&str]) -> Result<Answer> {
+    wait_for(&order_url(demo, order), |order| {
         statuses.contains(&order.text("status"))
     })
     .await
 }
 
-async fn act(
-    running: &Running,
-    order: &str,
-    action: &str,
-    key: &str,
-    body: &Value,
-) -> Result<Answer> {
-    let url = format!("{}/v1/orders/{order}/{action}", running.command_api.url);
+async fn act(demo: &Demo, order: &str, action: &str, key: &str, body: &Value) -> Result<Answer> {
+    let url = format!(
+        "{}/v1/orders/{order}/{action}",
+        demo.running.command_api.url
+    );
     post(&url, key, body).await
 }

@@ -4,35 +4,37 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{order_url, step, wait_for};
-use crate::{client::get_at, running::Running};
+use super::{Demo, order_url, wait_for};
+use crate::client::get_at;
 
 /// What the customer is told of an order that goes well.
 const MAILS: usize = 4;
 
 /// The order's history across services.
-pub async fn history(running: &Running, order: &str) -> Result<()> {
-    step("its history across services: GET /v1/orders/{id}/history");
-    let url = format!("{}/history", order_url(running, order));
+pub async fn history(demo: &Demo, order: &str) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("its history across services: GET /v1/orders/{id}/history");
+    let url = format!("{}/history", order_url(demo, order));
     let history = get_at(&url, "").await?;
     for item in history.body["items"].as_array().into_iter().flatten() {
         let text = |member: &str| item[member].as_str().unwrap_or_default().to_owned();
-        println!(
+        prose.say(format_args!(
             "   {:<26} {:<50} {}",
             text("type"),
             text("stream"),
             text("position")
-        );
+        ));
     }
     Ok(())
 }
 
 /// The mails that the customer got: order, payment, shipped, delivered.
-pub async fn mails(running: &Running, order: &str) -> Result<()> {
-    step("the mails, as the notification service wrote them");
+pub async fn mails(demo: &Demo, order: &str) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("the mails, as the notification service wrote them");
     let url = format!(
         "{}/v1/notifications?order_id={order}",
-        running.query_api.url
+        demo.running.query_api.url
     );
     wait_for(&url, |sent| {
         let items = sent.body["items"].as_array();
@@ -40,7 +42,7 @@ pub async fn mails(running: &Running, order: &str) -> Result<()> {
         sent.filter(|item| item["status"] == "sent").count() >= MAILS
     })
     .await?;
-    let mut mails = read_mails(&running.mails)?;
+    let mut mails = read_mails(&demo.running.mails)?;
     mails.retain(|mail| mail.contains(order));
     ensure!(
         mails.len() >= MAILS,
@@ -50,7 +52,11 @@ pub async fn mails(running: &Running, order: &str) -> Result<()> {
     for mail in mails {
         let subject = mail.lines().find(|line| line.starts_with("Subject: "));
         let to = mail.lines().find(|line| line.starts_with("To: "));
-        println!("   {}   {}", to.unwrap_or("To: ?"), subject.unwrap_or("?"));
+        prose.say(format_args!(
+            "   {}   {}",
+            to.unwrap_or("To: ?"),
+            subject.unwrap_or("?")
+        ));
     }
     Ok(())
 }
@@ -70,18 +76,19 @@ fn read_mails(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// The gateway's own books.
-pub async fn books(running: &Running) -> Result<()> {
-    step("the gateway's books: GET /books");
-    let books = get_at(&format!("{}/books", running.gateway.url), "").await?;
+pub async fn books(demo: &Demo) -> Result<()> {
+    let prose = demo.prose;
+    prose.step("the gateway's books: GET /books");
+    let books = get_at(&format!("{}/books", demo.running.gateway.url), "").await?;
     for payment in books.body["payments"].as_array().into_iter().flatten() {
-        println!(
+        prose.say(format_args!(
             "   order {}   authorised {:>5}   captured {:>5}   refunded {:>5}   voided {}",
             payment["order_id"].as_str().unwrap_or_default(),
             payment["authorised"],
             payment["captured"],
             payment["refunded"],
             payment["voided"]
-        );
+        ));
     }
     Ok(())
 }
