@@ -4,7 +4,7 @@ use std::{error::Error as _, iter, str::FromStr, sync::Arc, time::Duration};
 
 use runtime::{health::Readiness, problem::Problem};
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Acquire, Connection, PgConnection,
     error::{DatabaseError, Error},
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
@@ -24,10 +24,17 @@ pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 /// From the first statement to the last of one read; Postgres itself gives up a little earlier.
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 const STATEMENT_TIMEOUT: &str = "5s";
+/// After that a read that nobody waits for any more takes its connection for dead. Where Postgres answers at all, it has ended
+/// the statement by then, even one that had to wait for its connection, and the connection is good.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(8);
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to listen.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
+/// Whoever has heard nothing for that long asks whether there is still somebody to be heard.
+const MAX_SILENCE: Duration = Duration::from_secs(30);
+/// When the process stops, for connections that are still in use.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Read-only connections to what is live.
 #[derive(Debug, Clone)]
@@ -84,10 +91,6 @@ impl Database {
         Arc::clone(&self.live.borrow())
     }
 
-    pub(crate) fn pool(&self) -> PgPool {
-        self.live().pool().clone()
-    }
-
     /// What projectors tell.
     pub(crate) fn changes(&self) -> &Changes {
         &self.changes
@@ -95,6 +98,10 @@ impl Database {
 
     /// Looks at what is live, and goes over to it. May be dropped.
     pub(crate) async fn look(&self) -> Result<(), ReadError> {
+        in_time(self.look_in_turn()).await
+    }
+
+    async fn look_in_turn(&self) -> Result<(), ReadError> {
         let mut registry = self.registry.lock().await;
         // Kept only where it has proved good.
         let mut connection = match registry.take() {
@@ -113,11 +120,10 @@ impl Database {
     /// Sets the check `postgres` once a second, for ever; what has gone live unheard is found so.
     pub async fn keep_checking(self, readiness: Readiness) {
         loop {
-            let check = tokio::time::timeout(CHECK_TIMEOUT, self.look()).await;
-            let result = match check {
-                Ok(Ok(()) | Err(ReadError::NotMigrated)) => Ok(()),
-                Ok(Err(error)) => Err(format!("cannot be reached: {}", chain(&error))),
-                Err(_) => Err("does not answer".to_owned()),
+            let result = match self.look().await {
+                Ok(()) | Err(ReadError::NotMigrated) => Ok(()),
+                Err(ReadError::TimedOut) => Err("does not answer".to_owned()),
+                Err(error) => Err(format!("cannot be reached: {}", chain(&error))),
             };
             readiness.set(CHECK, result);
             tokio::time::sleep(CHECK_INTERVAL).await;
@@ -126,14 +132,13 @@ impl Database {
 
     /// Listens to projectors, for ever: has reads that wait look again, and goes over to what has gone live.
     pub async fn keep_listening(self) {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(CHECK_TIMEOUT)
-            .connect_lazy_with(self.options.clone());
+        self.keep_listening_within(MAX_SILENCE).await;
+    }
+
+    /// As [`keep_listening`](Self::keep_listening), asking for a sign of life after so much silence.
+    pub async fn keep_listening_within(self, max_silence: Duration) {
         loop {
-            if let Err(error) = self.listen(&pool).await {
+            if let Err(error) = self.listen(max_silence).await {
                 // Readiness says what is wrong with Postgres.
                 tracing::debug!(%error, "not listening");
             }
@@ -143,21 +148,39 @@ impl Database {
     }
 
     /// Until the connection is lost.
-    async fn listen(&self, pool: &PgPool) -> Result<(), Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
+    async fn listen(&self, max_silence: Duration) -> Result<(), ReadError> {
+        let mut listener = in_time(self.listener()).await?;
+        self.changes.set_listening(true);
+        self.go_over().await;
+        loop {
+            let heard = tokio::time::timeout(max_silence, listener.try_recv()).await;
+            let Ok(told) = heard else {
+                // On a connection that has died silently nothing is told either. What is told meanwhile is heard next.
+                in_time(ping(&mut listener)).await?;
+                continue;
+            };
+            match told? {
+                Some(told) if told.channel() == LIVE_CHANNEL => self.go_over().await,
+                Some(told) => self.changes.tell(told.payload()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Each has a pool of its own: one that is dropped keeps its connection until Postgres has answered its farewell, and the
+    /// next one does not wait for that.
+    async fn listener(&self) -> Result<PgListener, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(self.options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         listener
             .listen_all([LIVE_CHANNEL, POSITIONS_CHANNEL])
             .await?;
-        self.changes.set_listening(true);
-        self.go_over().await;
-        while let Some(told) = listener.try_recv().await? {
-            match told.channel() {
-                LIVE_CHANNEL => self.go_over().await,
-                _ => self.changes.tell(told.payload()),
-            }
-        }
-        Ok(())
+        Ok(listener)
     }
 
     async fn go_over(&self) {
@@ -166,21 +189,44 @@ impl Database {
         }
     }
 
-    /// Closes all connections, once they are free.
+    /// Closes all connections, once they are free; does not wait for long.
     pub async fn close(&self) {
-        self.pool().close().await;
+        let live = self.live();
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, live.close()).await;
+        if closed.is_err() {
+            tracing::warn!("gave up on connections to Postgres that are still in use");
+        }
     }
 }
 
-/// Runs a read to its end even when nobody waits for it any more. A handler is dropped when its client leaves, and a
-/// transaction that is dropped while it begins leaves a broken connection in the pool (sqlx #4385).
+/// What Postgres answers at once, if it answers.
+async fn in_time<T, E>(answer: impl Future<Output = Result<T, E>>) -> Result<T, ReadError>
+where
+    ReadError: From<E>,
+{
+    // To connect is a large future.
+    match tokio::time::timeout(CHECK_TIMEOUT, Box::pin(answer)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ReadError::TimedOut),
+    }
+}
+
+/// A round trip on the very connection that listens.
+async fn ping(listener: &mut PgListener) -> Result<(), Error> {
+    listener.acquire().await?.ping().await
+}
+
+/// Runs a read to its end even when nobody waits for it any more: a handler is dropped when its client leaves, and a read that
+/// is dropped costs a connection ([`Lent`](crate::live::Lent)). One whose connection has died silently would never end,
+/// so that it is dropped after all, when a slow one has long ended.
 pub(crate) async fn detached<T: Send + 'static>(
     read: impl Future<Output = Result<T, ReadError>> + Send + 'static,
 ) -> Result<T, ReadError> {
-    match tokio::time::timeout(READ_TIMEOUT, tokio::spawn(read)).await {
-        Ok(Ok(result)) => result,
+    let read = tokio::spawn(tokio::time::timeout(GIVE_UP_TIMEOUT, read));
+    match tokio::time::timeout(READ_TIMEOUT, read).await {
+        Ok(Ok(Ok(result))) => result,
+        Ok(Ok(Err(_))) | Err(_) => Err(ReadError::TimedOut),
         Ok(Err(_)) => Err(ReadError::Panicked),
-        Err(_) => Err(ReadError::TimedOut),
     }
 }
 

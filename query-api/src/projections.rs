@@ -71,8 +71,9 @@ pub(crate) struct Projections {
 pub(crate) async fn list_projections(
     State(database): State<Database>,
 ) -> Result<Json<Projections>, Problem> {
-    let pool = database.pool();
+    let live = database.live();
     let items = detached(async move {
+        let mut connection = live.acquire().await?;
         let rows = sqlx::query!(
             r#"
             select v.name,
@@ -106,8 +107,9 @@ pub(crate) async fn list_projections(
             order by v.name, v.version
             "#
         )
-        .fetch_all(&pool)
+        .fetch_all(&mut *connection)
         .await;
+        connection.give_back();
         match rows {
             Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
             rows => Ok(rows?),

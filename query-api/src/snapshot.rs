@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
 use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
-use sqlx::{Error, PgConnection};
+use sqlx::{Connection, Error, PgConnection};
 
 use crate::{
     database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected},
@@ -151,8 +151,10 @@ async fn statement<R: Read>(
     if live.version_of(R::PROJECTION).is_none() {
         return Err(ReadError::NotLive(R::PROJECTION));
     }
-    let mut connection = live.pool().acquire().await?;
-    Ok(Snapshot::Answer(read.run(&mut connection).await?))
+    let mut connection = live.acquire().await?;
+    let answer = read.run(&mut connection).await;
+    connection.give_back();
+    Ok(Snapshot::Answer(answer?))
 }
 
 async fn transaction<R: Read>(
@@ -162,23 +164,36 @@ async fn transaction<R: Read>(
 ) -> Result<Snapshot<R::Answer>, ReadError> {
     let live = database.live();
     let known = live.version_of(R::PROJECTION);
-    let mut transaction = live
-        .pool()
+    let mut connection = live.acquire().await?;
+    let read = in_transaction(&mut connection, read, known, positions).await;
+    connection.give_back();
+    let (snapshot, version) = read?;
+    if matches!(snapshot, Snapshot::Answer(_)) && known != Some(version) {
+        database.look().await?;
+    }
+    Ok(snapshot)
+}
+
+/// What was read, and of which version.
+async fn in_transaction<R: Read>(
+    connection: &mut PgConnection,
+    read: &R,
+    known: Option<i32>,
+    positions: &[Position],
+) -> Result<(Snapshot<R::Answer>, i32), ReadError> {
+    let mut transaction = connection
         .begin_with("begin isolation level repeatable read read only")
         .await?;
     let entered = enter_live_version(&mut transaction, read, known, positions).await?;
     if !entered.has_reached {
-        return Ok(Snapshot::Behind);
+        return Ok((Snapshot::Behind, entered.version));
     }
     if !positions.is_empty() && entered.is_parked {
-        return Ok(Snapshot::Parked);
+        return Ok((Snapshot::Parked, entered.version));
     }
     let answer = read.run(&mut transaction).await?;
     transaction.commit().await?;
-    if known != Some(entered.version) {
-        database.look().await?;
-    }
-    Ok(Snapshot::Answer(answer))
+    Ok((Snapshot::Answer(answer), entered.version))
 }
 
 struct Entered {

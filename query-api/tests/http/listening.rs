@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::world::World;
+use query_api::Database;
+
+use crate::{relay::Relay, world::World};
 
 const ROUNDS: i64 = 20;
 /// Less than looking again by oneself would take.
 const PATIENCE: Duration = Duration::from_millis(125);
+/// Short, so that a connection that is lost is found out soon.
+const MAX_SILENCE: Duration = Duration::from_millis(100);
 
 /// Commits, and then tells, as a projector does.
 async fn project(world: &World, offset: i64) {
@@ -21,21 +25,32 @@ async fn project(world: &World, offset: i64) {
     world.execute(&told).await;
 }
 
+impl World {
+    /// Waits until so many listen, as far as Postgres knows.
+    async fn listened_by(&self, count: i64) {
+        let listening = "select count(*) from pg_stat_activity
+             where datname = current_database() and state = 'idle' and query ilike 'listen%'";
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while sqlx::query_scalar::<_, i64>(listening)
+            .fetch_one(&self.pool)
+            .await
+            .expect("asked")
+            != count
+        {
+            assert!(
+                Instant::now() < deadline,
+                "there are not {count} who listen"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_read_goes_on_when_it_is_told() {
     let world = World::new().await;
     let listening = tokio::spawn(world.database.clone().keep_listening());
-    let listens = "select exists (select from pg_stat_activity
-         where datname = current_database() and state = 'idle' and query ilike 'listen%')";
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !sqlx::query_scalar::<_, bool>(listens)
-        .fetch_one(&world.pool)
-        .await
-        .expect("asked")
-    {
-        assert!(Instant::now() < deadline, "nobody listens");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.listened_by(1).await;
     let begun = Instant::now();
     for offset in 0..ROUNDS {
         let position = format!("OrderEvents/1@{offset}");
@@ -77,5 +92,18 @@ async fn what_is_never_told_is_found_all_the_same() {
     };
     let (answer, ()) = tokio::join!(world.send("GET", "/v1/orders", &headers), unheard);
     answer.json();
+    listening.abort();
+}
+
+#[tokio::test]
+async fn whoever_hears_nothing_any_more_listens_anew() {
+    let world = World::new().await;
+    let relay = Relay::to(&world.url).await;
+    let database = Database::new(&relay.url, 1).expect("a valid URL");
+    let listening = tokio::spawn(database.keep_listening_within(MAX_SILENCE));
+    world.listened_by(1).await;
+    relay.lose();
+    // Postgres has not heard that the first has gone.
+    world.listened_by(2).await;
     listening.abort();
 }

@@ -15,6 +15,7 @@ mod payments;
 mod plans;
 mod products;
 mod projections;
+mod relay;
 mod sales;
 mod server;
 mod shipments;

@@ -142,6 +142,7 @@ const HEARTBEAT: Duration = Duration::from_millis(20);
 pub(crate) struct World {
     /// For writing, as a projector would.
     pub(crate) pool: PgPool,
+    pub(crate) url: String,
     pub(crate) database: Database,
     pub(crate) router: Router,
     pub(crate) streams: Streams,
@@ -210,6 +211,7 @@ impl World {
         Self {
             database,
             pool: PgPool::connect(url).await.expect("connected"),
+            url: url.to_owned(),
             router: http::app(api, Readiness::new([]), Metrics::default()),
             streams,
         }
