@@ -21,6 +21,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a request is sent at once that was surely not carried out.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
+/// By these a gateway does not take a request as it is, and will not the next time.
+const REFUSALS: [StatusCode; 3] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::PAYMENT_REQUIRED,
+    StatusCode::UNPROCESSABLE_ENTITY,
+];
 /// Far more than any answer has.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
@@ -135,6 +141,12 @@ impl Gateway for HttpGateway {
         let url = self.url(&format!("/v1/requests/{request_id}"));
         match self.client.get(url).send().await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => None,
+            // Whatever else is not a success says nothing of the request, only of the question.
+            Ok(response) if !response.status().is_success() => {
+                let status = response.status();
+                tracing::warn!(%request_id, %status, "the gateway does not say what became of a request");
+                Some(GatewayOutcome::Unknown)
+            }
             Ok(response) => Some(match heard(response, operation).await {
                 Heard::Outcome(outcome) => outcome,
                 Heard::NotCarriedOut(_) | Heard::Nothing(_) => GatewayOutcome::Unknown,
@@ -208,7 +220,10 @@ async fn heard(response: reqwest::Response, operation: Operation) -> Heard {
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return Heard::NotCarriedOut(format!("answered {status}"));
     }
-    // The gateway does not take the request as it is, and will not the next time.
+    // Anything else is about us, or about what lies between, and says nothing of what may have been done before.
+    if !REFUSALS.contains(&status) {
+        return Heard::Nothing(format!("answered {status}"));
+    }
     let problem: GatewayProblem = serde_json::from_slice(&body).unwrap_or_default();
     Heard::Outcome(GatewayOutcome::Refused {
         code: GatewayCode::cut(&problem.code).unwrap_or_else(|| text("gateway-rejected")),

@@ -1,5 +1,6 @@
 //! The real router over the event store's in-memory twin: requests in, answers and events out.
 
+mod answers;
 mod api;
 mod bad_input;
 mod carts;
