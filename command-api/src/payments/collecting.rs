@@ -24,7 +24,7 @@ use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-outcome";
-/// For so long gateways remember a request by its name; one that is older is asked about first.
+/// For so long gateways remember a request by its name; one that is older is asked about, and never sent.
 const NAMES_LIVE: TimeDelta = TimeDelta::hours(20);
 
 /// The payment service's effect. A request that is sent again has the same name, so that the gateway carries it out once.
@@ -51,8 +51,8 @@ impl Reactor for Collecting {
             key: self.key.clone(),
             stream: recorded.event.stream(),
             request_id,
-            is_asked_about_first: matches!(recorded.event, PaymentEvent::Reconciling(_))
-                || cause.now - recorded.metadata.time > NAMES_LIVE,
+            is_asked_about_first: matches!(recorded.event, PaymentEvent::Reconciling(_)),
+            is_old: cause.now - recorded.metadata.time > NAMES_LIVE,
         };
         Doing::Effect(Box::pin(
             async move { vec![asking.ask(request, cause).await] },
@@ -67,6 +67,8 @@ struct Asking {
     stream: PaymentStream,
     request_id: Uuid,
     is_asked_about_first: bool,
+    /// So that the gateway may have forgotten it.
+    is_old: bool,
 }
 
 impl Asking {
@@ -87,10 +89,14 @@ impl Asking {
 
     async fn outcome(&self, request: GatewayRequest) -> GatewayOutcome {
         let operation = request.operation();
-        if self.is_asked_about_first
-            && let Some(known) = self.gateway.ask(self.request_id, operation).await
-        {
-            return known;
+        if self.is_asked_about_first || self.is_old {
+            match self.gateway.ask(self.request_id, operation).await {
+                Some(known) => return known,
+                // Sent again, it might be carried out twice. A payment that still waits for it has it looked into by a younger
+                // event; all others have their outcome.
+                None if self.is_old => return GatewayOutcome::Unknown,
+                None => {}
+            }
         }
         match self.opened(request) {
             Ok(order) => self.gateway.send(self.request_id, &order).await,
@@ -114,5 +120,62 @@ impl Asking {
             stream: self.stream,
             request: request.opened(open)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use domain::payment::Operation;
+
+    use super::*;
+
+    /// Knows nothing of any request, and counts those that it is sent.
+    #[derive(Default)]
+    struct Forgetful(AtomicUsize);
+
+    #[async_trait]
+    impl Gateway for Forgetful {
+        async fn send(&self, _: Uuid, _: &GatewayOrder) -> GatewayOutcome {
+            self.0.fetch_add(1, Ordering::AcqRel);
+            GatewayOutcome::Voided
+        }
+
+        async fn ask(&self, _: Uuid, _: Operation) -> Option<GatewayOutcome> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_gateway_has_forgotten_is_not_sent_again() {
+        for (is_asked_about_first, is_old, sent) in [
+            (false, false, 1),
+            (true, false, 1),
+            (false, true, 0),
+            (true, true, 0),
+        ] {
+            let gateway = Arc::<Forgetful>::default();
+            let asking = Asking {
+                gateway: Arc::clone(&gateway) as Arc<dyn Gateway>,
+                key: PaymentKey::DEVELOPMENT,
+                stream: PaymentStream {
+                    payment_id: Uuid::nil().into(),
+                    order_id: Uuid::nil().into(),
+                },
+                request_id: Uuid::nil(),
+                is_asked_about_first,
+                is_old,
+            };
+            let authorisation = Uuid::nil();
+            let outcome = asking.outcome(GatewayRequest::Void { authorisation }).await;
+            let expected = match sent {
+                0 => GatewayOutcome::Unknown,
+                _ => GatewayOutcome::Voided,
+            };
+            assert_eq!(outcome, expected);
+            assert_eq!(gateway.0.load(Ordering::Acquire), sent);
+        }
     }
 }
