@@ -17,7 +17,7 @@ pub struct InvalidSealed;
 
 impl SealedMethod {
     /// At most so many characters.
-    pub const MAX_LENGTH: usize = 1_024;
+    pub const MAX_LENGTH: usize = 1_536;
 
     /// The text to open.
     #[must_use]

@@ -58,7 +58,7 @@ impl PaymentKey {
         let text = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
         format!("{VERSION}{text}")
             .parse()
-            .expect("a method of 255 characters is sealed in fewer than 1,024")
+            .expect("a method of 255 characters, of four bytes each, is sealed in fewer than 1,536")
     }
 
     /// What was sealed.
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_was_sealed_is_opened_for_that_payment_and_with_that_key_only() {
         let key = PaymentKey::DEVELOPMENT;
-        let longest = "t".repeat(255);
+        let longest = "😀".repeat(255);
         for method in ["tok_visa", "ü", &longest] {
             let sealed = key.seal(method, payment(1));
             assert!(!sealed.as_str().contains(method));
