@@ -90,4 +90,10 @@ pub trait Context: Send + Sync + 'static {
     fn remembered(_stream: &<Self::Event as Event>::StreamId) -> usize {
         usize::MAX
     }
+
+    /// Whether the command of this event is remembered beside those: a client's, in a stream that takes policies' commands without
+    /// end, which would have it forgotten before its client has tried again.
+    fn outlasts(_event: &Self::Event) -> bool {
+        false
+    }
 }

@@ -28,7 +28,12 @@ pub(crate) struct Stream<C: Context> {
     commands: VecDeque<Remembered<C::Status>>,
     /// How many commands came before those: the number of the first.
     forgotten: usize,
+    /// Of these the last that [outlast](Context::outlasts) the others.
+    outlasting: VecDeque<Remembered<C::Status>>,
 }
+
+/// So many commands outlast the others.
+const MAX_OUTLASTING: usize = 256;
 
 impl<C: Context> Default for Stream<C> {
     fn default() -> Self {
@@ -39,6 +44,7 @@ impl<C: Context> Default for Stream<C> {
             kept: Kept::default(),
             commands: VecDeque::new(),
             forgotten: 0,
+            outlasting: VecDeque::new(),
         }
     }
 }
@@ -60,6 +66,7 @@ struct Remembered<S> {
     command_hash: Uuid,
     version: u32,
     status: S,
+    outlasts: bool,
     /// Empty until the events are committed.
     positions: Arc<[Position]>,
 }
@@ -79,26 +86,39 @@ impl<C: Context> Stream<C> {
     /// Remembers the command of the event just applied, or that it led further; at most so many commands in all.
     ///
     /// Only what is committed makes room: an answer of the running batch still needs what is not.
-    pub(crate) fn remember(&mut self, command_id: Uuid, command_hash: Uuid, at_most: usize) {
+    pub(crate) fn remember(
+        &mut self,
+        command_id: Uuid,
+        command_hash: Uuid,
+        at_most: usize,
+        outlasts: bool,
+    ) {
         let status = C::status(&self.state);
         if let Some(last) = self.commands.back_mut()
             && last.command_id == command_id
         {
             last.version = self.version;
             last.status = status;
+            last.outlasts |= outlasts;
             return;
         }
         while self.commands.len() >= at_most.max(1)
             && self.commands.front().is_some_and(Remembered::is_committed)
         {
-            self.commands.pop_front();
+            let forgotten = self.commands.pop_front();
             self.forgotten += 1;
+            self.outlasting
+                .extend(forgotten.filter(|command| command.outlasts));
+        }
+        while self.outlasting.len() > MAX_OUTLASTING {
+            self.outlasting.pop_front();
         }
         self.commands.push_back(Remembered {
             command_id,
             command_hash,
             version: self.version,
             status,
+            outlasts,
             positions: Arc::default(),
         });
     }
@@ -119,10 +139,14 @@ impl<C: Context> Stream<C> {
         id: &StreamIdOf<C>,
         command: &CommandMetadata,
     ) -> Option<Verdict<C>> {
-        let index = self
-            .commands
-            .iter()
-            .rposition(|known| known.command_id == command.command_id)?;
+        let is_it = |known: &Remembered<_>| known.command_id == command.command_id;
+        let Some(index) = self.commands.iter().rposition(is_it) else {
+            let known = self.outlasting.iter().rfind(|known| is_it(known))?;
+            return Some(match known.command_hash == command.command_hash {
+                true => Verdict::Known(known.answer(true)),
+                false => Verdict::KeyReused,
+            });
+        };
         let known = &self.commands[index];
         let slot = || Slot {
             stream: id.clone(),
@@ -211,6 +235,58 @@ impl<S: Copy> Remembered<S> {
             status: self.status,
             positions: Arc::clone(&self.positions),
             replayed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::product::{ProductStream, Products};
+
+    use super::*;
+    use crate::codec::Interned;
+
+    const AT_MOST: usize = 4;
+
+    fn command(number: u128) -> CommandMetadata {
+        CommandMetadata {
+            command_id: Uuid::from_u128(number),
+            command_hash: Uuid::from_u128(number),
+            correlation_id: Uuid::nil(),
+            causation_id: Uuid::nil(),
+            time: DateTime::UNIX_EPOCH,
+            actor: "a test".into(),
+            expected_version: None,
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn what_outlasts_others_is_remembered_when_they_are_forgotten() {
+        let mut stream = Stream::<Products>::default();
+        for number in 0..100 {
+            let id = Uuid::from_u128(number);
+            stream.version += 1;
+            stream.remember(id, id, AT_MOST, number == 1);
+            stream.reach(&Position {
+                topic: "ProductEvents".into(),
+                partition: 0,
+                offset: i64::try_from(number).expect("small"),
+            });
+        }
+        let mut bytes = Vec::new();
+        stream.write(&mut bytes);
+        let read = Stream::<Products>::read(&bytes, &mut Interned::default()).expect("readable");
+        let id = ProductStream::Stock("TEA".parse().expect("a SKU"));
+        for stream in [stream, read] {
+            assert!(stream.recall(&id, &command(0)).is_none());
+            let known = stream.recall(&id, &command(1));
+            assert!(matches!(known, Some(Verdict::Known(known)) if known.stream_version == 2));
+            let mut other = command(1);
+            other.command_hash = Uuid::nil();
+            let known = stream.recall(&id, &other);
+            assert!(matches!(known, Some(Verdict::KeyReused)));
+            assert!(stream.recall(&id, &command(99)).is_some());
         }
     }
 }

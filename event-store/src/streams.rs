@@ -200,7 +200,8 @@ impl<C: Context> Streams<C> {
         let stream = self.resident.get_mut(id);
         let stream = stream.expect("it is there, or was just put there");
         stream.apply(event);
-        stream.remember(command_id, command_hash, C::remembered(id));
+        let (at_most, outlasts) = (C::remembered(id), C::outlasts(event));
+        stream.remember(command_id, command_hash, at_most, outlasts);
         let due_at = C::deadline(&stream.state);
         self.deadlines.set(&mut stream.alarm, due_at, id);
         if let Some(keeping) = &mut self.keeping

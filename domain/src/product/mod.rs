@@ -208,6 +208,10 @@ impl Context for Products {
             ProductStream::Reservation(_) | ProductStream::Order(_) => usize::MAX,
         }
     }
+
+    fn outlasts(event: &ProductEvent) -> bool {
+        matches!(event, ProductEvent::StockReceived(_))
+    }
 }
 
 /// A stream's name says what kind of aggregate it is, so a state of another kind never meets its events and commands. It would

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The shape of what this crate itself writes into a store: raise it when that changes.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 /// How long one wait for a record may be.
 const POLL: Duration = Duration::from_millis(20);
 

@@ -15,8 +15,8 @@ use domain::Context;
 /// Seconds and nanoseconds.
 type Time = (i64, u32);
 
-/// One command as it is read back: id, hash, version, status, positions.
-type RememberedParts<S> = (Uuid, Uuid, u32, S, Vec<(String, i32, i64)>);
+/// One command as it is read back: id, hash, version, status, whether it outlasts others, positions.
+type RememberedParts<S> = (Uuid, Uuid, u32, S, bool, Vec<(String, i32, i64)>);
 
 impl<C: Context> Stream<C> {
     pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
@@ -29,6 +29,7 @@ impl<C: Context> Stream<C> {
                 self.forgotten,
                 alarm,
                 &self.commands,
+                &self.outlasting,
                 &self.state,
             ),
             bytes,
@@ -36,8 +37,8 @@ impl<C: Context> Stream<C> {
     }
 
     pub(crate) fn read(bytes: &[u8], topics: &mut Interned) -> Result<Self, StateError> {
-        let parts = state::decode::<(u32, usize, Option<Time>, Vec<_>, C::State)>(bytes)?;
-        let (version, forgotten, alarm, commands, state) = parts;
+        let parts = state::decode::<(u32, usize, Option<Time>, Vec<_>, Vec<_>, C::State)>(bytes)?;
+        let (version, forgotten, alarm, commands, outlasting, state) = parts;
         let alarm: Option<DateTime<Utc>> =
             alarm.and_then(|(seconds, nanos)| DateTime::from_timestamp(seconds, nanos));
         Ok(Self {
@@ -53,13 +54,17 @@ impl<C: Context> Stream<C> {
                 .map(|parts| Remembered::read(parts, topics))
                 .collect(),
             forgotten,
+            outlasting: outlasting
+                .into_iter()
+                .map(|parts| Remembered::read(parts, topics))
+                .collect(),
         })
     }
 }
 
 impl<S: DeserializeOwned> Remembered<S> {
     fn read(parts: RememberedParts<S>, topics: &mut Interned) -> Self {
-        let (command_id, command_hash, version, status, positions) = parts;
+        let (command_id, command_hash, version, status, outlasts, positions) = parts;
         let position = |(topic, partition, offset): (String, i32, i64)| Position {
             topic: topics.get(&topic),
             partition,
@@ -70,6 +75,7 @@ impl<S: DeserializeOwned> Remembered<S> {
             command_hash,
             version,
             status,
+            outlasts,
             positions: positions.into_iter().map(position).collect(),
         }
     }
@@ -78,11 +84,12 @@ impl<S: DeserializeOwned> Remembered<S> {
 /// Without names: there are several in each stream.
 impl<S: Serialize> Serialize for Remembered<S> {
     fn serialize<T: Serializer>(&self, serializer: T) -> Result<T::Ok, T::Error> {
-        let mut parts = serializer.serialize_tuple(5)?;
+        let mut parts = serializer.serialize_tuple(6)?;
         parts.serialize_element(&self.command_id)?;
         parts.serialize_element(&self.command_hash)?;
         parts.serialize_element(&self.version)?;
         parts.serialize_element(&self.status)?;
+        parts.serialize_element(&self.outlasts)?;
         parts.serialize_element(&Positions(&self.positions))?;
         parts.end()
     }
