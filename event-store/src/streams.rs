@@ -17,7 +17,7 @@ use crate::{
     envelope::{DecisionMark, Metadata, Position},
     log::OutgoingRecord,
     partitioner::partition_for,
-    state::{StateError, checkpoint::Mark, keeping::Keeping, resident::Resident},
+    state::{StateError, keeping::Keeping, resident::Resident},
     stream::{Slot, Stream, StreamIdOf},
     subscription::StartAt,
 };
@@ -355,14 +355,6 @@ impl<C: Context> Streams<C> {
     /// Why nothing that was decided may be appended: a stream could not be read.
     pub(crate) fn failure(&self) -> Option<&StateError> {
         self.keeping.as_ref().and_then(Keeping::failure)
-    }
-
-    /// How far in the log the store stands, once it has what is in memory.
-    pub(crate) fn marks(&self) -> &[Mark] {
-        match &self.keeping {
-            Some(keeping) => &keeping.checkpoint.marks,
-            None => &[],
-        }
     }
 
     /// Whether the store lacks anything yet.

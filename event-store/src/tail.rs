@@ -9,8 +9,8 @@ use domain::Context;
 
 use crate::{
     codec::{self, Interned},
+    envelope::Position,
     log::{Log, LogError, Reader},
-    state::checkpoint::Mark,
     stream::StreamIdOf,
     streams::Streams,
     subscription::StartAt,
@@ -30,6 +30,8 @@ pub(crate) struct Tail<L: Log> {
     log: L,
     /// Where to begin when the reader is opened.
     from: Vec<StartAt>,
+    /// For each of these, where our own events end that were appended since.
+    appended_to: Vec<i64>,
     /// Opened when it is needed first.
     reader: Option<L::Reader>,
     interned: Interned,
@@ -39,6 +41,7 @@ impl<L: Log> Tail<L> {
     pub(crate) fn new(log: L, from: Vec<StartAt>) -> Self {
         Self {
             log,
+            appended_to: from.iter().map(|place| place.next_offset).collect(),
             from,
             reader: None,
             interned: Interned::default(),
@@ -56,13 +59,22 @@ impl<L: Log> Tail<L> {
         places
     }
 
-    /// Begins to read on where so much has come meanwhile that a restart would be long about it.
-    pub(crate) fn follow(&mut self, marks: &[Mark]) -> Result<(), LogError> {
-        let is_behind = |place: &StartAt| {
-            let mark = marks.iter().find(|mark| mark.topic == *place.topic);
-            mark.is_some_and(|mark| mark.applied_to - place.next_offset > FAR_BEHIND)
-        };
-        if self.reader.is_none() && self.from.iter().any(is_behind) {
+    /// Notes where a batch of ours lies.
+    pub(crate) fn appended(&mut self, positions: &[Position]) {
+        for (place, end) in self.from.iter().zip(&mut self.appended_to) {
+            let mut last_first = positions.iter().rev();
+            if let Some(last) = last_first.find(|position| position.topic == place.topic) {
+                *end = last.offset + 1;
+            }
+        }
+    }
+
+    /// Begins to read on where so much has come meanwhile that a restart, or a command that needs what others opened, would be long
+    /// about it.
+    pub(crate) fn follow(&mut self) -> Result<(), LogError> {
+        let mut ends = self.from.iter().zip(&self.appended_to);
+        let is_behind = ends.any(|(place, end)| end - place.next_offset > FAR_BEHIND);
+        if self.reader.is_none() && is_behind {
             self.reader = Some(self.log.reader(&self.from)?);
         }
         Ok(())

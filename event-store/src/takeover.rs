@@ -213,7 +213,7 @@ impl<C: Context, L: Log> Tenure<C, L> {
     pub(crate) fn keep_if_due(&mut self) -> Result<(), StateError> {
         let Self { streams, tail, .. } = self;
         if C::OPENED_ELSEWHERE
-            && let Err(error) = tail.follow(streams.marks())
+            && let Err(error) = tail.follow()
         {
             debug!(%error, "cannot read on yet");
         }

@@ -301,6 +301,7 @@ impl<C: Context, L: Log> Writer<C, L> {
                     .committed(waiting.len(), records.len(), begun.elapsed());
                 let positions = positions(&records, &offsets);
                 tenure.streams.committed(&records, &positions);
+                tenure.tail.appended(&positions);
                 settle(tenure, waiting, &positions);
                 Ok(())
             }
