@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{
     Event,
+    money::Money,
     payment::{
         GatewayDetail, GatewayOutcome, GatewayRequest, PaymentCommand, PaymentEvent, PaymentStream,
         Payments, RecordOutcome, asks,
@@ -88,6 +89,9 @@ impl Asking {
     }
 
     async fn outcome(&self, request: GatewayRequest) -> GatewayOutcome {
+        if let Some(outcome) = of_nothing(&request) {
+            return outcome;
+        }
         let operation = request.operation();
         if self.is_asked_about_first || self.is_old {
             match self.gateway.ask(self.request_id, operation).await {
@@ -123,6 +127,29 @@ impl Asking {
     }
 }
 
+/// What comes of a request about no money at all: things may be free, and no gateway takes such a request.
+fn of_nothing(request: &GatewayRequest) -> Option<GatewayOutcome> {
+    let is_nothing = |amount: Money| amount.amount() == 0;
+    match *request {
+        GatewayRequest::Authorise { amount, .. } if is_nothing(amount) => {
+            Some(GatewayOutcome::Authorised {
+                amount,
+                gateway_ref: "nothing".parse().expect("a short text"),
+            })
+        }
+        GatewayRequest::Capture { amount, .. } if is_nothing(amount) => {
+            Some(GatewayOutcome::Captured { amount })
+        }
+        GatewayRequest::Refund { amount, .. } if is_nothing(amount) => {
+            Some(GatewayOutcome::Refunded { amount })
+        }
+        GatewayRequest::Authorise { .. }
+        | GatewayRequest::Capture { .. }
+        | GatewayRequest::Refund { .. }
+        | GatewayRequest::Void { .. } => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -148,6 +175,50 @@ mod tests {
         }
     }
 
+    fn asking(gateway: &Arc<Forgetful>, is_asked_about_first: bool, is_old: bool) -> Asking {
+        Asking {
+            gateway: Arc::clone(gateway) as Arc<dyn Gateway>,
+            key: PaymentKey::DEVELOPMENT,
+            stream: PaymentStream {
+                payment_id: Uuid::nil().into(),
+                order_id: Uuid::nil().into(),
+            },
+            request_id: Uuid::nil(),
+            is_asked_about_first,
+            is_old,
+        }
+    }
+
+    #[tokio::test]
+    async fn for_no_money_at_all_nobody_is_asked() {
+        let gateway = Arc::<Forgetful>::default();
+        let amount = Money::zero("EUR".parse().expect("a currency"));
+        let gateway_ref = "nothing".parse().expect("short");
+        for (request, expected) in [
+            (
+                GatewayRequest::Capture {
+                    amount,
+                    gateway_ref: "a reference".parse().expect("short"),
+                },
+                GatewayOutcome::Captured { amount },
+            ),
+            (
+                GatewayRequest::Authorise {
+                    amount,
+                    method: "v1.x".parse().expect("visible"),
+                },
+                GatewayOutcome::Authorised {
+                    amount,
+                    gateway_ref,
+                },
+            ),
+        ] {
+            let outcome = asking(&gateway, false, false).outcome(request).await;
+            assert_eq!(outcome, expected);
+        }
+        assert_eq!(gateway.0.load(Ordering::Acquire), 0);
+    }
+
     #[tokio::test]
     async fn what_the_gateway_has_forgotten_is_not_sent_again() {
         for (is_asked_about_first, is_old, sent) in [
@@ -157,17 +228,7 @@ mod tests {
             (true, true, 0),
         ] {
             let gateway = Arc::<Forgetful>::default();
-            let asking = Asking {
-                gateway: Arc::clone(&gateway) as Arc<dyn Gateway>,
-                key: PaymentKey::DEVELOPMENT,
-                stream: PaymentStream {
-                    payment_id: Uuid::nil().into(),
-                    order_id: Uuid::nil().into(),
-                },
-                request_id: Uuid::nil(),
-                is_asked_about_first,
-                is_old,
-            };
+            let asking = asking(&gateway, is_asked_about_first, is_old);
             let authorisation = Uuid::nil();
             let outcome = asking.outcome(GatewayRequest::Void { authorisation }).await;
             let expected = match sent {

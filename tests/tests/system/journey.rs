@@ -10,7 +10,7 @@ use system_tests::{
 };
 use uuid::Uuid;
 
-use crate::{blocking, wait_for, world};
+use crate::{PATIENCE, blocking, wait_for, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_placed_paid_cancelled_and_seen() {
@@ -155,4 +155,48 @@ async fn see_history(queries: &Client, path: &str) {
 fn types(history: &Value) -> Vec<&str> {
     let items = history["items"].as_array().into_iter().flatten();
     items.filter_map(|item| item["type"].as_str()).collect()
+}
+
+/// No gateway takes a request about no money.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_costs_nothing_is_paid_and_cancelled_all_the_same() {
+    let world = Arc::new(world().await);
+    let (command_api, read_side) = {
+        let world = Arc::clone(&world);
+        blocking(move || (world.command_api(None), world.read_side())).await
+    };
+    let commands = Client::new(&command_api.url);
+    let queries = Client::new(&read_side.1.url);
+    shop::create(&commands, "SAMPLE", 0, 10).await;
+    let mut free = order("ada");
+    free["lines"] = json!([
+        {"sku": "SAMPLE", "quantity": 1, "unit_price": {"amount": 0, "currency": "EUR"}}
+    ]);
+    let mut placed = commands.post("/v1/orders", "free", &free).await;
+    let begun = std::time::Instant::now();
+    // Until the order service knows of the product.
+    while !placed.as_ref().is_ok_and(|placed| placed.status == 201) {
+        assert!(begun.elapsed() < PATIENCE, "{placed:?}");
+        placed = commands.post("/v1/orders", "free", &free).await;
+    }
+    let path = format!("/v1/orders/{}", placed.expect("it is placed").id());
+    wait_for(&queries, &path, |order| {
+        order["status"] == "awaiting_payment"
+    })
+    .await;
+    let paid = commands
+        .post(&format!("{path}/pay"), "pay-free", &payment())
+        .await;
+    assert_eq!(paid.expect("an answer").status, 200);
+    wait_for(&queries, &path, |order| order["status"] == "paid").await;
+    let reason = json!({"reason": "changed my mind"});
+    let cancelled = commands
+        .post(&format!("{path}/cancel"), "cancel-free", &reason)
+        .await;
+    assert_eq!(cancelled.expect("an answer").status, 200);
+    wait_for(&queries, &path, |order| {
+        order["payment"]["status"] == "voided"
+    })
+    .await;
+    blocking(move || drop((command_api, read_side))).await;
 }
