@@ -1,25 +1,34 @@
 //! `offset-zero events`: what is in the log, as it is written.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io::{self, Write},
+    ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use domain::topics;
 use event_store::{
-    BatchLimits, LogError, RawEvent, Recorded, StartAt, Subscription, kafka::KafkaLog, log::Log,
-    partition_for,
+    BatchLimits, LogError, Position, Progress, RawEvent, Recorded, StartAt, Subscription,
+    kafka::KafkaLog, log::Log, partition_for,
 };
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use crate::args::{EventsCommand, Target};
 
 /// An order has tens of events; more than this are not an order's.
 const MAX_SHOWN: usize = 10_000;
+/// Another producer's open transaction hides what follows until it times out (10 s) and its broker looks (every 10 s by default).
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Of the partitions that are waited for in vain.
+const MAX_NAMED: usize = 8;
 
 /// Shows events.
 pub async fn run(target: &Target, command: &EventsCommand, json: bool) -> Result<()> {
@@ -31,15 +40,12 @@ pub async fn run(target: &Target, command: &EventsCommand, json: bool) -> Result
     }
 }
 
-/// Where to read, and where each partition ends now.
-struct Span {
-    from: Vec<StartAt>,
-    ends: HashMap<(Arc<str>, i32), i64>,
-}
+/// Of each partition, from where to read, and to where: where it ended when that was asked.
+struct Span(BTreeMap<(Arc<str>, i32), Range<i64>>);
 
 impl Span {
-    /// All partitions of these topics, or one; none named means all.
-    async fn of(log: &KafkaLog, named: &[String], only: Option<i32>) -> Result<Self> {
+    /// All of these topics, where none named means all; given an order, only the partitions in which its events may lie.
+    async fn of<L: Log>(log: &L, named: &[String], order_id: Option<Uuid>) -> Result<Self> {
         let unknown = named
             .iter()
             .find(|name| !topics::ALL.contains(&name.as_str()));
@@ -52,70 +58,138 @@ impl Span {
         let is_wanted = |topic: &&str| named.is_empty() || named.iter().any(|name| name == topic);
         let wanted: Vec<&'static str> = topics::ALL.into_iter().filter(is_wanted).collect();
         let log = log.clone();
-        let span = spawn_blocking(move || {
-            let mut span = Self {
-                from: Vec::new(),
-                ends: HashMap::new(),
-            };
+        let asked = spawn_blocking(move || {
+            let mut places = Vec::new();
             for topic in wanted {
-                let name: Arc<str> = topic.into();
-                for partition in 0..log.partitions(topic)? {
-                    if only.is_some_and(|only| only != partition) {
-                        continue;
-                    }
-                    let end = log.end_offset(topic, partition)?;
-                    span.ends.insert((Arc::clone(&name), partition), end);
-                    span.from.push(StartAt {
-                        topic: Arc::clone(&name),
-                        partition,
-                        next_offset: 0,
-                    });
-                }
+                let partitions = partitions_to_read(topic, log.partitions(topic)?, order_id);
+                places.extend(partitions.map(|partition| (topic, partition)));
             }
-            Ok::<_, LogError>(span)
+            let ends = log.end_offsets(&places)?;
+            Ok::<_, LogError>((places, ends))
         });
-        span.await?.context("finding where the topics end")
+        let (places, ends) = asked.await?.context("finding where the topics end")?;
+        let places = places
+            .into_iter()
+            .map(|(topic, partition)| (Arc::<str>::from(topic), partition));
+        Ok(Self(
+            places.zip(ends.into_iter().map(|end| 0..end)).collect(),
+        ))
     }
 
     /// Begins where the partitions end now.
     fn beginning_at_the_end(mut self) -> Self {
-        for start in &mut self.from {
-            let end = self.ends.get(&(Arc::clone(&start.topic), start.partition));
-            start.next_offset = end.copied().unwrap_or_default();
+        for stretch in self.0.values_mut() {
+            stretch.start = stretch.end;
         }
         self
     }
 
-    /// Visits every event up to where the partitions ended; ends early where the visitor says so.
-    async fn visit(
-        self,
-        log: &KafkaLog,
+    /// Where to begin.
+    fn starts(&self) -> Vec<StartAt> {
+        let starts = self.0.iter().map(|((topic, partition), stretch)| StartAt {
+            topic: Arc::clone(topic),
+            partition: *partition,
+            next_offset: stretch.start,
+        });
+        starts.collect()
+    }
+
+    /// Visits every event of it; ends early where the visitor says so, or where it comes no nearer to its end for so long.
+    async fn visit<L: Log>(
+        mut self,
+        log: &L,
+        patience: Duration,
         mut visit: impl FnMut(Recorded<RawEvent>) -> Result<()>,
     ) -> Result<()> {
-        let mut left = self.ends;
-        left.retain(|_, end| *end > 0);
-        let mut subscription = subscribe(log, &self.from).await?;
-        while !left.is_empty() {
-            let batch = subscription.next_batch().await?;
-            for event in batch.events {
-                visit(event)?;
+        self.0.retain(|_, stretch| !stretch.is_empty());
+        let mut subscription = subscribe(log, self.starts()).await?;
+        let mut nearer_at = Instant::now();
+        while !self.0.is_empty() {
+            // Not left to the timeout alone: where others append without end, there is always a batch.
+            if nearer_at.elapsed() >= patience {
+                return Err(self.stalled(patience));
             }
-            for progress in batch.progress {
-                let place = (progress.topic, progress.partition);
-                if left
-                    .get(&place)
-                    .is_some_and(|end| progress.next_offset >= *end)
-                {
-                    left.remove(&place);
+            let next = timeout_at(nearer_at + patience, subscription.next_batch());
+            let Ok(batch) = next.await else {
+                continue;
+            };
+            let batch = batch?;
+            for event in batch.events {
+                if self.covers(&event.position) {
+                    visit(event)?;
                 }
+            }
+            if self.pass(&batch.progress) {
+                nearer_at = Instant::now();
             }
         }
         Ok(())
     }
+
+    fn covers(&self, position: &Position) -> bool {
+        let place = (Arc::clone(&position.topic), position.partition);
+        let stretch = self.0.get(&place);
+        stretch.is_some_and(|stretch| stretch.contains(&position.offset))
+    }
+
+    /// Leaves behind what was passed; answers whether any of it was part of the span.
+    fn pass(&mut self, progress: &[Progress]) -> bool {
+        let mut is_nearer = false;
+        for Progress {
+            topic,
+            partition,
+            next_offset,
+        } in progress
+        {
+            let place = (Arc::clone(topic), *partition);
+            let Some(stretch) = self.0.get_mut(&place) else {
+                continue;
+            };
+            is_nearer = true;
+            stretch.start = *next_offset;
+            if stretch.is_empty() {
+                self.0.remove(&place);
+            }
+        }
+        is_nearer
+    }
+
+    /// That it comes no nearer to its end: where it stands, and what to do.
+    fn stalled(&self, patience: Duration) -> Error {
+        let places = self.0.iter().take(MAX_NAMED);
+        let places = places.map(|((topic, partition), stretch)| {
+            format!(
+                "{topic}/{partition} at {} of {}",
+                stretch.start, stretch.end
+            )
+        });
+        let places: Vec<_> = places.collect();
+        let more = match self.0.len() - places.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        anyhow!(
+            "reading events made no progress for {} s, with {}{more}: a transaction that nobody ends holds back what follows it, \
+             or a broker does not answer; `offset-zero doctor` tells which",
+            patience.as_secs(),
+            places.join(", ")
+        )
+    }
 }
 
-async fn subscribe(log: &KafkaLog, from: &[StartAt]) -> Result<Box<dyn Subscription<RawEvent>>> {
-    let (log, from) = (log.clone(), from.to_vec());
+/// Which of so many partitions of a topic to read: of what is keyed by orders, that of the one.
+fn partitions_to_read(topic: &str, partitions: i32, order_id: Option<Uuid>) -> Range<i32> {
+    match order_id {
+        Some(order_id) if topics::KEYED_BY_ORDER.contains(&topic) => {
+            let partition = partition_for(order_id.to_string().as_bytes(), partitions);
+            partition..partition + 1
+        }
+        Some(_) | None => 0..partitions,
+    }
+}
+
+async fn subscribe<L: Log>(log: &L, from: Vec<StartAt>) -> Result<Box<dyn Subscription<RawEvent>>> {
+    let log = log.clone();
     let subscribed = spawn_blocking(move || log.subscribe(&from, BatchLimits::default()));
     Ok(subscribed.await??)
 }
@@ -123,7 +197,7 @@ async fn subscribe(log: &KafkaLog, from: &[StartAt]) -> Result<Box<dyn Subscript
 /// Prints events as they come, so many or for ever.
 async fn tail(log: &KafkaLog, topics: &[String], count: Option<u64>, json: bool) -> Result<()> {
     let span = Span::of(log, topics, None).await?.beginning_at_the_end();
-    let mut subscription = subscribe(log, &span.from).await?;
+    let mut subscription = subscribe(log, span.starts()).await?;
     let mut left = count.unwrap_or(u64::MAX);
     while left > 0 {
         for event in subscription.next_batch().await?.events {
@@ -139,15 +213,18 @@ async fn tail(log: &KafkaLog, topics: &[String], count: Option<u64>, json: bool)
 
 /// Prints every event of an order's journey, the oldest first.
 async fn show(log: &KafkaLog, order_id: Uuid, json: bool) -> Result<()> {
-    let partitions = {
-        let log = log.clone();
-        spawn_blocking(move || log.partitions(topics::ORDER_EVENTS)).await??
-    };
-    // An order has one partition in every topic; stock and carts, which have others, tell of it there too.
-    let partition = partition_for(order_id.to_string().as_bytes(), partitions);
+    let events = journey(log, order_id).await?;
+    if events.is_empty() {
+        bail!("no event is part of the order {order_id}");
+    }
+    events.iter().try_for_each(|event| print(event, json))
+}
+
+/// Every event of an order's journey, the oldest first.
+async fn journey<L: Log>(log: &L, order_id: Uuid) -> Result<Vec<Recorded<RawEvent>>> {
     let mut events = Vec::new();
-    let span = Span::of(log, &[], Some(partition)).await?;
-    span.visit(log, |event| {
+    let span = Span::of(log, &[], Some(order_id)).await?;
+    span.visit(log, PATIENCE, |event| {
         if event.metadata.correlation_id == order_id {
             events.push(event);
         }
@@ -157,17 +234,14 @@ async fn show(log: &KafkaLog, order_id: Uuid, json: bool) -> Result<()> {
         }
     })
     .await?;
-    if events.is_empty() {
-        bail!("no event is part of the order {order_id}");
-    }
     events.sort_by_key(|event| (event.metadata.time, event.metadata.decision.index));
-    events.iter().try_for_each(|event| print(event, json))
+    Ok(events)
 }
 
 /// Prints every event, a line of JSON each, partition by partition as they come.
 async fn export(log: &KafkaLog, topics: &[String]) -> Result<()> {
     let span = Span::of(log, topics, None).await?;
-    span.visit(log, |event| print(&event, true)).await
+    span.visit(log, PATIENCE, |event| print(&event, true)).await
 }
 
 fn print(event: &Recorded<RawEvent>, json: bool) -> Result<()> {
@@ -221,3 +295,6 @@ fn line(event: &Recorded<RawEvent>) -> Value {
         "data": event.payload,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-use crate::{Event, EventKind};
+use crate::{Event, EventKind, topics};
 
 /// Name, version and text of an event's first golden file.
 macro_rules! golden {
@@ -24,7 +24,7 @@ macro_rules! golden {
 
 pub(crate) use golden;
 
-/// Each is read as its event, and written as it was.
+/// Each is read as its event, and written as it was; and it lies where those who look for an order's events look.
 #[track_caller]
 pub(crate) fn are_read_and_written<E>(
     golden: impl IntoIterator<Item = (&'static str, u16, &'static str)>,
@@ -41,5 +41,9 @@ pub(crate) fn are_read_and_written<E>(
         );
         assert_eq!(serde_json::to_value(&event).unwrap(), golden, "{name}");
         assert_eq!(event.kind(), EventKind { name, version });
+        if topics::KEYED_BY_ORDER.contains(&event.topic()) {
+            let order_id = event.journey().map(|id| id.to_string());
+            assert_eq!(Some(E::key(&event.stream())), order_id, "{name}");
+        }
     }
 }

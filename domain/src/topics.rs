@@ -17,6 +17,15 @@ pub const SHIPPING_EVENTS: &str = "ShippingEvents";
 /// What customers are told; the notification service's.
 pub const NOTIFICATION_EVENTS: &str = "NotificationEvents";
 
+/// Those whose keys are ids of orders only, so that everything that they say of an order lies in one partition. In the others an order's
+/// events lie under SKUs and carts as well.
+pub const KEYED_BY_ORDER: [&str; 4] = [
+    ORDER_EVENTS,
+    PAYMENT_EVENTS,
+    SHIPPING_EVENTS,
+    NOTIFICATION_EVENTS,
+];
+
 /// All of them: a service that is started alone creates what the others will need.
 pub const ALL: [&str; 7] = [
     PRODUCT_EVENTS,

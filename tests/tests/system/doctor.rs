@@ -7,6 +7,7 @@ use std::{
 };
 
 use dev::services::binary;
+use event_store::partition_for;
 use rdkafka::{
     ClientConfig,
     message::{Header, OwnedHeaders},
@@ -195,7 +196,7 @@ async fn events_are_shown_exported_and_followed() {
     let world = Arc::new(world().await);
     let server = {
         let world = Arc::clone(&world);
-        blocking(move || world.services(&["product", "order"], None)).await
+        blocking(move || world.services(&["product", "cart", "order"], None)).await
     };
     let client = Client::new(&server.url);
     shop::fill(&client).await;
@@ -217,6 +218,7 @@ async fn events_are_shown_exported_and_followed() {
     assert!(shown.iter().all(|event| event["correlation_id"] == id));
     let unknown = offset_zero(&world, &["events", "show", &Uuid::nil().to_string()]).await;
     assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    whole_journeys_are_shown(&world, &client).await;
 
     let exported = offset_zero(&world, &["events", "export", "--topic", "OrderEvents"]).await;
     let journal = Journal::read(&world.log()).await;
@@ -261,6 +263,50 @@ async fn events_are_shown_exported_and_followed() {
     let after = Journal::read(&world.log()).await.events.len();
     assert_eq!(after, before);
     blocking(move || drop(server)).await;
+}
+
+/// What stands in an order's history is shown of it, whichever partition it lies in: that of the order, of a SKU or of a cart.
+async fn whole_journeys_are_shown(world: &Arc<World>, client: &Client) {
+    let partition = |key: &str| partition_for(key.as_bytes(), world.wiring.partitions);
+    assert_ne!(
+        partition("TEA"),
+        partition("LAMP"),
+        "an order lies apart from one of them"
+    );
+    shop::create(client, "LAMP", 4_999, 1_000).await;
+    // It is taken by who has seen the lamp in the catalogue, so a cart can have one, too.
+    client.placed("eve").await;
+    let (projectors, query_api) = {
+        let world = Arc::clone(world);
+        blocking(move || world.read_side()).await
+    };
+    let queries = Client::new(&query_api.url);
+    let begun = Instant::now();
+    let mut lies_apart = false;
+    while !lies_apart {
+        assert!(begun.elapsed() < PATIENCE, "every cart lies with its order");
+        let bought = shop::check_out(client, "ada", &[("TEA", 1), ("LAMP", 1)]).await;
+        let order_id = bought.body["order_id"].as_str().expect("an order");
+        lies_apart = partition(bought.id()) != partition(order_id);
+
+        let path = format!("/v1/orders/{order_id}/history?limit=200");
+        let history = wait_for(&queries, &path, |history| {
+            let of_type = |name: &str| {
+                let items = history["items"].as_array().expect("items").iter();
+                items.filter(|item| item["type"] == name).count()
+            };
+            of_type("CartCheckedOut") == 1
+                && of_type("StockReserved") == 2
+                && of_type("OrderConfirmed") == 1
+        })
+        .await;
+        let shown = lines(&offset_zero(world, &["events", "show", order_id]).await);
+        let shown: Vec<_> = shown.iter().map(|event| &event["id"]).collect();
+        let items = history["items"].as_array().expect("items").iter();
+        let missing: Vec<_> = items.filter(|item| !shown.contains(&&item["id"])).collect();
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+    blocking(move || drop((query_api, projectors))).await;
 }
 
 async fn lag_of(world: &Arc<World>, policy: &str) -> i64 {
