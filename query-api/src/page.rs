@@ -1,7 +1,7 @@
 //! What all lists have in common: how many items a page has, and where it ended.
 //!
 //! Order and filter of a list never change while one pages through it: the cursor holds the last row's sort key, which
-//! survives rebuilds, and a hash of which list it is, so that a cursor of one list is refused by another.
+//! survives rebuilds, and a hash of it and of which list it is, so that a cursor of another list, or one that was changed, is refused.
 
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -65,24 +65,28 @@ pub(crate) fn after<K: SortKey>(cursor: Option<&str>, list: &str) -> Result<Opti
     key.transpose()
 }
 
-/// The key and a hash of the list (8 bytes), as base64url.
+/// The key and a hash of it and the list (8 bytes), as base64url.
 fn encode(key: &impl SortKey, list: &str) -> String {
     let mut bytes = key.to_bytes();
-    bytes.extend(hash(list));
+    let hash = hash(list, &bytes);
+    bytes.extend(hash);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn decode<K: SortKey>(text: &str, list: &str) -> Option<K> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (key, list_hash) = bytes.split_last_chunk::<8>()?;
-    if *list_hash != hash(list) {
+    let (key, key_hash) = bytes.split_last_chunk::<8>()?;
+    if *key_hash != hash(list, key) {
         return None;
     }
     K::from_bytes(key)
 }
 
-fn hash(list: &str) -> [u8; 8] {
-    let hash = Uuid::new_v5(&LIST_NAMESPACE, list.as_bytes());
+/// No secret is part of it: a cursor gives nobody more than the list does. It keeps keys that we never wrote from Postgres, which
+/// does not take all that can be written as one.
+fn hash(list: &str, key: &[u8]) -> [u8; 8] {
+    let list = Uuid::new_v5(&LIST_NAMESPACE, list.as_bytes());
+    let hash = Uuid::new_v5(&list, key);
     hash.as_u64_pair().0.to_be_bytes()
 }
 
@@ -119,6 +123,18 @@ mod tests {
         assert_eq!(decode::<Number>(&text, "another"), None);
         for text in ["", "nonsense", "????", &text[1..], &format!("{text}AAAA")] {
             assert_eq!(decode::<Number>(text, "customer"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_was_changed_since() {
+        let text = encode(&Number(42), "customer");
+        let written = URL_SAFE_NO_PAD.decode(text).expect("it is base64");
+        for place in 0..written.len() {
+            let mut changed = written.clone();
+            changed[place] ^= 1;
+            let text = URL_SAFE_NO_PAD.encode(changed);
+            assert_eq!(decode::<Number>(&text, "customer"), None, "{place}");
         }
     }
 

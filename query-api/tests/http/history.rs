@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{HISTORY, World};
+use crate::world::{HISTORY, LONG_AGO, World, tampered};
 
 /// A step of a journey: where it stands in the log, and when it was.
 struct Step {
@@ -137,10 +137,13 @@ async fn refuses_what_it_does_not_have() {
         .await
         .json();
     let cursor = page["next_cursor"].as_str().expect("a cursor");
-    let answer = world
-        .get(&format!("/v1/orders/{other}/history?cursor={cursor}"))
-        .await;
-    answer.problem(400, "invalid-cursor");
+    let changed = tampered(cursor, 0, &LONG_AGO);
+    for (id, cursor) in [(other, cursor), (order_id, &*changed)] {
+        let answer = world
+            .get(&format!("/v1/orders/{id}/history?cursor={cursor}"))
+            .await;
+        answer.problem(400, "invalid-cursor");
+    }
     for (query, status, code) in [
         ("limit=x", 400, "invalid-query"),
         ("limit=201", 422, "validation-failed"),

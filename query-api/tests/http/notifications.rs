@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{NOTIFICATIONS, World};
+use crate::world::{LONG_AGO, NOTIFICATIONS, World, tampered};
 
 /// Some share their time. And one that is not requested yet, whose order is unknown.
 async fn notify(world: &World, order_id: Uuid, count: u32) -> Vec<Uuid> {
@@ -87,6 +87,7 @@ async fn refuses_what_it_cannot_read() {
     let first = format!("/v1/notifications?order_id={order_id}&limit=1");
     let first = world.get(&first).await.json();
     let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let changed = tampered(cursor, 0, &LONG_AGO);
     for (query, status, code) in [
         (String::new(), 400, "invalid-query"),
         ("limit=1".to_owned(), 400, "invalid-query"),
@@ -98,6 +99,11 @@ async fn refuses_what_it_cannot_read() {
         ),
         (
             format!("order_id={other}&cursor={cursor}"),
+            400,
+            "invalid-cursor",
+        ),
+        (
+            format!("order_id={order_id}&cursor={changed}"),
             400,
             "invalid-cursor",
         ),

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::world::{Order, World};
+use crate::world::{LONG_AGO, Order, World, tampered};
 
 /// Three customers, four statuses, and times that several orders share. The newest first.
 async fn orders(world: &World, count: usize) -> Vec<Order> {
@@ -168,6 +168,7 @@ async fn refuses_what_it_cannot_read() {
         "cursor=".to_owned(),
         "cursor=nonsense".to_owned(),
         format!("cursor={}", &next[2..]),
+        format!("cursor={}", tampered(next, 0, &LONG_AGO)),
         format!("cursor={next}&customer_id=ada"),
         format!("cursor={next}&placed_to=2027-01-01T00:00:00Z"),
     ] {

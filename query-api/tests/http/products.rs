@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{PRODUCTS, World};
+use crate::world::{PRODUCTS, World, tampered};
 
 /// Products of these SKUs; none of them has been repriced.
 async fn insert(world: &World, skus: &[&str]) {
@@ -91,10 +91,14 @@ async fn pages_are_in_the_order_of_bytes() {
 async fn refuses_what_it_cannot_read() {
     let world = World::with(&PRODUCTS).await;
     insert(&world, &["a", "b"]).await;
+    let (_, next) = skus(&world, "limit=1").await;
+    let changed = tampered(&next.expect("a cursor"), 0, b"b");
+    let changed = format!("cursor={changed}");
     for (query, status, code) in [
         ("limit=many", 400, "invalid-query"),
         ("sku=a", 400, "invalid-query"),
         ("cursor=nonsense", 400, "invalid-cursor"),
+        (&*changed, 400, "invalid-cursor"),
         ("limit=0", 422, "validation-failed"),
         ("limit=201", 422, "validation-failed"),
     ] {

@@ -1,8 +1,9 @@
 //! `GET /v1/sales/daily`.
 
+use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::world::{SALES_DAILY, World};
+use crate::world::{SALES_DAILY, World, tampered};
 
 /// What a partition adds to a day: orders, revenue, units.
 type Sums = (i64, i64, i64);
@@ -108,7 +109,13 @@ async fn refuses_what_it_cannot_read() {
     let world = World::with(&SALES_DAILY).await;
     sell(&world).await;
     let (_, next) = days(&world, "limit=1").await;
-    let other_days = format!("from=2026-01-01&cursor={}", next.expect("a cursor"));
+    let next = next.expect("a cursor");
+    let other_days = format!("from=2026-01-01&cursor={next}");
+    let long_ago = NaiveDate::from_ymd_opt(-200_000, 1, 1).expect("a day");
+    let long_ago = long_ago.num_days_from_ce().to_be_bytes();
+    // Postgres knows neither such a day nor a text with NUL.
+    let changed_day = format!("cursor={}", tampered(&next, 0, &long_ago));
+    let changed_currency = format!("cursor={}", tampered(&next, 5, &[0]));
     for (query, status, code) in [
         ("from=yesterday", 400, "invalid-query"),
         ("to=2026-02-30", 400, "invalid-query"),
@@ -116,6 +123,8 @@ async fn refuses_what_it_cannot_read() {
         ("currency=EUR", 400, "invalid-query"),
         ("cursor=nonsense", 400, "invalid-cursor"),
         (&*other_days, 400, "invalid-cursor"),
+        (&*changed_day, 400, "invalid-cursor"),
+        (&*changed_currency, 400, "invalid-cursor"),
         ("limit=0", 422, "validation-failed"),
         ("from=-0001-01-01", 422, "validation-failed"),
         ("to=%2B10000-01-01", 422, "validation-failed"),

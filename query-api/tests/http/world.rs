@@ -14,6 +14,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use dev::{
     dirs::Scratch,
     postgres::{Postgres, PostgresOptions},
@@ -363,6 +364,18 @@ impl Answer {
             .map(|item| item["id"].as_str().and_then(|id| id.parse().ok()));
         ids.collect::<Option<_>>().expect("ids")
     }
+}
+
+/// A time before all that Postgres knows: some 200,000 years BC, in microseconds.
+pub(crate) const LONG_AGO: [u8; 8] = (-6_373_000_000_000_000_000_i64).to_be_bytes();
+
+/// The cursor with other bytes from there on; the first ones are those of its key.
+pub(crate) fn tampered(cursor: &str, from: usize, bytes: &[u8]) -> String {
+    let mut changed = URL_SAFE_NO_PAD.decode(cursor).expect("it is base64");
+    changed[from..from + bytes.len()].copy_from_slice(bytes);
+    let changed = URL_SAFE_NO_PAD.encode(changed);
+    assert_ne!(changed, cursor);
+    changed
 }
 
 /// An order's row, with what tests vary.
