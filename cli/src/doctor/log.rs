@@ -1,4 +1,4 @@
-//! What is wrong with the log: topics, owners, transactions, events.
+//! What is wrong with the log: owners, transactions, events.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use domain::{
 use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log, owner_of};
 use tokio::task::spawn_blocking;
 
-use super::Findings;
+use super::{Findings, pace::Pace};
 use crate::{args::Target, client};
 
 /// Every service, and the topics whose streams are its own.
@@ -57,25 +57,6 @@ pub(super) async fn is_reachable(
         ),
     }
     Ok(cluster.is_ok())
-}
-
-/// Whether all topics are as they have to be.
-pub(super) async fn topics(log: &KafkaLog, target: &Target, findings: &mut Findings) -> bool {
-    let specs = target.topic_specs();
-    let before = findings.0.len();
-    for spec in &specs {
-        if let Err(error) = log.verify_topics(std::slice::from_ref(spec)).await {
-            findings.wrong(
-                "topics",
-                error.to_string(),
-                "the command API creates topics that are missing when it starts; others have to be altered, or named with \
-                 --partitions, --replication-factor and --namespace",
-            );
-        }
-    }
-    let detail = format!("{} topics are as they have to be", specs.len());
-    findings.well_if_none_since(before, "topics", detail);
-    findings.0[before..].iter().all(|finding| finding.ok)
 }
 
 /// Whether each partition of each service has an owner that answers.
@@ -193,11 +174,18 @@ pub(super) async fn events(log: &KafkaLog, findings: &mut Findings) -> Result<()
     const REMEDY: &str = "stop the service, keep the topics as they are, and see docs/operating.md";
     let log = log.clone();
     let audited = spawn_blocking(move || {
-        let mut told_at = Instant::now();
+        let begun = Instant::now();
+        let mut told_at = begun;
         audit(&log, &SERVICES, |passed, total| {
             if told_at.elapsed() >= LINE_INTERVAL {
                 told_at = Instant::now();
-                tell(passed, total);
+                let elapsed = begun.elapsed();
+                let pace = Pace {
+                    passed,
+                    total,
+                    elapsed,
+                };
+                pace.tell();
             }
         })
     });
@@ -222,12 +210,4 @@ pub(super) async fn events(log: &KafkaLog, findings: &mut Findings) -> Result<()
         }
     }
     Ok(())
-}
-
-/// How far a long reading is, for people: on stderr, whatever stdout is for. Control records make a few more of the total.
-fn tell(passed: u64, total: u64) {
-    match std::io::stderr().is_terminal() {
-        true => eprint!("\rreading events: {passed} of about {total} "),
-        false => tracing::info!(passed, total, "reading events"),
-    }
 }

@@ -1,10 +1,14 @@
 //! `offset-zero doctor`: what is wrong, and what to do about it.
 
+mod topics;
+
 mod log;
+mod pace;
 mod read_side;
 
 use anyhow::{Result, bail};
-use event_store::kafka::KafkaLog;
+use domain::topics::ALL as EVENT_TOPICS;
+use event_store::{OWNERSHIP_TOPIC, kafka::KafkaLog};
 use serde::Serialize;
 
 use crate::{args::Target, policies};
@@ -60,10 +64,17 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
     let kafka = KafkaLog::connect(&target.kafka())?;
     if log::is_reachable(&kafka, target, &mut findings).await? {
         let before = policies::lags(&kafka).await;
-        if log::topics(&kafka, target, &mut findings).await {
+        let unseen = topics::look(&kafka, target, &mut findings).await?;
+        if unseen.allows("owners", &[OWNERSHIP_TOPIC], &mut findings) {
             log::owners(&kafka, target.partitions, &mut findings).await?;
+        }
+        if unseen.allows("transactions", &EVENT_TOPICS, &mut findings) {
             log::transactions(&kafka, &mut findings).await?;
+        }
+        if unseen.allows("events", &EVENT_TOPICS, &mut findings) {
             log::events(&kafka, &mut findings).await?;
+        }
+        if unseen.allows("policies", &EVENT_TOPICS, &mut findings) {
             reactors(&kafka, before, &mut findings).await;
         }
     }

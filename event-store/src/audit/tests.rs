@@ -137,3 +137,21 @@ fn what_is_torn_doubled_or_skipped_is_named() {
         "{late:?}"
     );
 }
+
+/// Behind each transaction lies a marker, which no reader is shown.
+#[test]
+fn what_was_passed_counts_as_offsets_do() {
+    let ends = [("Orders", 0, 9), ("Orders", 1, 4), ("Carts", 0, 2)];
+    let mut way = Way::to(&ends);
+    for (topic, partition, offset, passed) in [
+        ("Orders", 0, 0, 1),
+        ("Orders", 0, 2, 3),
+        ("Orders", 1, 3, 7),
+        ("Carts", 0, 1, 9),
+        ("Orders", 0, 8, 15),
+        ("Others", 0, 7, 15),
+    ] {
+        way.pass(topic, partition, offset);
+        assert_eq!(way.passed, passed, "{topic}/{partition}@{offset}");
+    }
+}

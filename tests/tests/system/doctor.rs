@@ -1,6 +1,7 @@
 //! `offset-zero` on a system that runs: it says that all is well where it is, and what is wrong where something is.
 
 use std::{
+    collections::BTreeSet,
     process::{Command, Output},
     sync::Arc,
     time::Instant,
@@ -94,6 +95,7 @@ async fn doctor_says_what_is_wrong() {
     let report = json(&healthy);
     assert_eq!(report["ok"], true, "{report:#}");
     assert!(healthy.status.success(), "{healthy:?}");
+    other_settings_hide_nothing(&world).await;
 
     let projections = json(&offset_zero(&world, &["projections"]).await);
     let projections = projections.as_array().expect("rows").len();
@@ -144,6 +146,22 @@ async fn doctor_says_what_is_wrong() {
     while unfed(&json(&offset_zero(&world, &["doctor"]).await)) < projections {
         assert!(begun.elapsed() < PATIENCE, "nobody misses the projectors");
     }
+}
+
+/// Topics with fewer replicas than they are to have are told, and looked into all the same.
+async fn other_settings_hide_nothing(world: &World) {
+    let arguments = ["doctor", "--replication-factor", "2"];
+    let report = json(&offset_zero(world, &arguments).await);
+    let checks = |ok: bool| -> BTreeSet<&str> {
+        let findings = report["findings"].as_array().expect("findings").iter();
+        let findings = findings.filter(|finding| finding["ok"] == ok);
+        findings
+            .filter_map(|finding| finding["check"].as_str())
+            .collect()
+    };
+    assert_eq!(checks(false), BTreeSet::from(["topics"]), "{report:#}");
+    let looked_at = BTreeSet::from(["owners", "transactions", "events", "policies"]);
+    assert!(looked_at.is_subset(&checks(true)), "{report:#}");
 }
 
 /// A record that no transaction of ours can leave: the second of three events, and none of the others.
