@@ -65,7 +65,7 @@ enum Loss {
     /// The partition's tail holds what cannot be applied, or not what was there before. A takeover reads it all again.
     #[error(transparent)]
     Tail(#[from] LogError),
-    /// The state store failed; a takeover opens it anew, or does without it.
+    /// The state store cannot be written; a takeover opens it anew, or does without it.
     #[error("the state store failed: {0}")]
     State(#[from] StateError),
     /// A stream in the state store cannot be read; all is read from offset zero.
@@ -146,12 +146,9 @@ impl<C: Context, L: Log> Writer<C, L> {
                 End::Lost(error, batch, told) => {
                     warn!(partition = %self.owner.id, %error, commands = batch.len(), "dropping all state");
                     self.metrics.lost.increment(1);
-                    match &error {
-                        // One that has failed to write does so until it is opened anew.
-                        Loss::State(_) => self.owner.state.close(),
-                        // It would be met again, by the same command.
-                        Loss::Unreadable(_) => self.owner.state.discard(&error),
-                        Loss::Commit(_) | Loss::Tail(_) => {}
+                    // It would be met again, by the same command.
+                    if matches!(error, Loss::Unreadable(_)) {
+                        self.owner.state.discard(&error);
                     }
                     if let Some(duty) = told {
                         leave_in_doubt(batch);
@@ -224,7 +221,7 @@ impl<C: Context, L: Log> Writer<C, L> {
                 self.gate.set_at_work(true);
             }
             if let Err((loss, waiting)) = self.take_turn(&mut tenure, turn) {
-                return End::Lost(loss, waiting, told);
+                return End::Lost(loss_of(&tenure, loss), waiting, told);
             }
             if let Some(duty) = told {
                 self.gate.set(duty.status());
@@ -232,6 +229,11 @@ impl<C: Context, L: Log> Writer<C, L> {
                 return End::Told(duty);
             }
             if let Err(loss) = self.drain_tail(&mut tenure) {
+                return End::Lost(loss_of(&tenure, loss), Vec::new(), None);
+            }
+            // What was made of a stream that could not be read is not to be kept.
+            if let Some(error) = tenure.streams.failure() {
+                let loss = Loss::Unreadable(error.clone());
                 return End::Lost(loss, Vec::new(), None);
             }
             if let Err(error) = tenure.keep_if_due() {
@@ -307,6 +309,14 @@ impl<C: Context, L: Log> Writer<C, L> {
             }
             Err(error) => Err((error.into(), not_appended(waiting))),
         }
+    }
+}
+
+/// A store that cannot be read may be the cause of anything else.
+fn loss_of<C: Context, L: Log>(tenure: &Tenure<C, L>, loss: Loss) -> Loss {
+    match tenure.streams.failure() {
+        Some(error) => Loss::Unreadable(error.clone()),
+        None => loss,
     }
 }
 

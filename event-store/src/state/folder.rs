@@ -105,8 +105,8 @@ impl StateFolder {
     /// The store, if there is to be one and it can be used. Whatever is wrong, the log serves as well, only slower.
     pub(crate) fn store(&mut self) -> Option<StateStore> {
         let path = self.path.as_deref()?;
-        // What hangs in it holds it open until it is done, so that opening it anew fails as long.
-        self.store.take_if(|store| store.is_abandoned());
+        // Opening it anew fails as long as something hangs in it.
+        self.store.take_if(|store| store.is_spent());
         if self.store.is_none() {
             match StateStore::open(path) {
                 Ok(store) => {
@@ -135,7 +135,8 @@ impl StateFolder {
         let Some(path) = self.path.as_deref() else {
             return;
         };
-        if self.store.take_if(|store| store.is_abandoned()).is_some() {
+        // What it holds is good; it only takes nothing more.
+        if self.store.take_if(|store| store.is_spent()).is_some() {
             return;
         }
         warn!(path = %path.display(), %reason, "a state store is thrown away, all is read from offset zero");

@@ -28,7 +28,7 @@ pub(crate) struct Keeper {
     /// How many batches were handed over.
     handed: u64,
     /// The store's, for whoever uses it next.
-    abandoned: Arc<AtomicBool>,
+    spent: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -36,6 +36,8 @@ pub(crate) struct Keeper {
 struct Shared {
     /// How many batches are committed.
     committed: AtomicU64,
+    /// Whether somebody waits for the last of them, and not for the store to catch up.
+    closing: AtomicBool,
     failure: OnceLock<StateError>,
 }
 
@@ -44,16 +46,19 @@ impl Keeper {
         let (batches, waiting) = crossbeam_channel::bounded::<Batch>(1);
         let shared = Arc::<Shared>::default();
         let told = Arc::clone(&shared);
+        let spent = Arc::clone(&store.spent);
         let thread = std::thread::Builder::new()
             .name("state-keeper".to_owned())
             .spawn(move || {
                 for batch in waiting {
-                    wait_while(|| batch.store().is_behind());
+                    let closing = || told.closing.load(Ordering::Acquire);
+                    wait_while(|| batch.store().is_behind() && !closing());
                     let begun = Instant::now();
                     if let Err(error) = batch.commit() {
                         // Said here, since the writer hears of it only when it can hold no more.
                         warn!(%error, "states are written no more; what changes is held in memory until the store is opened anew");
                         // What comes after would leave a hole.
+                        spent.store(true, Ordering::Release);
                         let _first = told.failure.set(error);
                         return;
                     }
@@ -69,7 +74,7 @@ impl Keeper {
             batches: Some(batches),
             thread: Some(thread),
             handed: 0,
-            abandoned: Arc::clone(&store.abandoned),
+            spent: Arc::clone(&store.spent),
             shared,
         })
     }
@@ -111,6 +116,7 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.batches = None;
+        self.shared.closing.store(true, Ordering::Release);
         let Some(thread) = self.thread.take() else {
             return;
         };
@@ -119,7 +125,7 @@ impl Drop for Keeper {
             drop(thread.join());
         } else {
             warn!("a state store hangs, and is left to itself");
-            self.abandoned.store(true, Ordering::Release);
+            self.spent.store(true, Ordering::Release);
         }
     }
 }

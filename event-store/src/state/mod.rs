@@ -71,8 +71,8 @@ pub(crate) struct StateStore {
     deadlines: Keyspace,
     /// One entry.
     checkpoint: Keyspace,
-    /// Set where a thread hangs that may yet write to it.
-    abandoned: Arc<AtomicBool>,
+    /// Set where a write has failed, after which all others do; or hangs, and may yet be done.
+    spent: Arc<AtomicBool>,
 }
 
 impl StateStore {
@@ -111,7 +111,7 @@ impl StateStore {
             streams: keyspace("streams")?,
             deadlines: keyspace("deadlines")?,
             checkpoint: keyspace(CHECKPOINT)?,
-            abandoned: Arc::default(),
+            spent: Arc::default(),
             database,
         })
     }
@@ -170,9 +170,9 @@ impl StateStore {
         }
     }
 
-    /// Whether somebody else may still write to it, who is not to be waited for.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
+    /// Whether it has to be opened anew.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Acquire)
     }
 
     /// Whether so much waits to become files that more is to wait.

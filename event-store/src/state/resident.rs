@@ -9,8 +9,10 @@ use rustc_hash::FxHashMap;
 pub(crate) struct Resident<K, V> {
     young: FxHashMap<K, V>,
     old: FxHashMap<K, V>,
-    /// So many make a generation.
+    /// So many make a generation,
     generation: usize,
+    /// beside those that could not be forgotten when the last one ended.
+    kept: usize,
 }
 
 impl<K: Eq + Hash, V> Resident<K, V> {
@@ -20,6 +22,7 @@ impl<K: Eq + Hash, V> Resident<K, V> {
             young: FxHashMap::default(),
             old: FxHashMap::default(),
             generation: (most / 2).max(1),
+            kept: 0,
         }
     }
 
@@ -62,12 +65,14 @@ impl<K: Eq + Hash, V> Resident<K, V> {
 
     /// Forgets what has not been used for long, where there is too much. What may not go counts as used.
     pub(crate) fn make_room(&mut self, may_go: impl Fn(&V) -> bool) {
-        if self.young.len() < self.generation {
+        // Asked often: what may not go is not to be moved about each time.
+        if self.young.len() < self.generation.saturating_add(self.kept) {
             return;
         }
         let mut forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
         self.young
             .extend(forgotten.extract_if(|_, value| !may_go(value)));
+        self.kept = self.young.len();
     }
 }
 

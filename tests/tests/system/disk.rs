@@ -110,9 +110,10 @@ async fn a_full_disk_keeps_nobody_waiting() {
 
     let restarted = Limited::start(&world, &address, &state).await;
     assert!(
-        restarted.has_said("from_store=true"),
-        "what is on disk is of use"
+        !restarted.has_said("thrown away"),
+        "what is on disk is good"
     );
+    assert!(!restarted.has_said("from_store=false"));
     for (key, first) in placed {
         let again = restarted.place_as(&key).await;
         assert_eq!(again.id(), first.id());
