@@ -70,7 +70,7 @@ impl Database {
         self.connect_with([NO_DISK]).await
     }
 
-    /// For filling: its commits wait for no disk either, and a dry run stays in one transaction for as long as it takes.
+    /// For filling: its commits wait for no disk either.
     pub(crate) async fn connect_to_fill(
         &self,
         schema: &str,

@@ -319,6 +319,7 @@ async fn hold(
     version: &Version,
     letters: &[Place],
 ) -> Result<bool, ProjectorError> {
+    registry::never_stand_still(connection).await?;
     // All of a key's events have one partition number.
     let partition: Vec<i32> = letters.iter().take(1).map(|of| of.partition).collect();
     registry::claim(connection, name, version.number, &partition).await?;

@@ -256,7 +256,10 @@ impl<P: Projection> Feed<P> {
     fn read_to(&self, written: &Checkpoint) -> i64 {
         let mut unwritten = self.moves.iter();
         let unwritten = unwritten.find(|to| to.place() == written.place());
-        unwritten.map_or(written.next_offset, |to| to.next_offset)
+        // What was applied before is read again first.
+        unwritten.map_or(written.next_offset, |to| {
+            to.next_offset.max(written.next_offset)
+        })
     }
 
     /// Marks the version as failed; see [`registry::fail`].

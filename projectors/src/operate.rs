@@ -55,12 +55,17 @@ pub async fn pause(database: &Database, projection: ProjectionName) -> Result<()
 /// When Postgres fails.
 pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
+    let mut tx = registry.begin().await?;
+    if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
+        registry::note_fed(&mut tx, projection.as_str(), live.number).await?;
+    }
     sqlx::query!(
         "update offset_zero.projections set paused = false where name = $1",
         projection.as_str(),
     )
-    .execute(&mut registry)
+    .execute(&mut *tx)
     .await?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -96,6 +101,7 @@ impl<S: Log> Reset<'_, S> {
         let mut registry = self.database.connect().await?;
         registry::ensure_live::<P>(&mut registry, &origin).await?;
         let mut tx = registry.begin().await?;
+        registry::never_stand_still(&mut tx).await?;
         registry::hold_live(&mut tx, P::NAME).await?;
         // It is there by now.
         let old = registry::ensure_live::<P>(&mut tx, &origin).await?;

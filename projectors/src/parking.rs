@@ -44,14 +44,17 @@ impl Refused {
         reason: String,
     ) -> Result<(), ProjectorError> {
         self.keep(version, |_| true);
-        let is_near = |other: &&Position| {
-            other.place() == position.place() && (other.offset - position.offset).abs() < WINDOW
-        };
-        if self.events.keys().filter(is_near).count() >= MAX_CAUSES {
-            return Err(ProjectorError::TooManyDeadLetters { position, reason });
+        self.events.insert(position.clone(), reason.clone());
+        let of_place = self
+            .events
+            .keys()
+            .filter(|of| of.place() == position.place());
+        let offsets: Vec<i64> = of_place.map(|of| of.offset).collect();
+        let mut runs = offsets.windows(MAX_CAUSES + 1);
+        match runs.any(|run| run[MAX_CAUSES] - run[0] < WINDOW) {
+            true => Err(ProjectorError::TooManyDeadLetters { position, reason }),
+            false => Ok(()),
         }
-        self.events.insert(position, reason);
-        Ok(())
     }
 
     /// Those of a version, and of these only what is yet to come.
@@ -257,4 +260,35 @@ pub(crate) async fn is_beyond_limit(
     .fetch_one(connection)
     .await?;
     Ok(usize::try_from(closest).is_ok_and(|closest| closest > MAX_CAUSES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_refusals_are_too_many_only_where_they_lie_close() {
+        let at = |offset| Position {
+            topic: "OrderEvents".into(),
+            partition: 0,
+            offset,
+        };
+        let mut refused = Refused::default();
+        let many = i64::try_from(MAX_CAUSES).expect("few");
+        // The later ones first, as folding may find them.
+        for number in (0..2 * many).rev() {
+            let added = refused.add(1, at(40 * number), String::new());
+            assert!(added.is_ok(), "25 of 1,000");
+        }
+        let mut added = Ok(());
+        for offset in 0..2 * many {
+            added = added.and(refused.add(1, at(40 * offset + 1), String::new()));
+        }
+        assert!(added.is_ok(), "50 of 1,000: {added:?}");
+        assert!(refused.add(1, at(2), String::new()).is_err());
+        assert!(
+            refused.add(2, at(2), String::new()).is_ok(),
+            "another version"
+        );
+    }
 }

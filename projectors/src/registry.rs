@@ -10,7 +10,7 @@ pub use self::dropping::NotDropped;
 pub(crate) use self::{
     checkpoints::{
         Checkpoint, Positions, bump_epochs, checkpoints, claim, claim_live, has_reached,
-        lock_positions, partitions_of, positions,
+        lock_positions, never_stand_still, partitions_of, positions,
     },
     dropping::drop_version,
     shapes::live_shapes,
@@ -267,6 +267,11 @@ pub(crate) async fn make_live(
     old: i32,
     new: i32,
 ) -> sqlx::Result<()> {
+    // The old version's feeds fail whole and ask what is live; so do the new one's, where it was filled by others. First, as whoever else
+    // locks both checkpoints and versions does.
+    bump_epochs(connection, name, &[old, new]).await?;
+    // That nobody has fed it so far is as it has to be.
+    note_fed(connection, name, new).await?;
     sqlx::query!(
         "update offset_zero.projections set live_version = $2 where name = $1",
         name,
@@ -284,9 +289,23 @@ pub(crate) async fn make_live(
     )
     .execute(&mut *connection)
     .await?;
-    announce_live(connection, name).await?;
-    // The old version's feeds fail whole and ask what is live; so do the new one's, where it was filled by others.
-    bump_epochs(connection, name, &[old, new]).await
+    announce_live(connection, name).await
+}
+
+/// Has it count from now how long nobody has fed a version.
+pub(crate) async fn note_fed(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update offset_zero.checkpoints set updated_at = now() where name = $1 and version = $2",
+        name,
+        version,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// How a version that is being built gets on.

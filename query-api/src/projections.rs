@@ -25,7 +25,8 @@ pub(crate) struct Projection {
     paused: bool,
     /// How many records are still to be read, of all partitions, as of `measured_at`.
     lag: i64,
-    /// Once a second while somebody feeds it; of the partition where it was longest ago. Where it stays behind, nobody does.
+    /// Once a second while somebody feeds it; of the partition where it was longest ago. Where it stays behind, nobody does. Null where the
+    /// version is not live.
     measured_at: Option<DateTime<Utc>>,
     /// Measured by its projector.
     events_per_second: f64,
@@ -86,7 +87,7 @@ pub(crate) async fn list_projections(
                            filter (where c.next_offset > 0),
                        '{}') as "positions!",
                    v.version = p.live_version and p.paused as "paused!",
-                   min(c.updated_at) as measured_at,
+                   case when v.version = p.live_version then min(c.updated_at) end as measured_at,
                    coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as "lag!",
                    case when v.state = 'live' then coalesce((
                            select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r

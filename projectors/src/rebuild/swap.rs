@@ -64,6 +64,7 @@ async fn attempt<P: Projection, S: Log>(
     sqlx::raw_sql("set local lock_timeout = '2s'")
         .execute(&mut *tx)
         .await?;
+    registry::never_stand_still(&mut tx).await?;
     let live = registry::hold_live(&mut tx, P::NAME).await?;
     let mut goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
     // What the log does not hold any more nobody can come up to.

@@ -134,6 +134,14 @@ fn by_place(rows: Vec<Reached>) -> Positions {
     rows.into_iter().map(place).collect()
 }
 
+/// Has Postgres end this transaction where its process, or its machine, stands still: what it has locked is in the way of whoever feeds.
+pub(crate) async fn never_stand_still(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("set local idle_in_transaction_session_timeout = '5s'")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Has whoever fed these partitions of the live version until now fail at the next checkpoint, and answers where to go on. Answers none
 /// where the version is not what was found before: another one has gone live, it has failed, or the projection was halted.
 ///
@@ -146,6 +154,7 @@ pub(crate) async fn claim_live(
     partitions: &[i32],
 ) -> Result<Option<Vec<Checkpoint>>, ProjectorError> {
     let mut tx = connection.begin().await?;
+    never_stand_still(&mut tx).await?;
     // Whoever holds them for longer stands still, and is ended soon.
     sqlx::raw_sql("set local lock_timeout = '2s'")
         .execute(&mut *tx)

@@ -86,14 +86,24 @@ async fn a_feed_that_stands_still_within_a_transaction_is_no_obstacle() {
     let (world, shop) = (World::new().await, Shop::open(2));
     let mut registry = world.database.connect().await.expect("connects");
     let found = live(&mut registry, &shop).await;
-    let still = world.database.connect_to_feed(&found.schema).await;
-    let mut still = still.expect("connects");
-    let mut tx = still.begin().await.expect("begins");
-    let held = registry::claim(&mut tx, Orders::NAME, found.number, &PARTITIONS).await;
-    held.expect("holds them");
-    eventually("they are let go", async || {
-        let claimed = registry::claim_live(&mut registry, Orders::NAME, &found, &PARTITIONS).await;
-        matches!(claimed, Ok(Some(_)))
-    })
-    .await;
+    let connections = [
+        (world.database.connect_to_feed(&found.schema).await, false),
+        (world.database.connect().await, true),
+    ];
+    for (still, has_to_say_so) in connections {
+        let mut still = still.expect("connects");
+        let mut tx = still.begin().await.expect("begins");
+        if has_to_say_so {
+            let said = registry::never_stand_still(&mut tx).await;
+            said.expect("as whoever claims does");
+        }
+        let held = registry::claim(&mut tx, Orders::NAME, found.number, &PARTITIONS).await;
+        held.expect("holds them");
+        eventually("they are let go", async || {
+            let claimed =
+                registry::claim_live(&mut registry, Orders::NAME, &found, &PARTITIONS).await;
+            matches!(claimed, Ok(Some(_)))
+        })
+        .await;
+    }
 }
