@@ -24,9 +24,9 @@ pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 /// From the first statement to the last of one read; Postgres itself gives up a little earlier.
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 const STATEMENT_TIMEOUT: &str = "5s";
-/// After that a read that nobody waits for any more takes its connection for dead. Where Postgres answers at all, it has ended
-/// the statement by then, even one that had to wait for its connection, and the connection is good.
-const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(8);
+/// After that a read that nobody waits for any more takes its connection for dead. Where Postgres answers at all, it has ended both
+/// statements of a transaction by then, even of one that had to wait for its connection, and the connection is good.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(13);
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two tries to listen.
