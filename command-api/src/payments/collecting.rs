@@ -25,7 +25,7 @@ use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-outcome";
-/// For so long gateways remember a request by its name; one that is older is asked about, and never sent.
+/// For so long gateways remember a request by its name. Where the event is older, what it asks for is asked about, and not sent.
 const NAMES_LIVE: TimeDelta = TimeDelta::hours(20);
 
 /// The payment service's effect. A request that is sent again has the same name, so that the gateway carries it out once.

@@ -6,14 +6,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use system_tests::World;
 use tokio::task::JoinHandle;
 
 use crate::{
-    blocking,
+    PATIENCE, blocking,
     doctor::{command, offset_zero},
 };
 
@@ -39,11 +39,8 @@ impl Operator {
             while !stop.load(Ordering::Acquire) {
                 act(&world).await;
             }
-            assert!(run(&world, &RESUME).await, "it goes on");
-            assert!(
-                run(&world, &VERIFIED).await,
-                "what is live is proven to be right"
-            );
+            insist(&world, &RESUME).await;
+            insist(&world, &VERIFIED).await;
         });
         Self { stopping, task }
     }
@@ -67,6 +64,14 @@ async fn act(world: &World) {
             tokio::time::sleep(delay).await;
             run(world, &RESUME).await;
         }
+    }
+}
+
+/// Until it is done: Postgres lets go of what a killed rebuild has held only after a while.
+async fn insist(world: &World, arguments: &[&str]) {
+    let begun = Instant::now();
+    while !run(world, arguments).await {
+        assert!(begun.elapsed() < PATIENCE, "{arguments:?} fails");
     }
 }
 
