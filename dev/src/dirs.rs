@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::errno::Errno;
 use nix::sys::signal;
 use nix::unistd::{Pid, Uid};
+use uuid::Uuid;
 
 use crate::error::{Error, FileContext, Result};
 
@@ -54,15 +56,34 @@ pub fn state() -> Result<PathBuf> {
 /// Where the persistent Postgres keeps its data. Postgres does not run as root, and its user cannot
 /// enter a clone in a root-only folder: as root the data lives outside, apart for each clone.
 pub fn postgres_data() -> Result<PathBuf> {
+    let state = state()?;
     if !Uid::effective().is_root() {
-        return Ok(state()?.join("postgres"));
+        return Ok(state.join("postgres"));
     }
-    let home = home()?;
-    let home = home.canonicalize().on("resolve", &home)?;
-    let hash = fnv1a(home.as_os_str().as_encoded_bytes());
     Ok(PathBuf::from("/var/lib/offset-zero")
-        .join(format!("{hash:016x}"))
+        .join(id_in(&state)?)
         .join("postgres"))
+}
+
+/// What names the data outside. It lies beside Kafka's and goes with it: a clone that comes to where another one was has a new log,
+/// which rows of the old one do not follow from.
+fn id_in(state: &Path) -> Result<String> {
+    let path = state.join("id");
+    if !path.exists() {
+        let new = Uuid::new_v4().simple().to_string();
+        let whole = state.join(&new);
+        fs::write(&whole, &new).on("write", &whole)?;
+        // Whoever comes first gives it, and nobody sees half of it.
+        let given = fs::hard_link(&whole, &path);
+        fs::remove_file(&whole).on("remove", &whole)?;
+        if let Err(error) = given
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(error).on("create", &path);
+        }
+    }
+    let id = fs::read_to_string(&path).on("read", &path)?;
+    Ok(id.trim().to_owned())
 }
 
 /// A fresh folder under the system's temporary one, removed on drop.
@@ -140,13 +161,6 @@ fn is_stale(owner: Pid, path: &Path) -> bool {
     owner_is_dead && is_unlocked
 }
 
-/// FNV-1a: the standard library's hash may change between releases, and this one names a folder.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +169,22 @@ mod tests {
     fn the_clone_is_found_upwards() {
         let home = home().expect("tests run inside the clone");
         assert!(home.join(LANDMARK).is_file());
+    }
+
+    #[test]
+    fn an_id_goes_with_its_folder() {
+        let scratch = Scratch::new().expect("a scratch folder");
+        let state = scratch.path().join("state");
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            fs::create_dir_all(&state).expect("writable");
+            let id = id_in(&state).expect("an id");
+            assert_eq!(id_in(&state).expect("the same"), id);
+            assert_eq!(fs::read_dir(&state).expect("readable").count(), 1);
+            ids.push(id);
+            fs::remove_dir_all(&state).expect("writable");
+        }
+        assert_ne!(ids[0], ids[1]);
     }
 
     #[test]
