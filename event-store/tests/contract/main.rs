@@ -11,6 +11,7 @@ mod memory;
 mod owning;
 mod restart;
 mod several;
+mod sharing;
 mod subscribing;
 mod suite;
 
@@ -49,6 +50,8 @@ macro_rules! contract {
             a_command_finds_the_owner,
             a_process_of_the_same_name_takes_over,
             a_fenced_owner_takes_over_anew,
+        );
+        contract!($subject; sharing;
             only_who_has_a_partition_is_confirmed,
         );
         contract!($subject; several;

@@ -1,9 +1,8 @@
 //! What is promised about who owns a partition: one at a time, whoever comes, goes or was taken for gone; and commands find it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -11,10 +10,7 @@ use domain::Context;
 use event_store::{
     EventStore, OWNERSHIP_TOPIC, Owners, OwnershipRecord, PartitionStatus, Peers, Refusal,
     StoreConfig, Transport, TransportError,
-    log::{
-        AppendError, Appender, AppenderId, CommitterId, Handover, Lane, Log, Member, Membership,
-        WriterId,
-    },
+    log::{AppendError, Appender, AppenderId, CommitterId, Lane, Log, WriterId},
     owner_of,
 };
 use tokio::time::Instant;
@@ -23,8 +19,7 @@ use uuid::Uuid;
 use crate::{
     counter::{Counters, LIMIT},
     suite::{
-        PATIENCE, Subject, events_of, request, start, start_as, start_with, stop, store, until,
-        wait_for,
+        Subject, events_of, request, start, start_as, start_with, stop, store, until, wait_for,
     },
 };
 
@@ -216,75 +211,6 @@ pub(crate) async fn partitions_are_shared<S: Subject>(subject: S) {
     assert!(again.replayed);
     stop(second).await;
     assert_eq!(events_of(&subject, counter).await.len(), 2);
-}
-
-/// Somebody's part in the group.
-struct Seat<M> {
-    membership: M,
-    has: Arc<Mutex<BTreeSet<i32>>>,
-}
-
-impl<M: Membership> Seat<M> {
-    fn take<L: Log<Membership = M>>(log: &L) -> Self {
-        let member = Member {
-            name: None,
-            session_timeout: Duration::from_secs(10),
-        };
-        let has = Arc::<Mutex<BTreeSet<i32>>>::default();
-        let held = Arc::clone(&has);
-        let handover = move |handover: Handover| {
-            let mut held = held.lock().expect("no panic");
-            match handover {
-                Handover::Granted(partitions) => held.extend(partitions),
-                Handover::Revoked(partitions) | Handover::Lost(partitions) => {
-                    held.retain(|partition| !partitions.contains(partition));
-                }
-            }
-        };
-        Self {
-            membership: log
-                .join("confirming", &member, handover)
-                .expect("it is accepted"),
-            has,
-        }
-    }
-
-    /// What it has, after it has taken part for a moment.
-    fn tend(&self) -> BTreeSet<i32> {
-        let tended = self.membership.tend(Duration::from_millis(50));
-        tended.expect("nobody has its name");
-        self.has.lock().expect("no panic").clone()
-    }
-}
-
-/// A member is confirmed in what it has, and not in what another has by now, though it is a member still.
-pub(crate) async fn only_who_has_a_partition_is_confirmed<S: Subject>(subject: S) {
-    let log = subject.log().clone();
-    let shared = tokio::task::spawn_blocking(move || {
-        let all: BTreeSet<i32> =
-            (0..log.partitions(OWNERSHIP_TOPIC).expect("it is there")).collect();
-        let until = std::time::Instant::now() + PATIENCE;
-        let first = Seat::take(&log);
-        while first.tend() != all {
-            assert!(std::time::Instant::now() < until, "nobody gets anything");
-        }
-        let second = Seat::take(&log);
-        loop {
-            let (of_first, of_second) = (first.tend(), second.tend());
-            if !of_second.is_empty() && of_first.len() + of_second.len() == all.len() {
-                break;
-            }
-            assert!(std::time::Instant::now() < until, "it is not shared");
-        }
-        for seat in [&first, &second] {
-            let has = seat.tend();
-            for partition in &all {
-                let confirmed = seat.membership.confirm(*partition);
-                assert_eq!(confirmed.is_ok(), has.contains(partition), "{confirmed:?}");
-            }
-        }
-    });
-    shared.await.expect("no panic");
 }
 
 /// Commands handed on within this process, as if it were several.
