@@ -221,7 +221,7 @@ impl<C: Context, L: Log> Writer<C, L> {
                 self.gate.set_at_work(true);
             }
             if let Err((loss, waiting)) = self.take_turn(&mut tenure, turn) {
-                return End::Lost(loss_of(&tenure, loss), waiting, told);
+                return End::Lost(unreadable(&tenure).unwrap_or(loss), waiting, told);
             }
             if let Some(duty) = told {
                 self.gate.set(duty.status());
@@ -229,11 +229,10 @@ impl<C: Context, L: Log> Writer<C, L> {
                 return End::Told(duty);
             }
             if let Err(loss) = self.drain_tail(&mut tenure) {
-                return End::Lost(loss_of(&tenure, loss), Vec::new(), None);
+                return End::Lost(unreadable(&tenure).unwrap_or(loss), Vec::new(), None);
             }
             // What was made of a stream that could not be read is not to be kept.
-            if let Some(error) = tenure.streams.failure() {
-                let loss = Loss::Unreadable(error.clone());
+            if let Some(loss) = unreadable(&tenure) {
                 return End::Lost(loss, Vec::new(), None);
             }
             if let Err(error) = tenure.keep_if_due() {
@@ -284,8 +283,7 @@ impl<C: Context, L: Log> Writer<C, L> {
         }
         let mut records = Vec::new();
         let waiting = decide(tenure, turn, (self.clock)(), &mut records);
-        if let Some(error) = tenure.streams.failure() {
-            let loss = Loss::Unreadable(error.clone());
+        if let Some(loss) = unreadable(tenure) {
             return Err((loss, not_appended(waiting)));
         }
         if records.is_empty() {
@@ -312,12 +310,10 @@ impl<C: Context, L: Log> Writer<C, L> {
     }
 }
 
-/// A store that cannot be read may be the cause of anything else.
-fn loss_of<C: Context, L: Log>(tenure: &Tenure<C, L>, loss: Loss) -> Loss {
-    match tenure.streams.failure() {
-        Some(error) => Loss::Unreadable(error.clone()),
-        None => loss,
-    }
+/// That a stream could not be read, which may be the cause of anything else.
+fn unreadable<C: Context, L: Log>(tenure: &Tenure<C, L>) -> Option<Loss> {
+    let failure = tenure.streams.failure();
+    failure.cloned().map(Loss::Unreadable)
 }
 
 /// Nobody here will find out what became of these.
