@@ -15,9 +15,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A feed that stands still within a transaction, with its process or its machine, is ended by Postgres: it would hold up whoever
-/// is to feed in its place, and that is decided after three seconds.
-const NO_STANDSTILL: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+/// Whoever locks checkpoints and stands still within the transaction, with its process or its machine, is ended by Postgres: it would hold
+/// up whoever is to feed in its place, and that is decided after three seconds.
+pub(crate) const NO_STANDSTILL: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
 
 /// Commits are told before they are on disk.
 const NO_DISK: (&str, &str) = ("synchronous_commit", "off");

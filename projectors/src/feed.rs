@@ -76,12 +76,11 @@ impl<P: Projection> Feed<P> {
     /// What comes next. May be dropped and called again.
     pub(crate) async fn next(&mut self) -> Result<Batch<P::Event>, ProjectorError> {
         let mut batch = self.subscription.next_batch().await?;
-        let mut applied = std::mem::take(&mut self.applied);
-        for one in &mut applied {
-            one.take_from(&mut batch)?;
+        for mut applied in std::mem::take(&mut self.applied) {
+            if applied.take_from(&mut batch)? {
+                self.applied.push(applied);
+            }
         }
-        applied.retain(|one| !one.is_passed);
-        self.applied = applied;
         Ok(batch)
     }
 

@@ -13,7 +13,6 @@ pub(super) struct Applied {
     id: Uuid,
     next_offset: i64,
     is_met: bool,
-    pub(super) is_passed: bool,
 }
 
 impl Applied {
@@ -25,18 +24,18 @@ impl Applied {
             id,
             next_offset: checkpoint.next_offset,
             is_met: false,
-            is_passed: false,
         })
     }
 
-    /// Takes it from the batch. The last event must read back as it was, whether this program can decode it or not.
-    pub(super) fn take_from<E>(&mut self, batch: &mut Batch<E>) -> Result<(), ProjectorError> {
+    /// Takes it from the batch; answers whether more of it is to come. The last event must read back as it was, whether this program can
+    /// decode it or not.
+    pub(super) fn take_from<E>(&mut self, batch: &mut Batch<E>) -> Result<bool, ProjectorError> {
         let mut progress = batch.progress.iter();
         let progress = progress.find(|progress| progress.place() == self.last.place());
         let Some(progress) = progress else {
-            return Ok(());
+            return Ok(true);
         };
-        self.is_passed = progress.next_offset >= self.next_offset;
+        let is_more_to_come = progress.next_offset < self.next_offset;
         if !self.is_met && self.id_in(batch) != Some(self.id) {
             return Err(diverged(format!(
                 "{} is not the event that was applied there",
@@ -49,7 +48,7 @@ impl Applied {
         };
         batch.events.retain(|event| is_new(&event.position));
         batch.undecodable.retain(|record| is_new(&record.position));
-        Ok(())
+        Ok(is_more_to_come)
     }
 
     fn id_in<E>(&self, batch: &Batch<E>) -> Option<Uuid> {

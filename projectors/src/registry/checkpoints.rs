@@ -6,11 +6,11 @@ use std::{
 };
 
 use event_store::Position;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{Version, is_paused, live};
-use crate::ProjectorError;
+use crate::{ProjectorError, database::NO_STANDSTILL};
 
 /// How far a version has come in one partition of one topic.
 #[derive(Debug, Clone)]
@@ -136,9 +136,10 @@ fn by_place(rows: Vec<Reached>) -> Positions {
 
 /// Has Postgres end this transaction where its process, or its machine, stands still: what it has locked is in the way of whoever feeds.
 pub(crate) async fn never_stand_still(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql("set local idle_in_transaction_session_timeout = '5s'")
-        .execute(connection)
-        .await?;
+    let (setting, value) = NO_STANDSTILL;
+    // Safe: constants.
+    let set = AssertSqlSafe(format!("set local {setting} = '{value}'"));
+    sqlx::raw_sql(set).execute(connection).await?;
     Ok(())
 }
 

@@ -23,6 +23,14 @@ async fn live(registry: &mut PgConnection, shop: &Shop) -> Version {
     live.expect("there is one")
 }
 
+/// Orders of which one version was just found to be live.
+async fn found() -> (World, Shop, PgConnection, Version) {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let mut registry = world.database.connect().await.expect("connects");
+    let found = live(&mut registry, &shop).await;
+    (world, shop, registry, found)
+}
+
 async fn is_claimed(registry: &mut PgConnection, found: &Version) -> bool {
     let claimed = registry::claim_live(registry, Orders::NAME, found, &PARTITIONS).await;
     claimed.expect("Postgres answers").is_some()
@@ -35,9 +43,7 @@ async fn epochs(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn what_was_found_and_is_not_live_any_more_is_not_claimed() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let mut registry = world.database.connect().await.expect("connects");
-    let found = live(&mut registry, &shop).await;
+    let (world, shop, mut registry, found) = found().await;
     assert!(is_claimed(&mut registry, &found).await);
 
     reset(&world, &shop).await;
@@ -50,9 +56,7 @@ async fn what_was_found_and_is_not_live_any_more_is_not_claimed() {
 
 #[tokio::test]
 async fn what_was_halted_meanwhile_is_not_claimed() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let mut registry = world.database.connect().await.expect("connects");
-    let found = live(&mut registry, &shop).await;
+    let (world, _shop, mut registry, found) = found().await;
     let paused = operate::pause(&world.database, ProjectionName::Orders).await;
     paused.expect("halts");
     assert!(!is_claimed(&mut registry, &found).await);
@@ -63,9 +67,7 @@ async fn what_was_halted_meanwhile_is_not_claimed() {
 
 #[tokio::test]
 async fn what_has_failed_meanwhile_is_not_claimed() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let mut registry = world.database.connect().await.expect("connects");
-    let found = live(&mut registry, &shop).await;
+    let (_world, _shop, mut registry, found) = found().await;
     let number = found.number;
     let left = registry::checkpoints(&mut registry, Orders::NAME, number, &PARTITIONS).await;
     let left = left.expect("Postgres answers");
@@ -83,9 +85,7 @@ async fn what_has_failed_meanwhile_is_not_claimed() {
 /// As where its process was halted, or its machine was lost: nobody ends its session but Postgres.
 #[tokio::test]
 async fn a_feed_that_stands_still_within_a_transaction_is_no_obstacle() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let mut registry = world.database.connect().await.expect("connects");
-    let found = live(&mut registry, &shop).await;
+    let (world, _shop, mut registry, found) = found().await;
     let connections = [
         (world.database.connect_to_feed(&found.schema).await, false),
         (world.database.connect().await, true),
