@@ -14,14 +14,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 #[test]
 fn one_that_ends_at_once_is_reported_with_its_log() -> Outcome {
-    let scratch = Scratch::new()?;
-    let log = Output::File(scratch.path().join("service.log"));
-    let service = Service::spawn(
-        "examples/hold",
-        NO_ARGUMENTS,
-        [("OFFSET_ZERO_STACK", "no-such-stack")],
-        log,
-    )?;
+    let (service, _scratch) = started_on("no-such-stack")?;
     let result = service.wait_ready(&unused_url()?, Duration::from_secs(20));
     let Err(Error::Exited { log, .. }) = result else {
         return Err(format!("{result:?}").into());
@@ -32,14 +25,7 @@ fn one_that_ends_at_once_is_reported_with_its_log() -> Outcome {
 
 #[test]
 fn one_that_does_not_answer_in_time_is_reported_and_stopped() -> Outcome {
-    let scratch = Scratch::new()?;
-    let log = Output::File(scratch.path().join("service.log"));
-    let service = Service::spawn(
-        "examples/hold",
-        NO_ARGUMENTS,
-        [("OFFSET_ZERO_STACK", "native")],
-        log,
-    )?;
+    let (service, _scratch) = started_on("native")?;
     let result = service.wait_ready(&unused_url()?, Duration::from_millis(300));
     let Err(Error::NotReady { last_answer, .. }) = result else {
         return Err(format!("{result:?}").into());
@@ -52,14 +38,7 @@ fn one_that_does_not_answer_in_time_is_reported_and_stopped() -> Outcome {
 
 #[test]
 fn what_somebody_else_answers_is_not_taken_for_the_answer_of_one_that_has_ended() -> Outcome {
-    let scratch = Scratch::new()?;
-    let log = Output::File(scratch.path().join("service.log"));
-    let service = Service::spawn(
-        "examples/hold",
-        NO_ARGUMENTS,
-        [("OFFSET_ZERO_STACK", "no-such-stack")],
-        log,
-    )?;
+    let (service, _scratch) = started_on("no-such-stack")?;
     let ended = service.process().wait_exit(Duration::from_secs(20));
     ended.ok_or("it ends at once")?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -81,6 +60,15 @@ fn what_somebody_else_answers_is_not_taken_for_the_answer_of_one_that_has_ended(
 }
 
 const NO_ARGUMENTS: [&str; 0] = [];
+
+/// The example, on that stack, and where its log is.
+fn started_on(stack: &str) -> dev::Result<(Service, Scratch)> {
+    let scratch = Scratch::new()?;
+    let log = Output::File(scratch.path().join("service.log"));
+    let variables = [("OFFSET_ZERO_STACK", stack)];
+    let service = Service::spawn("examples/hold", NO_ARGUMENTS, variables, log)?;
+    Ok((service, scratch))
+}
 
 fn unused_url() -> dev::Result<String> {
     Ok(format!("http://127.0.0.1:{}", dev::ports::free()?))

@@ -78,6 +78,15 @@ impl Limited {
         answer
     }
 
+    /// Its log comes by way of a thread of ours.
+    async fn says(&self, what: &str) {
+        let begun = Instant::now();
+        while !self.has_said(what) {
+            assert!(begun.elapsed() < PATIENCE, "it does not say: {what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     fn has_said(&self, what: &str) -> bool {
         self.process.log_tail(LOG_LINES).contains(what)
     }
@@ -97,11 +106,7 @@ async fn a_full_disk_keeps_nobody_waiting() {
 
     limited.fill_disk().await;
     placed.extend(limited.place().await);
-    let begun = Instant::now();
-    while !limited.has_said(FAILED) {
-        assert!(begun.elapsed() < PATIENCE, "nobody has noticed");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    limited.says(FAILED).await;
     placed.extend(limited.place().await);
     assert!(!limited.has_said("dropping all state"));
     blocking(move || limited.process.kill())
@@ -109,6 +114,7 @@ async fn a_full_disk_keeps_nobody_waiting() {
         .expect("killed");
 
     let restarted = Limited::start(&world, &address, &state).await;
+    restarted.says("from_store=true").await;
     assert!(
         !restarted.has_said("thrown away"),
         "what is on disk is good"

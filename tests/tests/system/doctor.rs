@@ -18,7 +18,7 @@ use serde_json::Value;
 use system_tests::{Client, Journal, Stock, World, client::order, shop};
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, wait_for, world};
+use crate::{PATIENCE, blocking, everything, wait_for, world};
 
 /// Runs the program on this world.
 pub(crate) async fn offset_zero(world: &World, arguments: &[&str]) -> Output {
@@ -77,10 +77,7 @@ fn details(report: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_says_what_is_wrong() {
     let world = Arc::new(world().await);
-    let running = {
-        let world = Arc::clone(&world);
-        blocking(move || (world.command_api(None), world.read_side())).await
-    };
+    let running = everything(&world).await;
     let (commands, (_, query_api)) = &running;
     let (client, queries) = (Client::new(&commands.url), Client::new(&query_api.url));
     shop::fill(&client).await;

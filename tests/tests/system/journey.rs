@@ -10,15 +10,12 @@ use system_tests::{
 };
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, wait_for, world};
+use crate::{PATIENCE, blocking, everything, wait_for, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_placed_paid_cancelled_and_seen() {
     let world = Arc::new(world().await);
-    let (command_api, read_side) = {
-        let world = Arc::clone(&world);
-        blocking(move || (world.command_api(None), world.read_side())).await
-    };
+    let (command_api, read_side) = everything(&world).await;
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
 
@@ -161,10 +158,7 @@ fn types(history: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_costs_nothing_is_paid_and_cancelled_all_the_same() {
     let world = Arc::new(world().await);
-    let (command_api, read_side) = {
-        let world = Arc::clone(&world);
-        blocking(move || (world.command_api(None), world.read_side())).await
-    };
+    let (command_api, read_side) = everything(&world).await;
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
     shop::create(&commands, "SAMPLE", 0, 10).await;

@@ -36,6 +36,12 @@ async fn world() -> system_tests::World {
     blocking(system_tests::World::new).await
 }
 
+/// A command API with all services, then projectors and a query API: all of them ready.
+async fn everything(world: &Arc<World>) -> (Server, (Server, Server)) {
+    let world = Arc::clone(world);
+    blocking(move || (world.command_api(None), world.read_side())).await
+}
+
 /// A command API that is ready, with these services; none means all.
 async fn services(world: &Arc<World>, services: &'static [&'static str]) -> Server {
     let world = Arc::clone(world);

@@ -19,7 +19,7 @@ use system_tests::{Client, Money, Stock, World, client::payment, journal::read_t
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, doctor::offset_zero, world};
+use crate::{PATIENCE, blocking, doctor::offset_zero, everything, world};
 
 const ORDERS: usize = 400;
 const CLIENTS: usize = 16;
@@ -28,10 +28,7 @@ const REBUILDS: i32 = 3;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_gives_the_same_rows_while_reads_go_on() {
     let world = Arc::new(world().await);
-    let (command_api, read_side) = {
-        let world = Arc::clone(&world);
-        blocking(move || (world.command_api(None), world.read_side())).await
-    };
+    let (command_api, read_side) = everything(&world).await;
     let commands = Client::new(&command_api.url);
     let queries = Client::new(&read_side.1.url);
     shop::fill(&commands).await;
