@@ -190,7 +190,7 @@ pub enum Error {
     },
 
     /// One of the workspace's binaries has not been built.
-    #[error("{name} not found in {}; build it first: `cargo build --workspace --bins`", searched.display())]
+    #[error("{name} not found in {}; build it first: `make build`, or `make bench` for what is measured beside", searched.display())]
     BinaryMissing {
         /// The binary.
         name: String,
