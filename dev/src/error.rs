@@ -189,7 +189,7 @@ pub enum Error {
         port: u16,
     },
 
-    /// One of the workspace's binaries has not been built.
+    /// A program that was to be started has not been built.
     #[error("{name} not found in {}; build it first: `make build`, or `make bench` for what is measured beside", searched.display())]
     BinaryMissing {
         /// The binary.
