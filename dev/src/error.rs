@@ -189,8 +189,8 @@ pub enum Error {
         port: u16,
     },
 
-    /// A program that was to be started has not been built.
-    #[error("{name} not found in {}; build it first: `make build`, or `make bench` for what is measured beside", searched.display())]
+    /// One of the workspace's binaries has not been built.
+    #[error("{name} not found in {}; build it first: `cargo build --workspace --bins`", searched.display())]
     BinaryMissing {
         /// The binary.
         name: String,

@@ -38,7 +38,7 @@ pub struct Commands {
 
 /// The program; looked for before minutes are spent on everything else.
 pub fn find() -> Result<PathBuf> {
-    Ok(dev::services::binary(PROGRAM)?)
+    dev::services::binary(PROGRAM).context("`make bench` builds it")
 }
 
 /// So many seconds in all, half of them with a view.
