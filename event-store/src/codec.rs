@@ -212,6 +212,12 @@ pub(crate) struct Replayed<E> {
     pub(crate) event: E,
 }
 
+/// Which event a payload has to be read as.
+pub(crate) struct Unread {
+    name: Box<str>,
+    version: u16,
+}
+
 /// Reads back what a writer needs of a record, lifting old shapes; `source` is what its own events have as `ce_source`.
 ///
 /// # Errors
@@ -220,18 +226,47 @@ pub(crate) fn replayed<E: ReadEvent>(
     record: &RawRecord<'_>,
     source: &str,
 ) -> Result<Replayed<E>, LogError> {
+    let unread = unread(record, source)?;
+    let read = unread.read(record.payload);
+    read.map_err(|reason| record.undecodable(reason))
+}
+
+/// As [`replayed`], but the payload is left for another time.
+///
+/// # Errors
+/// [`LogError::Undecodable`] when its headers are not those of an event of ours.
+pub(crate) fn unread(record: &RawRecord<'_>, source: &str) -> Result<Replayed<Unread>, LogError> {
     let headers = EventHeaders::find(record);
     let read = || {
+        let (name, version) = headers.kind()?;
         Ok(Replayed {
             event_id: uuid(headers.id, "ce_id")?,
             is_foreign: required(headers.source, "ce_source")? != source.as_bytes(),
             stream_version: number(headers.stream_version, "ce_streamversion")?,
             command_id: uuid(headers.command_id, "ce_commandid")?,
             command_hash: uuid(headers.command_hash, "ce_commandhash")?,
-            event: headers.event(record.payload)?,
+            event: Unread {
+                name: name.into(),
+                version,
+            },
         })
     };
     read().map_err(|reason: String| record.undecodable(reason))
+}
+
+impl Replayed<Unread> {
+    /// With the event that the payload holds; the error is the reason.
+    pub(crate) fn read<E: ReadEvent>(self, payload: &[u8]) -> Result<Replayed<E>, String> {
+        let Unread { name, version } = self.event;
+        Ok(Replayed {
+            event_id: self.event_id,
+            is_foreign: self.is_foreign,
+            stream_version: self.stream_version,
+            command_id: self.command_id,
+            command_hash: self.command_hash,
+            event: read_event(&name, version, payload)?,
+        })
+    }
 }
 
 /// The headers of one record, found in a single pass. What nobody asks for is not looked into.
@@ -301,12 +336,24 @@ impl<'a> EventHeaders<'a> {
     }
 
     fn event<E: ReadEvent>(&self, payload: &[u8]) -> Result<E, String> {
-        let version = schema_version(string(self.schema, "ce_dataschema")?)?;
-        let name = string(self.name, "ce_type")?;
-        let mut payload = serde_json::Deserializer::from_slice(payload);
-        E::deserialize(name, version, &mut payload)
-            .map_err(|error| format!("{name}/{version}: {error}"))
+        let (name, version) = self.kind()?;
+        read_event(name, version, payload)
     }
+
+    fn kind(&self) -> Result<(&'a str, u16), String> {
+        let version = schema_version(string(self.schema, "ce_dataschema")?)?;
+        Ok((string(self.name, "ce_type")?, version))
+    }
+}
+
+fn read_event<E: ReadEvent>(name: &str, version: u16, payload: &[u8]) -> Result<E, String> {
+    // At once, since serde_json looks at each string of bytes by itself.
+    let payload = std::str::from_utf8(payload).map_err(|error| error.to_string());
+    let read = payload.and_then(|payload| {
+        let mut payload = serde_json::Deserializer::from_str(payload);
+        E::deserialize(name, version, &mut payload).map_err(|error| error.to_string())
+    });
+    read.map_err(|error| format!("{name}/{version}: {error}"))
 }
 
 /// Strings that recur in most records (topic, source, actor), allocated once.

@@ -1,6 +1,7 @@
 //! Building a partition's state: what the store holds, and what comes after that in the log.
 
 mod apart;
+mod replaying;
 
 use std::{
     sync::Arc,
@@ -9,10 +10,11 @@ use std::{
 
 use domain::Context;
 
-use self::apart::read_apart;
+use self::{
+    apart::read_apart,
+    replaying::{Read, Replaying},
+};
 use crate::{
-    codec::{self, Replayed},
-    envelope::Position,
     log::{Log, LogError, RawRecord, Reader},
     state::{
         StateError, StateStore,
@@ -50,15 +52,6 @@ struct Built<C: Context> {
     from_store: bool,
     /// Whether everything was read, or some of it left for another time.
     complete: bool,
-}
-
-/// What was made of a record.
-struct Read<E> {
-    /// The number of the place that it is from.
-    place: usize,
-    offset: i64,
-    /// None where it is an event of ours that the store holds already.
-    event: Option<Replayed<E>>,
 }
 
 /// Why a state could not be built.
@@ -229,46 +222,23 @@ impl<L: Log> Reading<'_, L> {
     ) -> Result<Built<C>, Failure> {
         let mut places = checkpoint.places(self.partition);
         let mut reader = self.log.reader(&places)?;
-        let topics: Vec<_> = places
-            .iter()
-            .map(|place| Arc::clone(&place.topic))
-            .collect();
+        let topics = places.iter().map(|place| Arc::clone(&place.topic));
+        let stages = Replaying::<C>::new(
+            checkpoint,
+            topics.collect(),
+            self.partition,
+            streams.source(),
+            self.until,
+        );
         let mut records = 0;
         let mut failed = None;
-        let mut out_of_time = false;
-        let source = streams.source().to_owned();
-        let until = self.until;
-        let read = |record: &RawRecord<'_>| {
-            if until.is_some_and(|until| Instant::now() > until) {
-                out_of_time = true;
-                return Err(LogError::Unavailable {
-                    attempted: "keeping up",
-                    reason: "the rest comes later".to_owned(),
-                });
-            }
-            let place = topics.iter().position(|topic| **topic == *record.topic);
-            let event = match checkpoint.covers(record, &source) {
-                true => None,
-                false => Some(codec::replayed(record, &source)?),
-            };
-            Ok(Read {
-                place: place.ok_or_else(|| record.undecodable("nobody asked for it".to_owned()))?,
-                offset: record.offset,
-                event,
-            })
-        };
         let apply = |read: Read<C::Event>| {
             records += 1;
-            let place = &mut places[read.place];
-            place.next_offset = read.offset + 1;
+            places[read.place].next_offset = read.offset + 1;
             let Some(replayed) = &read.event else {
                 return Ok(());
             };
-            let position = Position {
-                topic: Arc::clone(&place.topic),
-                partition: place.partition,
-                offset: read.offset,
-            };
+            let position = stages.position(read.place, read.offset);
             streams
                 .replay(&position, replayed)
                 .map_err(|reason| position.undecodable(reason))?;
@@ -285,14 +255,15 @@ impl<L: Log> Reading<'_, L> {
             &mut reader,
             &self.ends,
             self.patience,
-            read,
+            &stages,
             apply,
             self.at_work,
         );
         if let Some(error) = failed.or_else(|| streams.failure().cloned()) {
             return Err(error.into());
         }
-        if !out_of_time {
+        let complete = !stages.is_out_of_time();
+        if complete {
             read.map_err(|error| match error {
                 LogError::Undecodable { .. } if from_store => Failure::Suspect(error),
                 error => error.into(),
@@ -307,7 +278,7 @@ impl<L: Log> Reading<'_, L> {
             places,
             records,
             from_store,
-            complete: !out_of_time,
+            complete,
         })
     }
 }

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::{cell::Cell, thread::ThreadId};
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 const TOPIC: &str = "Things";
-const RECORDS: usize = 3 * MAX_BATCH + 7;
+const RECORDS: usize = 6 * MAX_BATCH + 7;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A log of so many records, a reader from its beginning, and where it ends.
@@ -25,7 +25,7 @@ fn filled() -> (impl Reader, i64) {
         partition: 0,
         key: number.to_string(),
         headers: Headers::default(),
-        payload: Vec::new(),
+        payload: number.to_string().into_bytes(),
     };
     let records: Vec<_> = (0..RECORDS).map(record).collect();
     appender.append(&records).expect("appended");
@@ -46,6 +46,13 @@ fn failure(offset: i64) -> LogError {
     }
 }
 
+/// Answer the offset; of reading and of decoding either may fail at one.
+#[derive(Default)]
+struct Offsets {
+    reading_fails: Option<i64>,
+    decoding_fails: Option<i64>,
+}
+
 fn fails_at(offset: i64, wanted: Option<i64>) -> Result<i64, LogError> {
     match wanted == Some(offset) {
         true => Err(failure(offset)),
@@ -53,24 +60,30 @@ fn fails_at(offset: i64, wanted: Option<i64>) -> Result<i64, LogError> {
     }
 }
 
-/// Answers what was applied, where reading or applying fails there.
-fn applied(
-    reading_fails: Option<i64>,
-    applying_fails: Option<i64>,
-) -> (Vec<i64>, Result<(), LogError>) {
+impl Stages for Offsets {
+    type Read = i64;
+    type Decoded = i64;
+
+    fn read(&self, record: &RawRecord<'_>) -> Result<i64, LogError> {
+        fails_at(record.offset, self.reading_fails)
+    }
+
+    fn decode(&self, offset: i64, payload: &[u8]) -> Result<i64, LogError> {
+        assert_eq!(payload, offset.to_string().as_bytes());
+        fails_at(offset, self.decoding_fails)
+    }
+}
+
+/// Answers what was applied, where applying fails there.
+fn applied(stages: &Offsets, applying_fails: Option<i64>) -> (Vec<i64>, Result<(), LogError>) {
     let (mut reader, end) = filled();
     let mut applied = Vec::new();
-    let ended = read_apart(
-        &mut reader,
-        &[(TOPIC, 0, end)],
-        PATIENCE,
-        |record| fails_at(record.offset, reading_fails),
-        |offset| {
-            applied.push(fails_at(offset, applying_fails)?);
-            Ok(())
-        },
-        &|| {},
-    );
+    let apply = |offset| {
+        applied.push(fails_at(offset, applying_fails)?);
+        Ok(())
+    };
+    let ends = [(TOPIC, 0, end)];
+    let ended = read_apart(&mut reader, &ends, PATIENCE, stages, apply, &|| {});
     (applied, ended)
 }
 
@@ -80,10 +93,9 @@ fn up_to(end: i64) -> Vec<i64> {
 
 #[test]
 fn everything_is_applied_in_order() {
-    let (applied, ended) = applied(None, None);
+    let (applied, ended) = applied(&Offsets::default(), None);
     assert!(ended.is_ok(), "{ended:?}");
-    assert_eq!(applied.len(), RECORDS);
-    assert!(applied.is_sorted());
+    assert_eq!(applied, up_to(i64::try_from(RECORDS).expect("few")));
 }
 
 /// Whoever watches the writer gives it up otherwise, and a long log could never be read.
@@ -95,7 +107,7 @@ fn it_says_with_each_batch_that_it_gets_on() {
         &mut reader,
         &[(TOPIC, 0, end)],
         PATIENCE,
-        |record| Ok(record.offset),
+        &Offsets::default(),
         |_| Ok(()),
         &|| said.set(said.get() + 1),
     )
@@ -104,18 +116,68 @@ fn it_says_with_each_batch_that_it_gets_on() {
 }
 
 #[test]
+fn who_reads_decodes_where_there_is_no_room() {
+    let (mut reader, end) = filled();
+    let (told, helped) = crossbeam_channel::unbounded();
+    let stages = Told {
+        applying: std::thread::current().id(),
+        told,
+    };
+    let mut applied = Vec::new();
+    let apply = |offset| {
+        if applied.is_empty() {
+            // The queue fills meanwhile.
+            helped.recv_timeout(PATIENCE).expect("helped");
+        }
+        applied.push(offset);
+        Ok(())
+    };
+    let ends = [(TOPIC, 0, end)];
+    read_apart(&mut reader, &ends, PATIENCE, &stages, apply, &|| {}).expect("reads");
+    assert_eq!(applied, up_to(i64::try_from(RECORDS).expect("few")));
+}
+
+/// Tells when another thread decodes than the one that applies.
+struct Told {
+    applying: ThreadId,
+    told: Sender<()>,
+}
+
+impl Stages for Told {
+    type Read = i64;
+    type Decoded = i64;
+
+    fn read(&self, record: &RawRecord<'_>) -> Result<i64, LogError> {
+        Ok(record.offset)
+    }
+
+    fn decode(&self, offset: i64, _: &[u8]) -> Result<i64, LogError> {
+        if std::thread::current().id() != self.applying {
+            self.told.send(()).expect("heard");
+        }
+        Ok(offset)
+    }
+}
+
+#[test]
 fn what_was_read_before_an_error_is_applied() {
-    for at in [0, 1, 1_500] {
-        let (applied, ended) = applied(Some(at), None);
-        assert!(matches!(ended, Err(LogError::OffsetLost { offset, .. }) if offset == at));
-        assert_eq!(applied, up_to(at));
+    for at in [0, 1, 1_500, 3_000] {
+        let failing = |reading_fails, decoding_fails| Offsets {
+            reading_fails,
+            decoding_fails,
+        };
+        for stages in [failing(Some(at), None), failing(None, Some(at))] {
+            let (applied, ended) = applied(&stages, None);
+            assert!(matches!(ended, Err(LogError::OffsetLost { offset, .. }) if offset == at));
+            assert_eq!(applied, up_to(at));
+        }
     }
 }
 
 #[test]
 fn who_cannot_apply_says_why_and_ends_it() {
     for at in [0, 1, 1_500, 3_000] {
-        let (applied, ended) = applied(None, Some(at));
+        let (applied, ended) = applied(&Offsets::default(), Some(at));
         assert!(matches!(ended, Err(LogError::OffsetLost { offset, .. }) if offset == at));
         assert_eq!(applied, up_to(at));
     }
