@@ -99,13 +99,7 @@ struct Positions<'a>(&'a [Position]);
 
 impl Serialize for Positions<'_> {
     fn serialize<T: Serializer>(&self, serializer: T) -> Result<T::Ok, T::Error> {
-        let parts = |position: &Position| {
-            (
-                position.topic.to_string(),
-                position.partition,
-                position.offset,
-            )
-        };
-        serializer.collect_seq(self.0.iter().map(parts))
+        let parts = self.0.iter();
+        serializer.collect_seq(parts.map(|at| (&*at.topic, at.partition, at.offset)))
     }
 }
