@@ -53,8 +53,10 @@ pub struct Database {
 pub(crate) enum ReadError {
     #[error("the tables of projections do not exist")]
     NotMigrated,
-    #[error("no version of the projection {0} is live")]
+    #[error("no version of the projection {0} can be read")]
     NotLive(&'static str),
+    #[error("the rows of {0} that this program reads are fed no more")]
+    Superseded(&'static str),
     #[error("cannot read from Postgres")]
     Postgres(#[from] Error),
     #[error("Postgres did not answer in time")]
@@ -117,11 +119,14 @@ impl Database {
         Ok(())
     }
 
-    /// Sets the check `postgres` once a second, for ever; what has gone live unheard is found so.
+    /// Sets the checks `postgres` and `projections` once a second, for ever; what has gone live unheard is found so.
     pub async fn keep_checking(self, readiness: Readiness) {
         loop {
             let result = match self.look().await {
-                Ok(()) | Err(ReadError::NotMigrated) => Ok(()),
+                Ok(()) | Err(ReadError::NotMigrated) => {
+                    readiness.set(live::CHECK, self.live().versions().require_fit());
+                    Ok(())
+                }
                 Err(ReadError::TimedOut) => Err("does not answer".to_owned()),
                 Err(error) => Err(format!("cannot be reached: {}", chain(&error))),
             };
@@ -255,9 +260,12 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         // What readiness tells and logs once is not logged again for every read.
         match error {
-            ReadError::NotMigrated | ReadError::NotLive(_) => {
-                Self::unavailable().detail(format_args!("{error}; no projector has made it yet"))
-            }
+            ReadError::NotMigrated | ReadError::NotLive(_) => Self::unavailable().detail(
+                format_args!("{error}; no projector of this release has made it yet"),
+            ),
+            ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
+                "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
+            )),
             ReadError::Postgres(error) if is_disconnected(&error) => {
                 Self::unavailable().detail("the database cannot be reached")
             }

@@ -29,6 +29,7 @@ mod streams;
 
 pub use args::Args;
 pub use database::Database;
+pub use live::SHAPES;
 pub use routes::router;
 pub use server::{Server, StartError};
 pub use streams::Streams;

@@ -1,6 +1,10 @@
-//! Which versions are live, as far as this process knows, and the pool whose connections read them.
+//! Which versions are read, as far as this process knows, and the pool whose connections read them.
 //!
-//! The `search_path` of these connections is the schemas of all live versions, whose tables have names of their own: so a read
+//! That is the live one, where its rows are of the shape that this program knows. Where projectors of another release have made
+//! what is live, it is the last that was live and is of ours: its rows are all there, but nothing comes to them any more, so
+//! this process is not ready, and whoever asks for what is new is refused.
+//!
+//! The `search_path` of these connections is the schemas of all these versions, whose tables have names of their own: so a read
 //! is one statement. When the set changes, a pool for the new one takes the old one's place at once, for all reads that begin
 //! from then on; those under way end where they began, and the last of them closes the old pool.
 
@@ -24,15 +28,73 @@ const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
 /// For the sign of life that a pool asks of a connection that it gets back.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The live version of each projection.
+/// The name of the readiness check.
+pub(crate) const CHECK: &str = "projections";
+
+/// The shape of each projection's rows that this program reads. Projectors of the same release make them.
+pub const SHAPES: [(&str, i32); 9] = [
+    ("carts", 1),
+    ("history", 1),
+    ("notifications", 1),
+    ("order_versions", 1),
+    ("orders", 1),
+    ("payments", 1),
+    ("products", 1),
+    ("sales_daily", 1),
+    ("shipments", 1),
+];
+
+/// What this program reads of a projection; 0 where it reads none of it.
+pub(crate) fn shape_of(projection: &str) -> i32 {
+    let mut shapes = SHAPES.into_iter();
+    let shape = shapes.find(|(name, _)| *name == projection);
+    shape.map_or(0, |(_, shape)| shape)
+}
+
+/// The version of each projection that can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Versions(BTreeMap<String, Version>);
+pub(crate) struct Versions {
+    readable: BTreeMap<String, Version>,
+    /// Projections of which a version is live that is not of our shape.
+    misfits: Vec<Misfit>,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 struct Version {
     number: i32,
     /// Quoted where it has to be.
     schema: String,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Misfit {
+    projection: String,
+    live: i32,
+    read: i32,
+}
+
+impl Versions {
+    /// Why others should be asked, where there is one.
+    pub(crate) fn require_fit(&self) -> Result<(), String> {
+        let Some(Misfit {
+            projection,
+            live,
+            read,
+        }) = self.misfits.first()
+        else {
+            return Ok(());
+        };
+        Err(match live > read {
+            true => format!(
+                "{projection} is live in shape {live}, and this program reads shape {read}, whose rows are fed no more: \
+                 start query-api of the projectors' release"
+            ),
+            false => format!(
+                "{projection} is still live in shape {live}, and this program reads shape {read}: it waits for projectors of \
+                 its release to take over"
+            ),
+        })
+    }
 }
 
 /// The versions, and the way to their tables.
@@ -49,7 +111,7 @@ impl Live {
         options: &PgConnectOptions,
         max_connections: u32,
     ) -> Self {
-        let schemas: Vec<&str> = versions.0.values().map(|of| &*of.schema).collect();
+        let schemas: Vec<&str> = versions.readable.values().map(|of| &*of.schema).collect();
         let options = options
             .clone()
             .options([("search_path", schemas.join(",").as_str())]);
@@ -85,7 +147,8 @@ impl Live {
 
     /// The number of the projection's version.
     pub(crate) fn version_of(&self, projection: &str) -> Option<i32> {
-        self.versions.0.get(projection).map(|of| of.number)
+        let version = self.versions.readable.get(projection);
+        version.map(|of| of.number)
     }
 }
 
@@ -139,26 +202,51 @@ impl DerefMut for Lent {
 
 const LENT: &str = "the connection is taken out only where this ends";
 
-/// Asks Postgres which versions are live.
+/// Asks Postgres which versions can be read.
 pub(crate) async fn versions(connection: &mut PgConnection) -> Result<Versions, ReadError> {
-    let live = sqlx::query!(
+    let (names, shapes): (Vec<String>, Vec<i32>) = SHAPES
+        .into_iter()
+        .map(|(name, shape)| (name.to_owned(), shape))
+        .unzip();
+    let rows = sqlx::query!(
         r#"
-        select v.name, v.version, quote_ident(v.schema_name) as "schema!"
-        from offset_zero.projections p
-        join offset_zero.projection_versions v on v.name = p.name and v.version = p.live_version
-        "#
+        select p.name, live.shape as live_shape, ours.shape as "shape!", v.version as "version?",
+               quote_ident(v.schema_name) as schema
+        from unnest($1::text[], $2::integer[]) as ours (name, shape)
+        join offset_zero.projections p on p.name = ours.name
+        join offset_zero.projection_versions live on live.name = p.name and live.version = p.live_version
+        left join lateral (
+            select readable.version, readable.schema_name
+            from offset_zero.projection_versions readable
+            where readable.name = p.name and readable.shape = ours.shape
+              and (readable.version = live.version or readable.state = 'retired')
+            order by readable.version = live.version desc, readable.version desc
+            limit 1
+        ) v on true
+        order by p.name
+        "#,
+        &names,
+        &shapes,
     )
     .fetch_all(connection)
     .await;
-    match live {
-        Ok(live) => {
-            let live = live.into_iter().map(|row| {
-                let (number, schema) = (row.version, row.schema);
-                (row.name, Version { number, schema })
+    let rows = match rows {
+        Err(error) if has_code(&error, UNDEFINED_TABLE) => return Err(ReadError::NotMigrated),
+        rows => rows?,
+    };
+    let mut versions = Versions::default();
+    for row in rows {
+        if row.live_shape != row.shape {
+            versions.misfits.push(Misfit {
+                projection: row.name.clone(),
+                live: row.live_shape,
+                read: row.shape,
             });
-            Ok(Versions(live.collect()))
         }
-        Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
-        Err(error) => Err(error.into()),
+        if let Some((number, schema)) = row.version.zip(row.schema) {
+            let version = Version { number, schema };
+            versions.readable.insert(row.name, version);
+        }
     }
+    Ok(versions)
 }

@@ -3,7 +3,8 @@
 //! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static. A read
 //! that asks for no position is one statement over the pool of all live versions ([`live`](crate::live)). One that does is a
 //! transaction: which version is live, how far that has come, and its rows, all from the same snapshot; so it is never
-//! answered from a version that is fed no more.
+//! answered from a version that is fed no more. Where a version is live whose rows this program does not know, it is the last
+//! one that it does, as long as that has come as far as was asked ([`live`](crate::live)).
 //!
 //! The reads of one process never go back: one that has found a newer version live than the process knew is answered after
 //! the process has gone over. When a version is dropped under a read, the read is done again.
@@ -16,6 +17,7 @@ use sqlx::{Connection, Error, PgConnection};
 
 use crate::{
     database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected},
+    live::shape_of,
     min_position::{MinPosition, Position},
 };
 
@@ -184,9 +186,14 @@ async fn in_transaction<R: Read>(
     let mut transaction = connection
         .begin_with("begin isolation level repeatable read read only")
         .await?;
-    let entered = enter_live_version(&mut transaction, read, known, positions).await?;
-    if !entered.has_reached {
-        return Ok((Snapshot::Behind, entered.version));
+    let entered = enter_version(&mut transaction, read, known, positions).await?;
+    match entered {
+        Entered {
+            has_reached: true, ..
+        } => {}
+        Entered { is_live: true, .. } => return Ok((Snapshot::Behind, entered.version)),
+        // To wait would be in vain.
+        Entered { is_live: false, .. } => return Err(ReadError::Superseded(R::PROJECTION)),
     }
     if !positions.is_empty() && entered.is_parked {
         return Ok((Snapshot::Parked, entered.version));
@@ -198,15 +205,17 @@ async fn in_transaction<R: Read>(
 
 struct Entered {
     version: i32,
+    /// Whether it is fed.
+    is_live: bool,
     has_reached: bool,
     is_parked: bool,
 }
 
-/// Finds the live version, how far it has come, and whether it could apply what this row is made of; and makes its schema the
+/// Finds the version to be read, how far it has come, and whether it could apply what this row is made of; and makes its schema the
 /// search path, for this transaction only. One that the connection's own leads to stays, or Postgres would plan anew.
 ///
 /// Positions in topics and partitions that the projection does not read are no concern of its.
-async fn enter_live_version<R: Read>(
+async fn enter_version<R: Read>(
     connection: &mut PgConnection,
     read: &R,
     known: Option<i32>,
@@ -217,7 +226,7 @@ async fn enter_live_version<R: Read>(
     let offsets: Vec<i64> = positions.iter().map(|of| of.offset).collect();
     let live = sqlx::query!(
         r#"
-        select v.version,
+        select v.version, v.version = p.live_version as "is_live!",
                set_config('search_path', case when v.version = $2 then current_setting('search_path')
                                               else quote_ident(v.schema_name) end, true) as search_path,
                set_config('plan_cache_mode', $3, true) as plan_cache_mode,
@@ -232,7 +241,14 @@ async fn enter_live_version<R: Read>(
                    where d.name = v.name and d.version = v.version and (d.key = $7 or d.stream = $7)
                ) as "is_parked!"
         from offset_zero.projections p
-        join offset_zero.projection_versions v on v.name = p.name and v.version = p.live_version
+        join lateral (
+            select readable.name, readable.version, readable.schema_name
+            from offset_zero.projection_versions readable
+            where readable.name = p.name and readable.shape = $8
+              and (readable.version = p.live_version or readable.state = 'retired')
+            order by readable.version = p.live_version desc, readable.version desc
+            limit 1
+        ) v on p.live_version is not null
         where p.name = $1
         "#,
         R::PROJECTION,
@@ -242,12 +258,14 @@ async fn enter_live_version<R: Read>(
         &partitions,
         &offsets,
         read.parked_as(),
+        shape_of(R::PROJECTION),
     )
     .fetch_optional(connection)
     .await;
     match live {
         Ok(Some(live)) => Ok(Entered {
             version: live.version,
+            is_live: live.is_live,
             has_reached: live.has_reached,
             is_parked: live.is_parked,
         }),

@@ -45,3 +45,11 @@ fn no_shape_is_used_twice() {
         "{shapes:?}"
     );
 }
+
+/// Deployed together, they have to go together.
+#[test]
+fn the_query_api_reads_what_these_projectors_make() {
+    let mut made = ProjectionName::ALL.map(|name| (name.as_str(), name.shape()));
+    made.sort_unstable();
+    assert_eq!(query_api::SHAPES, made);
+}

@@ -18,6 +18,7 @@ mod projections;
 mod relay;
 mod sales;
 mod server;
+mod shapes;
 mod shipments;
 mod swap;
 mod world;

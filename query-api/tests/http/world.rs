@@ -34,6 +34,7 @@ const MIGRATIONS: &str = concat!(
     include_str!("../../../migrations/0003_dead_letters.sql"),
     include_str!("../../../migrations/0004_diverged.sql"),
     include_str!("../../../migrations/0005_projectors.sql"),
+    include_str!("../../../migrations/0006_shapes.sql"),
 );
 
 /// A projection, as its projector would register it.

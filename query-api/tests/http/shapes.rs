@@ -1,0 +1,117 @@
+//! Reads beside projectors of another release, which make rows that this program does not know.
+
+use std::time::{Duration, Instant};
+
+use runtime::health::Readiness;
+
+use crate::world::{Order, World};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Has projectors of the next release take over, with columns of other names.
+async fn next_release_goes_live(world: &World) {
+    world.create_version(2, "ready").await;
+    world
+        .execute(
+            "insert into orders_2.orders select * from orders_1.orders;
+             alter table orders_2.orders rename column status to stage;
+             alter table orders_2.orders rename column version to revision;
+             update offset_zero.checkpoints set next_offset = 9 where version = 2;
+             update offset_zero.projection_versions set shape = 2 where version = 2;
+             update offset_zero.projection_versions
+             set state = case version when 2 then 'live' else 'retired' end;
+             update offset_zero.projections set live_version = 2;
+             select pg_notify('offset_zero_live', 'orders')",
+        )
+        .await;
+}
+
+/// Waits until the check `projections` holds, or fails with a reason that says this.
+async fn until(readiness: &Readiness, wanted: Option<&str>) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let failing = readiness.failing();
+        let reason = failing.iter().find(|(name, _)| *name == "projections");
+        match (reason, wanted) {
+            (None, None) => return,
+            (Some((_, reason)), Some(wanted)) if reason.contains(wanted) => return,
+            _ => {}
+        }
+        assert!(Instant::now() < deadline, "{failing:?}, not {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    world
+        .execute("update offset_zero.checkpoints set next_offset = 5")
+        .await;
+    let readiness = Readiness::new(["projections"]);
+    let database = world.database.clone();
+    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    until(&readiness, None).await;
+
+    next_release_goes_live(&world).await;
+    until(&readiness, Some("start query-api of the projectors")).await;
+    let found = format!("/v1/orders/{}", order.id);
+    assert_eq!(world.get(&found).await.json()["version"], 1);
+    let listed = world.get("/v1/orders").await.json();
+    assert_eq!(listed["items"][0]["version"], 1, "{listed}");
+
+    // What was visible before is, with its position; what came since is not to be waited for.
+    let at = |position| [("x-min-position", position), ("prefer", "wait=30")];
+    let known = world.send("GET", &found, &at("OrderEvents/0@4")).await;
+    assert_eq!(known.json()["version"], 1);
+    let unknown = world.send("GET", &found, &at("OrderEvents/0@5")).await;
+    let problem = unknown.problem(503, "unavailable");
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("fed no more"), "{problem}");
+
+    // Until somebody drops them.
+    world
+        .execute(
+            "drop schema orders_1 cascade;
+             delete from offset_zero.projection_versions where version = 1",
+        )
+        .await;
+    for uri in [&*found, "/v1/orders"] {
+        let problem = world.get(uri).await.problem(503, "unavailable");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("no projector of this release"), "{problem}");
+    }
+    checking.abort();
+}
+
+/// A new release's query API may be started before its projectors have taken over.
+#[tokio::test]
+async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {
+    let world = World::new().await;
+    // As rows would be that were made before ours.
+    world
+        .execute("alter table offset_zero.projection_versions drop constraint projection_versions_shape_check")
+        .await;
+    world
+        .execute("update offset_zero.projection_versions set shape = 0")
+        .await;
+    let readiness = Readiness::new(["projections"]);
+    let database = world.database.clone();
+    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    until(&readiness, Some("waits for projectors of its release")).await;
+    world.get("/v1/orders").await.problem(503, "unavailable");
+
+    world.create_version(2, "ready").await;
+    world
+        .execute(
+            "update offset_zero.projection_versions
+             set state = case version when 2 then 'live' else 'retired' end;
+             update offset_zero.projections set live_version = 2",
+        )
+        .await;
+    until(&readiness, None).await;
+    assert_eq!(world.get("/v1/orders").await.status, 200);
+    checking.abort();
+}
