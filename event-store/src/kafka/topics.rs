@@ -4,16 +4,21 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     admin::{
-        AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+        AdminClient, AdminOptions, ConfigResource, ConfigResourceResult, NewTopic,
+        ResourceSpecifier, TopicReplication,
     },
     client::DefaultClientContext,
     error::RDKafkaErrorCode,
-    metadata::Metadata,
+    metadata::{Metadata, MetadataBroker},
 };
 
 use super::{KafkaConfig, METADATA_TIMEOUT, unavailable};
 use crate::{log::LogError, ownership::OWNERSHIP_TOPIC};
 
+/// Where brokers keep what became of transactions.
+const TRANSACTION_STATE: &str = "__transaction_state";
+/// Has brokers see whether a partition was added to a transaction before they append to it (KIP-890).
+const VERIFICATION: &str = "transaction.partition.verification.enable";
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A new topic shows in the metadata of every broker within this.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(10);
@@ -37,6 +42,14 @@ impl Durability {
 
     fn is_production(self) -> bool {
         self.replication >= Self::PRODUCTION_REPLICATION
+    }
+
+    /// What every topic needs that something depends on.
+    fn settings(self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("min.insync.replicas", self.min_in_sync().to_string()),
+            ("unclean.leader.election.enable", "false".to_owned()),
+        ])
     }
 }
 
@@ -75,15 +88,11 @@ impl TopicSpec {
     /// The settings that are created, and verified ever after.
     fn settings(&self) -> BTreeMap<&'static str, String> {
         let policy = if self.compacted { "compact" } else { "delete" };
-        let mut settings = BTreeMap::from([
+        let mut settings = self.durability.settings();
+        settings.extend([
             ("cleanup.policy", policy.to_owned()),
             ("retention.ms", "-1".to_owned()),
             ("retention.bytes", "-1".to_owned()),
-            (
-                "min.insync.replicas",
-                self.durability.min_in_sync().to_string(),
-            ),
-            ("unclean.leader.election.enable", "false".to_owned()),
         ]);
         if self.compacted {
             // Small segments, so that renewals are compacted away soon.
@@ -151,12 +160,17 @@ const MISSING: &str = "does not exist";
 pub(super) async fn verify(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<(), LogError> {
     let admin = admin(config)?;
     let metadata = all_metadata(config).await?;
+    let mut durabilities = specs.iter().map(|spec| spec.durability);
+    let production = durabilities.find(|durability| durability.is_production());
+    if production.is_some() {
+        verify_brokers(&admin, &metadata).await?;
+    }
     for spec in specs {
         verify_partitions(config, &metadata, spec)?;
-        verify_settings(&admin, config, spec).await?;
+        verify_settings(&admin, &config.physical(spec.name), spec.settings()).await?;
     }
-    if specs.iter().any(|spec| spec.durability.is_production()) {
-        verify_internal_topics(&metadata)?;
+    if let Some(durability) = production {
+        verify_internal_topics(&admin, &metadata, durability).await?;
     }
     Ok(())
 }
@@ -217,31 +231,41 @@ fn verify_partitions(
 
 async fn verify_settings(
     admin: &Admin,
-    config: &KafkaConfig,
-    spec: &TopicSpec,
+    topic: &str,
+    wanted: BTreeMap<&'static str, String>,
 ) -> Result<(), LogError> {
-    let name = config.physical(spec.name);
+    let Some(Ok(resource)) = describe(admin, ResourceSpecifier::Topic(topic)).await? else {
+        return refuse(topic, "cannot be described");
+    };
+    require(&resource, wanted)
+        .or_else(|reason| refuse(topic, format!("{reason}; alter the topic's configuration")))
+}
+
+async fn describe(
+    admin: &Admin,
+    what: ResourceSpecifier<'_>,
+) -> Result<Option<ConfigResourceResult>, LogError> {
     let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT));
     let described = admin
-        .describe_configs([&ResourceSpecifier::Topic(&name)], &options)
+        .describe_configs([&what], &options)
         .await
-        .map_err(|error| unavailable("describing topics", &error))?;
-    let Some(Ok(resource)) = described.into_iter().next() else {
-        return refuse(&name, "cannot be described");
-    };
+        .map_err(|error| unavailable("describing settings", &error))?;
+    Ok(described.into_iter().next())
+}
+
+/// The error is the reason.
+fn require(
+    resource: &ConfigResource,
+    wanted: BTreeMap<&'static str, String>,
+) -> Result<(), String> {
     // What is stricter than asked for is fine; so is a segment size that somebody tuned.
     let lenient = ["segment.bytes"];
-    for (setting, wanted) in spec.settings() {
-        let actual = setting_of(&resource, setting);
+    for (setting, wanted) in wanted {
+        let actual = setting_of(resource, setting);
         let stricter = setting == "min.insync.replicas" && at_least(actual, &wanted);
         if actual != Some(&wanted) && !stricter && !lenient.contains(&setting) {
             let actual = actual.unwrap_or("unset");
-            return refuse(
-                &name,
-                format!(
-                    "{setting} is {actual} where {wanted} is needed; alter the topic's configuration"
-                ),
-            );
+            return Err(format!("{setting} is {actual} where {wanted} is needed"));
         }
     }
     Ok(())
@@ -257,21 +281,104 @@ fn at_least(actual: Option<&str>, wanted: &str) -> bool {
 }
 
 /// In production the transactions' own log has to be as durable as ours: a lost commit decision loses the commit.
-fn verify_internal_topics(metadata: &Metadata) -> Result<(), LogError> {
-    for name in ["__transaction_state", "__consumer_offsets"] {
+async fn verify_internal_topics(
+    admin: &Admin,
+    metadata: &Metadata,
+    durability: Durability,
+) -> Result<(), LogError> {
+    for name in [TRANSACTION_STATE, "__consumer_offsets"] {
         let known = metadata.topics().iter().find(|topic| topic.name() == name);
+        let replicas = known.and_then(|topic| {
+            let partitions = topic.partitions().iter();
+            partitions.map(|partition| partition.replicas().len()).min()
+        });
         // Not there before its first use; the broker's defaults decide then.
-        let Some(topic) = known else { continue };
-        if topic
-            .partitions()
-            .iter()
-            .any(|partition| partition.replicas().len() < 3)
-        {
+        let Some(replicas) = replicas else { continue };
+        if replicas < 3 {
             return refuse(
                 name,
                 "has fewer than 3 replicas; reassign its partitions before going on",
             );
         }
+        verify_settings(admin, name, durability.settings()).await?;
     }
     Ok(())
+}
+
+/// Without that check a request of a fenced producer that comes late opens a transaction that nobody ends, and readers wait
+/// behind it for ever ([ADR-0001](../../../docs/adr/0001-a-fenced-single-writer.md)).
+async fn verify_brokers(admin: &Admin, metadata: &Metadata) -> Result<(), LogError> {
+    let brokers: Vec<i32> = metadata.brokers().iter().map(MetadataBroker::id).collect();
+    for id in brokers {
+        match describe(admin, ResourceSpecifier::Broker(id)).await? {
+            Some(Ok(resource)) => {
+                let wanted = BTreeMap::from([(VERIFICATION, "true".to_owned())]);
+                require(&resource, wanted).or_else(|reason| {
+                    let reason =
+                        format!("of broker {id}, {reason}; configure it, with Kafka 3.6 or newer");
+                    refuse(TRANSACTION_STATE, reason)
+                })?;
+            }
+            // Not everybody may ask, least of all where others run the brokers.
+            refused => {
+                tracing::warn!(
+                    broker = id,
+                    ?refused,
+                    "cannot see whether it has {VERIFICATION}=true, which is needed"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::admin::{ConfigEntry, ConfigSource, OwnedResourceSpecifier};
+
+    use super::*;
+
+    fn resource(settings: &[(&str, &str)]) -> ConfigResource {
+        let entry = |(name, value): &(&str, &str)| ConfigEntry {
+            name: (*name).to_owned(),
+            value: Some((*value).to_owned()),
+            source: ConfigSource::Default,
+            is_read_only: false,
+            is_default: true,
+            is_sensitive: false,
+        };
+        ConfigResource {
+            specifier: OwnedResourceSpecifier::Topic(TRANSACTION_STATE.to_owned()),
+            entries: settings.iter().map(entry).collect(),
+        }
+    }
+
+    #[test]
+    fn the_log_of_transactions_has_to_be_as_durable_as_ours() {
+        let production = Durability {
+            replication: Durability::PRODUCTION_REPLICATION,
+        };
+        let with = |min_in_sync| {
+            let unclean = ("unclean.leader.election.enable", "false");
+            let resource = resource(&[("min.insync.replicas", min_in_sync), unclean]);
+            require(&resource, production.settings())
+        };
+        assert_eq!(with("2"), Ok(()));
+        assert_eq!(with("3"), Ok(()));
+        let reason = "min.insync.replicas is 1 where 2 is needed";
+        assert_eq!(with("1"), Err(reason.to_owned()));
+    }
+
+    #[test]
+    fn a_broker_that_knows_no_verification_is_refused() {
+        let wanted = || BTreeMap::from([(VERIFICATION, "true".to_owned())]);
+        assert_eq!(
+            require(&resource(&[(VERIFICATION, "true")]), wanted()),
+            Ok(())
+        );
+        for (settings, actual) in [(vec![(VERIFICATION, "false")], "false"), (vec![], "unset")] {
+            let reason = format!("{VERIFICATION} is {actual} where true is needed");
+            assert_eq!(require(&resource(&settings), wanted()), Err(reason));
+        }
+    }
 }
