@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use dev::process::{Output, Process, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,9 @@ pub struct Commands {
 
 /// The program; looked for before minutes are spent on everything else.
 pub fn find() -> Result<PathBuf> {
-    dev::services::binary(PROGRAM).context("`make bench` builds it")
+    let found = dev::services::binary(PROGRAM);
+    // Its own cause tells how the workspace is built, which this is no part of.
+    found.map_err(|_| anyhow!("{PROGRAM} is not built: type `make bench`, which builds it first"))
 }
 
 /// So many seconds in all, half of them with a view.
