@@ -20,6 +20,8 @@ pub(crate) const CHECK: &str = "postgres";
 
 /// SQLSTATE: no such table.
 pub(crate) const UNDEFINED_TABLE: &str = "42P01";
+/// No such column.
+const UNDEFINED_COLUMN: &str = "42703";
 
 /// From the first statement to the last of one read; Postgres itself gives up a little earlier.
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
@@ -53,6 +55,8 @@ pub struct Database {
 pub(crate) enum ReadError {
     #[error("the tables of projections do not exist")]
     NotMigrated,
+    #[error("the tables of projections are those of an older release; type: offset-zero migrate")]
+    Outdated,
     #[error("no version of the projection {0} can be read")]
     NotLive(&'static str),
     #[error("the rows of {0} that this program reads are fed no more")]
@@ -128,6 +132,7 @@ impl Database {
                     Ok(())
                 }
                 Err(ReadError::TimedOut) => Err("does not answer".to_owned()),
+                Err(error @ ReadError::Outdated) => Err(error.to_string()),
                 Err(error) => Err(format!("cannot be reached: {}", chain(&error))),
             };
             readiness.set(CHECK, result);
@@ -256,6 +261,17 @@ pub(crate) fn has_code(error: &Error, state: &str) -> bool {
     error.and_then(DatabaseError::code).as_deref() == Some(state)
 }
 
+/// Of a statement about the registry, which migrations make.
+pub(crate) fn of_registry(error: Error) -> ReadError {
+    if has_code(&error, UNDEFINED_TABLE) {
+        return ReadError::NotMigrated;
+    }
+    if has_code(&error, UNDEFINED_COLUMN) {
+        return ReadError::Outdated;
+    }
+    error.into()
+}
+
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         // What readiness tells and logs once is not logged again for every read.
@@ -263,6 +279,7 @@ impl From<ReadError> for Problem {
             ReadError::NotMigrated | ReadError::NotLive(_) => Self::unavailable().detail(
                 format_args!("{error}; no projector of this release has made it yet"),
             ),
+            ReadError::Outdated => Self::unavailable().detail(error),
             ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
                 "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
             )),

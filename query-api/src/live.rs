@@ -20,7 +20,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::database::{ReadError, UNDEFINED_TABLE, has_code};
+use crate::database::{ReadError, of_registry};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is tried before it is used; one in steady use need not be.
@@ -230,12 +230,8 @@ pub(crate) async fn versions(connection: &mut PgConnection) -> Result<Versions, 
     )
     .fetch_all(connection)
     .await;
-    let rows = match rows {
-        Err(error) if has_code(&error, UNDEFINED_TABLE) => return Err(ReadError::NotMigrated),
-        rows => rows?,
-    };
     let mut versions = Versions::default();
-    for row in rows {
+    for row in rows.map_err(of_registry)? {
         if row.live_shape != row.shape {
             versions.misfits.push(Misfit {
                 projection: row.name.clone(),

@@ -16,7 +16,9 @@ use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
 use sqlx::{Connection, Error, PgConnection};
 
 use crate::{
-    database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected},
+    database::{
+        Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected, of_registry,
+    },
     live::shape_of,
     min_position::{MinPosition, Position},
 };
@@ -270,8 +272,7 @@ async fn enter_version<R: Read>(
             is_parked: live.is_parked,
         }),
         Ok(None) => Err(ReadError::NotLive(R::PROJECTION)),
-        Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(of_registry(error)),
     }
 }
 

@@ -26,12 +26,12 @@ async fn next_release_goes_live(world: &World) {
         .await;
 }
 
-/// Waits until the check `projections` holds, or fails with a reason that says this.
-async fn until(readiness: &Readiness, wanted: Option<&str>) {
+/// Waits until the check holds, or fails with a reason that says this.
+async fn until(readiness: &Readiness, check: &str, wanted: Option<&str>) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let failing = readiness.failing();
-        let reason = failing.iter().find(|(name, _)| *name == "projections");
+        let reason = failing.iter().find(|(name, _)| *name == check);
         match (reason, wanted) {
             (None, None) => return,
             (Some((_, reason)), Some(wanted)) if reason.contains(wanted) => return,
@@ -53,10 +53,15 @@ async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
     let readiness = Readiness::new(["projections"]);
     let database = world.database.clone();
     let checking = tokio::spawn(database.keep_checking(readiness.clone()));
-    until(&readiness, None).await;
+    until(&readiness, "projections", None).await;
 
     next_release_goes_live(&world).await;
-    until(&readiness, Some("start query-api of the projectors")).await;
+    until(
+        &readiness,
+        "projections",
+        Some("start query-api of the projectors"),
+    )
+    .await;
     let found = format!("/v1/orders/{}", order.id);
     assert_eq!(world.get(&found).await.json()["version"], 1);
     let listed = world.get("/v1/orders").await.json();
@@ -100,7 +105,12 @@ async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {
     let readiness = Readiness::new(["projections"]);
     let database = world.database.clone();
     let checking = tokio::spawn(database.keep_checking(readiness.clone()));
-    until(&readiness, Some("waits for projectors of its release")).await;
+    until(
+        &readiness,
+        "projections",
+        Some("waits for projectors of its release"),
+    )
+    .await;
     world.get("/v1/orders").await.problem(503, "unavailable");
 
     world.create_version(2, "ready").await;
@@ -111,7 +121,26 @@ async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {
              update offset_zero.projections set live_version = 2",
         )
         .await;
-    until(&readiness, None).await;
+    until(&readiness, "projections", None).await;
     assert_eq!(world.get("/v1/orders").await.status, 200);
+    checking.abort();
+}
+
+#[tokio::test]
+async fn it_says_that_a_migration_is_missing() {
+    let world = World::new().await;
+    world
+        .execute("alter table offset_zero.projection_versions drop column shape")
+        .await;
+    let readiness = Readiness::new(["postgres"]);
+    let database = world.database.clone();
+    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    until(&readiness, "postgres", Some("offset-zero migrate")).await;
+    for headers in [&[][..], &[("x-min-position", "OrderEvents/0@4")]] {
+        let answer = world.send("GET", "/v1/orders", headers).await;
+        let problem = answer.problem(503, "unavailable");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("offset-zero migrate"), "{problem}");
+    }
     checking.abort();
 }
