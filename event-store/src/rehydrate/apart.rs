@@ -143,15 +143,17 @@ impl<S: Stages> Ahead<'_, S> {
     }
 
     fn hand_over(&mut self) -> Result<(), LogError> {
-        let empty = self.emptied.try_recv().unwrap_or_default();
-        let batch = std::mem::replace(&mut self.batch, empty);
+        let batch = std::mem::take(&mut self.batch);
         let handed = match self.works.try_send(Work::Read(batch)) {
             Err(TrySendError::Full(Work::Read(mut batch))) => {
                 let decoded = batch.decode(self.stages).collect();
                 self.batch = batch;
                 self.works.send(Work::Decoded(decoded)).is_ok()
             }
-            handed => handed.is_ok(),
+            handed => {
+                self.batch = self.emptied.try_recv().unwrap_or_default();
+                handed.is_ok()
+            }
         };
         match handed {
             true => Ok(()),
