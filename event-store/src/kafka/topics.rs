@@ -9,7 +9,7 @@ use rdkafka::{
     },
     client::DefaultClientContext,
     error::RDKafkaErrorCode,
-    metadata::{Metadata, MetadataBroker},
+    metadata::{Metadata, MetadataBroker, MetadataTopic},
 };
 
 use super::{KafkaConfig, METADATA_TIMEOUT, unavailable};
@@ -215,18 +215,19 @@ fn verify_partitions(
             ),
         );
     }
-    let replicas = partitions
-        .iter()
-        .map(|partition| partition.replicas().len())
-        .min();
-    let needed = usize::try_from(spec.durability.replication).unwrap_or_default();
-    if replicas.unwrap_or_default() < needed {
-        return refuse(
-            &name,
+    require_replicas(topic, spec.durability.replication)
+}
+
+fn require_replicas(topic: &MetadataTopic, needed: i32) -> Result<(), LogError> {
+    let needed = usize::try_from(needed).unwrap_or_default();
+    let mut partitions = topic.partitions().iter();
+    match partitions.any(|partition| partition.replicas().len() < needed) {
+        true => refuse(
+            topic.name(),
             format!("has fewer than {needed} replicas; reassign its partitions before going on"),
-        );
+        ),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 async fn verify_settings(
@@ -288,18 +289,9 @@ async fn verify_internal_topics(
 ) -> Result<(), LogError> {
     for name in [TRANSACTION_STATE, "__consumer_offsets"] {
         let known = metadata.topics().iter().find(|topic| topic.name() == name);
-        let replicas = known.and_then(|topic| {
-            let partitions = topic.partitions().iter();
-            partitions.map(|partition| partition.replicas().len()).min()
-        });
         // Not there before its first use; the broker's defaults decide then.
-        let Some(replicas) = replicas else { continue };
-        if replicas < 3 {
-            return refuse(
-                name,
-                "has fewer than 3 replicas; reassign its partitions before going on",
-            );
-        }
+        let Some(topic) = known else { continue };
+        require_replicas(topic, Durability::PRODUCTION_REPLICATION)?;
         verify_settings(admin, name, durability.settings()).await?;
     }
     Ok(())
