@@ -55,8 +55,8 @@ pub(crate) fn shape_of(projection: &str) -> i32 {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Versions {
     readable: BTreeMap<String, Version>,
-    /// Projections of which a version is live that is not of our shape.
-    misfits: Vec<Misfit>,
+    /// The first projection of which a version is live that is not of our shape.
+    misfit: Option<Misfit>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Versions {
             projection,
             live,
             read,
-        }) = self.misfits.first()
+        }) = &self.misfit
         else {
             return Ok(());
         };
@@ -202,29 +202,45 @@ impl DerefMut for Lent {
 
 const LENT: &str = "the connection is taken out only where this ends";
 
+/// Asks about projections; takes the columns, the names and shapes that are asked about, the rest of the statement, and its
+/// arguments. The one place that says which version `v` of a projection `p` is read, if any: the live one, or else the last
+/// that was live and is of that shape.
+macro_rules! select_readable {
+    ($columns:literal, $ours:literal, $rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query!(
+            "select " + $columns + " from " + $ours + r#" as ours (name, shape)
+            join offset_zero.projections p on p.name = ours.name and p.live_version is not null
+            left join lateral (
+                select readable.name, readable.version, readable.schema_name
+                from offset_zero.projection_versions readable
+                where readable.name = p.name and readable.shape = ours.shape
+                  and (readable.version = p.live_version or readable.state = 'retired')
+                order by readable.version = p.live_version desc, readable.version desc
+                limit 1
+            ) v on true
+            "# + $rest,
+            $($argument),+
+        )
+    };
+}
+pub(crate) use select_readable;
+
 /// Asks Postgres which versions can be read.
 pub(crate) async fn versions(connection: &mut PgConnection) -> Result<Versions, ReadError> {
     let (names, shapes): (Vec<String>, Vec<i32>) = SHAPES
         .into_iter()
         .map(|(name, shape)| (name.to_owned(), shape))
         .unzip();
-    let rows = sqlx::query!(
+    let rows = select_readable!(
         r#"
-        select p.name, live.shape as live_shape, ours.shape as "shape!", v.version as "version?",
-               quote_ident(v.schema_name) as schema
-        from unnest($1::text[], $2::integer[]) as ours (name, shape)
-        join offset_zero.projections p on p.name = ours.name
-        join offset_zero.projection_versions live on live.name = p.name and live.version = p.live_version
-        left join lateral (
-            select readable.version, readable.schema_name
-            from offset_zero.projection_versions readable
-            where readable.name = p.name and readable.shape = ours.shape
-              and (readable.version = live.version or readable.state = 'retired')
-            order by readable.version = live.version desc, readable.version desc
-            limit 1
-        ) v on true
-        order by p.name
+        p.name, ours.shape as "shape!", v.version as "version?", quote_ident(v.schema_name) as schema,
+        (
+            select live.shape from offset_zero.projection_versions live
+            where live.name = p.name and live.version = p.live_version
+        ) as "live_shape?"
         "#,
+        "unnest($1::text[], $2::integer[])",
+        "order by p.name",
         &names,
         &shapes,
     )
@@ -232,10 +248,10 @@ pub(crate) async fn versions(connection: &mut PgConnection) -> Result<Versions, 
     .await;
     let mut versions = Versions::default();
     for row in rows.map_err(of_registry)? {
-        if row.live_shape != row.shape {
-            versions.misfits.push(Misfit {
+        if let Some(live) = row.live_shape.filter(|live| *live != row.shape) {
+            versions.misfit.get_or_insert_with(|| Misfit {
                 projection: row.name.clone(),
-                live: row.live_shape,
+                live,
                 read: row.shape,
             });
         }

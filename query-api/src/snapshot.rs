@@ -19,7 +19,7 @@ use crate::{
     database::{
         Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected, of_registry,
     },
-    live::shape_of,
+    live::{select_readable, shape_of},
     min_position::{MinPosition, Position},
 };
 
@@ -189,13 +189,12 @@ async fn in_transaction<R: Read>(
         .begin_with("begin isolation level repeatable read read only")
         .await?;
     let entered = enter_version(&mut transaction, read, known, positions).await?;
-    match entered {
-        Entered {
-            has_reached: true, ..
-        } => {}
-        Entered { is_live: true, .. } => return Ok((Snapshot::Behind, entered.version)),
-        // To wait would be in vain.
-        Entered { is_live: false, .. } => return Err(ReadError::Superseded(R::PROJECTION)),
+    if !entered.has_reached {
+        return match entered.is_live {
+            true => Ok((Snapshot::Behind, entered.version)),
+            // To wait would be in vain.
+            false => Err(ReadError::Superseded(R::PROJECTION)),
+        };
     }
     if !positions.is_empty() && entered.is_parked {
         return Ok((Snapshot::Parked, entered.version));
@@ -226,33 +225,25 @@ async fn enter_version<R: Read>(
     let topics: Vec<String> = positions.iter().map(|of| of.topic.clone()).collect();
     let partitions: Vec<i32> = positions.iter().map(|of| of.partition).collect();
     let offsets: Vec<i64> = positions.iter().map(|of| of.offset).collect();
-    let live = sqlx::query!(
+    let live = select_readable!(
         r#"
-        select v.version, v.version = p.live_version as "is_live!",
-               set_config('search_path', case when v.version = $2 then current_setting('search_path')
-                                              else quote_ident(v.schema_name) end, true) as search_path,
-               set_config('plan_cache_mode', $3, true) as plan_cache_mode,
-               not exists (
-                   select from offset_zero.checkpoints c
-                   join unnest($4::text[], $5::integer[], $6::bigint[]) as p (topic, partition, position)
-                       on p.topic = c.topic and p.partition = c.partition
-                   where c.name = v.name and c.version = v.version and c.next_offset <= p.position
-               ) as "has_reached!",
-               exists (
-                   select from offset_zero.dead_letters d
-                   where d.name = v.name and d.version = v.version and (d.key = $7 or d.stream = $7)
-               ) as "is_parked!"
-        from offset_zero.projections p
-        join lateral (
-            select readable.name, readable.version, readable.schema_name
-            from offset_zero.projection_versions readable
-            where readable.name = p.name and readable.shape = $8
-              and (readable.version = p.live_version or readable.state = 'retired')
-            order by readable.version = p.live_version desc, readable.version desc
-            limit 1
-        ) v on p.live_version is not null
-        where p.name = $1
+        v.version as "version!", v.version = p.live_version as "is_live!",
+        set_config('search_path', case when v.version = $2 then current_setting('search_path')
+                                       else quote_ident(v.schema_name) end, true) as search_path,
+        set_config('plan_cache_mode', $3, true) as plan_cache_mode,
+        not exists (
+            select from offset_zero.checkpoints c
+            join unnest($4::text[], $5::integer[], $6::bigint[]) as p (topic, partition, position)
+                on p.topic = c.topic and p.partition = c.partition
+            where c.name = v.name and c.version = v.version and c.next_offset <= p.position
+        ) as "has_reached!",
+        exists (
+            select from offset_zero.dead_letters d
+            where d.name = v.name and d.version = v.version and (d.key = $7 or d.stream = $7)
+        ) as "is_parked!"
         "#,
+        "(values ($1::text, $8::integer))",
+        "where v.version is not null",
         R::PROJECTION,
         known,
         R::PLAN,
