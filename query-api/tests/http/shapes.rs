@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use runtime::health::Readiness;
 
-use crate::world::{Order, World};
+use crate::{
+    swap::drop_version,
+    world::{Answer, Order, World},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -17,13 +20,35 @@ async fn next_release_goes_live(world: &World) {
              alter table orders_2.orders rename column status to stage;
              alter table orders_2.orders rename column version to revision;
              update offset_zero.checkpoints set next_offset = 9 where version = 2;
-             update offset_zero.projection_versions set shape = 2 where version = 2;
-             update offset_zero.projection_versions
-             set state = case version when 2 then 'live' else 'retired' end;
-             update offset_zero.projections set live_version = 2;
-             select pg_notify('offset_zero_live', 'orders')",
+             update offset_zero.projection_versions set shape = 2 where version = 2",
         )
         .await;
+    take_over(world).await;
+}
+
+/// As a swap does, from version 1 to 2.
+async fn take_over(world: &World) {
+    world
+        .execute(
+            "update offset_zero.projection_versions
+             set state = case version when 2 then 'live' else 'retired' end;
+             update offset_zero.projections set live_version = 2",
+        )
+        .await;
+}
+
+/// Of a process that looks at its database, until the test ends.
+fn checked(world: &World, check: &'static str) -> Readiness {
+    let readiness = Readiness::new([check]);
+    let database = world.database.clone();
+    tokio::spawn(database.keep_checking(readiness.clone()));
+    readiness
+}
+
+fn assert_unavailable(answer: &Answer, because: &str) {
+    let problem = answer.problem(503, "unavailable");
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains(because), "{problem}");
 }
 
 /// Waits until the check holds, or fails with a reason that says this.
@@ -50,9 +75,7 @@ async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
     world
         .execute("update offset_zero.checkpoints set next_offset = 5")
         .await;
-    let readiness = Readiness::new(["projections"]);
-    let database = world.database.clone();
-    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    let readiness = checked(&world, "projections");
     until(&readiness, "projections", None).await;
 
     next_release_goes_live(&world).await;
@@ -72,23 +95,13 @@ async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
     let known = world.send("GET", &found, &at("OrderEvents/0@4")).await;
     assert_eq!(known.json()["version"], 1);
     let unknown = world.send("GET", &found, &at("OrderEvents/0@5")).await;
-    let problem = unknown.problem(503, "unavailable");
-    let detail = problem["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("fed no more"), "{problem}");
+    assert_unavailable(&unknown, "fed no more");
 
     // Until somebody drops them.
-    world
-        .execute(
-            "drop schema orders_1 cascade;
-             delete from offset_zero.projection_versions where version = 1",
-        )
-        .await;
+    drop_version(&world, 1).await;
     for uri in [&*found, "/v1/orders"] {
-        let problem = world.get(uri).await.problem(503, "unavailable");
-        let detail = problem["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains("no projector of this release"), "{problem}");
+        assert_unavailable(&world.get(uri).await, "no projector of this release");
     }
-    checking.abort();
 }
 
 /// A new release's query API may be started before its projectors have taken over.
@@ -102,9 +115,7 @@ async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {
     world
         .execute("update offset_zero.projection_versions set shape = 0")
         .await;
-    let readiness = Readiness::new(["projections"]);
-    let database = world.database.clone();
-    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    let readiness = checked(&world, "projections");
     until(
         &readiness,
         "projections",
@@ -114,16 +125,9 @@ async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {
     world.get("/v1/orders").await.problem(503, "unavailable");
 
     world.create_version(2, "ready").await;
-    world
-        .execute(
-            "update offset_zero.projection_versions
-             set state = case version when 2 then 'live' else 'retired' end;
-             update offset_zero.projections set live_version = 2",
-        )
-        .await;
+    take_over(&world).await;
     until(&readiness, "projections", None).await;
     assert_eq!(world.get("/v1/orders").await.status, 200);
-    checking.abort();
 }
 
 #[tokio::test]
@@ -132,15 +136,10 @@ async fn it_says_that_a_migration_is_missing() {
     world
         .execute("alter table offset_zero.projection_versions drop column shape")
         .await;
-    let readiness = Readiness::new(["postgres"]);
-    let database = world.database.clone();
-    let checking = tokio::spawn(database.keep_checking(readiness.clone()));
+    let readiness = checked(&world, "postgres");
     until(&readiness, "postgres", Some("offset-zero migrate")).await;
     for headers in [&[][..], &[("x-min-position", "OrderEvents/0@4")]] {
         let answer = world.send("GET", "/v1/orders", headers).await;
-        let problem = answer.problem(503, "unavailable");
-        let detail = problem["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains("offset-zero migrate"), "{problem}");
+        assert_unavailable(&answer, "offset-zero migrate");
     }
-    checking.abort();
 }

@@ -188,7 +188,7 @@ async fn go_live(world: &World, next: i32) {
         .await;
 }
 
-async fn drop_version(world: &World, last: i32) {
+pub(crate) async fn drop_version(world: &World, last: i32) {
     world
         .execute(&format!(
             "drop schema orders_{last} cascade;

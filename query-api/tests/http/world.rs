@@ -24,18 +24,11 @@ use http_body_util::BodyExt;
 use query_api::{Database, Streams};
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgPool, migrate::Migrator};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-const MIGRATIONS: &str = concat!(
-    include_str!("../../../migrations/0001_projections.sql"),
-    include_str!("../../../migrations/0002_rebuild_progress.sql"),
-    include_str!("../../../migrations/0003_dead_letters.sql"),
-    include_str!("../../../migrations/0004_diverged.sql"),
-    include_str!("../../../migrations/0005_projectors.sql"),
-    include_str!("../../../migrations/0006_shapes.sql"),
-);
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// A projection, as its projector would register it.
 pub(crate) struct Projection {
@@ -240,7 +233,7 @@ impl World {
     }
 
     async fn register_all(&self, projections: &[&Projection]) {
-        self.execute(MIGRATIONS).await;
+        MIGRATOR.run(&self.pool).await.expect("migrated");
         for projection in projections {
             self.execute(&format!(
                 "insert into offset_zero.projections (name) values ('{}')",
