@@ -7,8 +7,11 @@ use event_store::Recorded;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use self::row::{CartRow, CartView, Item, Totals};
-use crate::{copy::CopyBuffer, projection::Projection};
+use self::row::{CartRow, CartView, Item};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::Projection,
+};
 
 /// The read model behind `GET /v1/carts/{id}`.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +22,7 @@ impl Projection for Carts {
     const TOPICS: &'static [&'static str] = &[CART_EVENTS];
     const TABLES: &'static str = include_str!("carts/tables.sql");
     const INDEXES: &'static str = include_str!("carts/indexes.sql");
+    const SHAPE: i32 = 2;
     const INTO: &'static str = "carts (id, customer_id, status, version, items, totals, order_id)";
 
     type Event = CartView;
@@ -68,23 +72,24 @@ impl Projection for Carts {
         let customers: Vec<_> = carts().map(|cart| cart.customer_id.as_deref()).collect();
         let statuses: Vec<&str> = carts().map(|cart| &*cart.status).collect();
         let versions: Vec<i32> = carts().map(|cart| cart.version).collect();
-        let items: Vec<Json<&[Item]>> = carts().map(|cart| Json(&*cart.items)).collect();
-        let totals: Vec<Option<Json<Totals>>> =
-            carts().map(|cart| cart.totals().map(Json)).collect();
+        let items: Vec<_> = carts().map(|cart| json(&cart.items)).collect();
+        let totals: Vec<_> = carts()
+            .map(|cart| cart.totals().as_ref().map(json))
+            .collect();
         let orders: Vec<Option<Uuid>> = carts().map(|cart| cart.order_id).collect();
         sqlx::query!(
             "update carts c
-             set customer_id = r.customer_id, status = r.status, version = r.version, items = r.items,
-                 totals = r.totals, order_id = r.order_id
-             from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::jsonb[], $6::jsonb[], $7::uuid[])
+             set customer_id = r.customer_id, status = r.status, version = r.version, items = r.items::json,
+                 totals = r.totals::json, order_id = r.order_id
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::uuid[])
                  as r (id, customer_id, status, version, items, totals, order_id)
              where c.id = r.id",
             &ids,
             &customers as &[Option<&str>],
             &statuses as &[&str],
             &versions,
-            &items as &[Json<&[Item]>],
-            &totals as &[Option<Json<Totals>>],
+            &items as &[Box<str>],
+            &totals as &[Option<Box<str>>],
             &orders as &[Option<Uuid>],
         )
         .execute(connection)

@@ -16,7 +16,6 @@ const NO_FLAGS: i32 = 0;
 const NO_EXTENSION: i32 = 0;
 const TRAILER: i16 = -1;
 const NULL: i32 = -1;
-const JSONB_VERSION: u8 = 1;
 /// Postgres counts from 2000-01-01, in microseconds.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 const POSTGRES_EPOCH_DAY: NaiveDate =
@@ -88,22 +87,16 @@ impl CopyBuffer {
         self.integer(i32::try_from(days).expect("a date that there is is near enough"));
     }
 
-    /// A `jsonb`, from its text.
+    /// A `json`, from its text.
     pub fn json(&mut self, text: &str) {
-        self.length(text.len() + 1);
-        self.bytes.push(JSONB_VERSION);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.field(text.as_bytes());
     }
 
     fn field(&mut self, bytes: &[u8]) {
-        self.length(bytes.len());
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn length(&mut self, length: usize) {
         let length =
-            i32::try_from(length).expect("a field is part of an event, so far below 2 GiB");
+            i32::try_from(bytes.len()).expect("a field is part of an event, so far below 2 GiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(bytes);
     }
 }
 

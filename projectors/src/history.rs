@@ -30,6 +30,7 @@ impl Projection for History {
     ];
     const TABLES: &'static str = include_str!("history/tables.sql");
     const INDEXES: &'static str = include_str!("history/indexes.sql");
+    const SHAPE: i32 = 2;
     const TABLE_OF_EVENTS: Option<&'static str> = Some("history");
     const INTO: &'static str = "
         history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,

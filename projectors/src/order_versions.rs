@@ -20,6 +20,7 @@ impl Projection for OrderVersions {
     const TOPICS: &'static [&'static str] = &[ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS];
     const TABLES: &'static str = include_str!("order_versions/tables.sql");
     const INDEXES: &'static str = include_str!("order_versions/indexes.sql");
+    const SHAPE: i32 = 2;
     const TABLE_OF_EVENTS: Option<&'static str> = Some("order_versions");
     const INTO: &'static str = "
         order_versions (topic, partition, position, order_id, version, time, type, change)";

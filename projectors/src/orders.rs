@@ -19,7 +19,10 @@ use self::{
     row::{Journey, OrderRow},
     view::OrderView,
 };
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::Projection,
+};
 
 /// The read model behind `GET /v1/orders`.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +33,7 @@ impl Projection for Orders {
     const TOPICS: &'static [&'static str] = &[ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS];
     const TABLES: &'static str = include_str!("orders/tables.sql");
     const INDEXES: &'static str = include_str!("orders/indexes.sql");
+    const SHAPE: i32 = 2;
     const INTO: &'static str = "
         orders (id, customer_id, status, stuck, version, currency, items_amount, total_amount, lines,
             last_payment_error, shipping_address, placed_at, payment, payment_attempt, payment_next_offset, shipments,
@@ -122,26 +126,25 @@ async fn follow(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sql
     let stuck: Vec<bool> = journeys().map(|journey| journey.stuck).collect();
     let versions: Vec<i32> = journeys().map(|journey| journey.version).collect();
     let errors: Vec<_> = journeys()
-        .map(|journey| journey.last_payment_error.as_ref().map(Json))
+        .map(|journey| journey.last_payment_error.as_ref().map(json))
         .collect();
     let billings = || rows.iter().map(|(_, row)| &row.billing);
     let payments: Vec<_> = billings()
-        .map(|billing| billing.payment.as_ref().map(Json))
+        .map(|billing| billing.payment.as_ref().map(json))
         .collect();
     let attempts: Vec<i32> = billings().map(|billing| billing.attempt).collect();
     let payment_offsets: Vec<i64> = billings().map(|billing| billing.next_offset).collect();
     let parcels = || rows.iter().map(|(_, row)| &row.parcels);
-    let shipments: Vec<Json<&[Parcel]>> =
-        parcels().map(|parcels| Json(&*parcels.shipments)).collect();
+    let shipments: Vec<_> = parcels().map(|parcels| json(&parcels.shipments)).collect();
     let shipping_offsets: Vec<i64> = parcels().map(|parcels| parcels.next_offset).collect();
     let updated: Vec<_> = rows.iter().map(|(_, row)| row.updated_at).collect();
     sqlx::query!(
         "update orders o
-         set status = r.status, stuck = r.stuck, version = r.version, last_payment_error = r.last_payment_error,
-             payment = r.payment, payment_attempt = r.payment_attempt, payment_next_offset = r.payment_next_offset,
-             shipments = r.shipments, shipping_next_offset = r.shipping_next_offset, updated_at = r.updated_at
-         from unnest($1::uuid[], $2::text[], $3::boolean[], $4::integer[], $5::jsonb[], $6::jsonb[], $7::integer[],
-                 $8::bigint[], $9::jsonb[], $10::bigint[], $11::timestamptz[])
+         set status = r.status, stuck = r.stuck, version = r.version, last_payment_error = r.last_payment_error::json,
+             payment = r.payment::json, payment_attempt = r.payment_attempt, payment_next_offset = r.payment_next_offset,
+             shipments = r.shipments::json, shipping_next_offset = r.shipping_next_offset, updated_at = r.updated_at
+         from unnest($1::uuid[], $2::text[], $3::boolean[], $4::integer[], $5::text[], $6::text[], $7::integer[],
+                 $8::bigint[], $9::text[], $10::bigint[], $11::timestamptz[])
              as r (id, status, stuck, version, last_payment_error, payment, payment_attempt, payment_next_offset, shipments,
                  shipping_next_offset, updated_at)
          where o.id = r.id",
@@ -149,11 +152,11 @@ async fn follow(connection: &mut PgConnection, rows: &[(Uuid, OrderRow)]) -> sql
         &statuses as &[Option<&str>],
         &stuck,
         &versions,
-        &errors as &[Option<Json<&PaymentError>>],
-        &payments as &[Option<Json<&Payment>>],
+        &errors as &[Option<Box<str>>],
+        &payments as &[Option<Box<str>>],
         &attempts,
         &payment_offsets,
-        &shipments as &[Json<&[Parcel]>],
+        &shipments as &[Box<str>],
         &shipping_offsets,
         &updated,
     )
@@ -184,7 +187,7 @@ async fn place(connection: &mut PgConnection, rows: &[(Uuid, &Placed)]) -> sqlx:
     sqlx::query!(
         "update orders o
          set customer_id = r.customer_id, currency = r.currency, items_amount = r.items_amount,
-             total_amount = r.total_amount, lines = r.lines::jsonb, shipping_address = r.shipping_address::jsonb,
+             total_amount = r.total_amount, lines = r.lines::json, shipping_address = r.shipping_address::json,
              placed_at = r.placed_at
          from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
                  $8::timestamptz[])

@@ -10,7 +10,10 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use self::row::{Begun, PaymentError, PaymentRow, PaymentView};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::{CopyBuffer, json},
+    projection::Projection,
+};
 
 /// The read model behind `GET /v1/payments/{id}`.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +24,7 @@ impl Projection for Payments {
     const TOPICS: &'static [&'static str] = &[PAYMENT_EVENTS];
     const TABLES: &'static str = include_str!("payments/tables.sql");
     const INDEXES: &'static str = include_str!("payments/indexes.sql");
+    const SHAPE: i32 = 2;
     const INTO: &'static str = "
         payments (id, version, order_id, attempt, status, currency, amount, captured, refunded, error, created_at,
             updated_at)";
@@ -97,17 +101,17 @@ impl Projection for Payments {
         let captured: Vec<_> = begun().map(|begun| Some(begun?.captured)).collect();
         let refunded: Vec<_> = begun().map(|begun| Some(begun?.refunded)).collect();
         let errors: Vec<_> = begun()
-            .map(|begun| begun?.error.as_ref().map(Json))
+            .map(|begun| begun?.error.as_ref().map(json))
             .collect();
         let created: Vec<_> = begun().map(|begun| Some(begun?.created_at)).collect();
         let updated: Vec<_> = rows.iter().map(|(_, row)| row.updated_at).collect();
         sqlx::query!(
             "update payments p
              set version = r.version, order_id = r.order_id, attempt = r.attempt, status = r.status, currency = r.currency,
-                 amount = r.amount, captured = r.captured, refunded = r.refunded, error = r.error,
+                 amount = r.amount, captured = r.captured, refunded = r.refunded, error = r.error::json,
                  created_at = r.created_at, updated_at = r.updated_at
              from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
-                     $8::bigint[], $9::bigint[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[])
+                     $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[])
                  as r (id, version, order_id, attempt, status, currency, amount, captured, refunded, error, created_at,
                      updated_at)
              where p.id = r.id",
@@ -120,7 +124,7 @@ impl Projection for Payments {
             &amounts as &[Option<i64>],
             &captured as &[Option<i64>],
             &refunded as &[Option<i64>],
-            &errors as &[Option<Json<&PaymentError>>],
+            &errors as &[Option<Box<str>>],
             &created as &[Option<_>],
             &updated,
         )

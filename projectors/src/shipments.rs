@@ -21,6 +21,7 @@ impl Projection for Shipments {
     const TOPICS: &'static [&'static str] = &[SHIPPING_EVENTS];
     const TABLES: &'static str = include_str!("shipments/tables.sql");
     const INDEXES: &'static str = include_str!("shipments/indexes.sql");
+    const SHAPE: i32 = 2;
     const INTO: &'static str = "
         shipments (id, version, order_id, status, lines, carrier, tracking_number, created_at, updated_at)";
 
@@ -95,7 +96,7 @@ impl Projection for Shipments {
         let updated: Vec<_> = rows.iter().map(|(_, row)| row.updated_at).collect();
         sqlx::query!(
             "update shipments s
-             set version = r.version, order_id = r.order_id, status = r.status, lines = r.lines::jsonb, carrier = r.carrier,
+             set version = r.version, order_id = r.order_id, status = r.status, lines = r.lines::json, carrier = r.carrier,
                  tracking_number = r.tracking_number, created_at = r.created_at, updated_at = r.updated_at
              from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
                      $8::timestamptz[], $9::timestamptz[])

@@ -33,15 +33,15 @@ pub(crate) const CHECK: &str = "projections";
 
 /// The shape of each projection's rows that this program reads. Projectors of the same release make them.
 pub const SHAPES: [(&str, i32); 9] = [
-    ("carts", 1),
-    ("history", 1),
+    ("carts", 2),
+    ("history", 2),
     ("notifications", 1),
-    ("order_versions", 1),
-    ("orders", 1),
-    ("payments", 1),
+    ("order_versions", 2),
+    ("orders", 2),
+    ("payments", 2),
     ("products", 1),
     ("sales_daily", 1),
-    ("shipments", 1),
+    ("shipments", 2),
 ];
 
 /// What this program reads of a projection; 0 where it reads none of it.

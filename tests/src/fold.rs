@@ -157,7 +157,7 @@ pub async fn orders_in(connection: &mut PgConnection, schema: &str) -> BTreeMap<
              'payment', case when payment is not null then jsonb_build_object(
                  'id', payment->'id', 'status', payment->'status', 'refunded', payment->'refunded'->'amount') end,
              'shipments', (select coalesce(jsonb_agg(jsonb_build_object('id', s->'id', 'status', s->'status')), '[]')
-                 from jsonb_array_elements(shipments) s))
+                 from json_array_elements(shipments) s))
          from {schema}.orders"
     );
     let rows: Vec<(String, Value)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))

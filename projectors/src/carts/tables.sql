@@ -5,8 +5,8 @@ create table carts (
     status text not null,
     version integer not null,
     -- In the order in which they were first put in.
-    items jsonb not null,
+    items json not null,
     -- Null where there is nothing to add up.
-    totals jsonb,
+    totals json,
     order_id uuid
 );

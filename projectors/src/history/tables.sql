@@ -17,6 +17,6 @@ create table history (
     causation_id uuid not null,
     actor text not null,
     -- The payload, with null for what is personal, and without payment methods.
-    data jsonb not null,
+    data json not null,
     primary key (topic, partition, position)
 );

@@ -9,6 +9,6 @@ create table order_versions (
     time timestamptz not null,
     type text not null,
     -- What is different afterwards, as GET /v1/orders/{id} shows it; {} where that is the version alone.
-    change jsonb not null,
+    change json not null,
     primary key (topic, partition, position)
 );

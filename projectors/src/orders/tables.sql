@@ -10,16 +10,16 @@ create table orders (
     currency text,
     items_amount bigint,
     total_amount bigint,
-    lines jsonb,
-    last_payment_error jsonb,
-    shipping_address jsonb,
+    lines json,
+    last_payment_error json,
+    shipping_address json,
     placed_at timestamptz,
     -- Of PaymentEvents: the newest payment. The offset follows the last of them that is in here.
-    payment jsonb,
+    payment json,
     payment_attempt integer not null,
     payment_next_offset bigint not null,
     -- Of ShippingEvents.
-    shipments jsonb not null,
+    shipments json not null,
     shipping_next_offset bigint not null,
     -- Of all of them: when the latest was that changed something here.
     updated_at timestamptz not null

@@ -10,7 +10,7 @@ create table payments (
     amount bigint,
     captured bigint,
     refunded bigint,
-    error jsonb,
+    error json,
     created_at timestamptz,
     updated_at timestamptz not null
 );

@@ -6,14 +6,15 @@
 //! a projection has (docs/adr/0008-verified-rebuilds.md).
 
 use std::{
+    borrow::Cow,
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
 use serde::Serialize;
-use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+use serde_json::{Value, value::RawValue};
+use sqlx::{AssertSqlSafe, PgConnection, types::Json};
 
 /// So many are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
@@ -119,6 +120,17 @@ struct Column {
     is_key: bool,
 }
 
+impl Column {
+    /// As what Postgres has a hash for. Of `json` it has none: two values are the same where their text is, which is as
+    /// the projector wrote it.
+    fn hashed(&self) -> Cow<'_, str> {
+        match &*self.kind {
+            "json" => format!("{}::text", self.quoted).into(),
+            _ => (&*self.quoted).into(),
+        }
+    }
+}
+
 async fn tables(side: &mut Side<'_>) -> sqlx::Result<BTreeMap<String, Vec<Column>>> {
     let rows = sqlx::query!(
         r#"select c.relname::text as "table!", a.attname::text as "name!", quote_ident(a.attname) as "quoted!",
@@ -149,9 +161,13 @@ async fn tables(side: &mut Side<'_>) -> sqlx::Result<BTreeMap<String, Vec<Column
 struct Table {
     name: String,
     key: String,
+    /// The common ones, to be hashed.
     columns: String,
     names: Vec<String>,
 }
+
+/// A row's columns, as Postgres writes them in JSON.
+type Columns = BTreeMap<String, Box<RawValue>>;
 
 /// Of one bucket: how many rows it has, and what they come to.
 type Digest = BTreeMap<i32, (i64, i64)>;
@@ -183,15 +199,13 @@ impl Table {
                 .map(|column| format!("{name}.{}", column.name)),
         );
         let common: Vec<&Column> = new.iter().filter(|column| is_in(old, column)).collect();
-        let list = |columns: Vec<&Column>| {
-            let quoted: Vec<&str> = columns.into_iter().map(|column| &*column.quoted).collect();
-            quoted.join(", ")
-        };
+        let quoted: Vec<&str> = key.iter().map(|column| &*column.quoted).collect();
+        let hashed: Vec<_> = common.iter().map(|column| column.hashed()).collect();
         Some(Self {
             name: name.to_owned(),
-            key: list(key.iter().collect()),
+            key: quoted.join(", "),
+            columns: hashed.join(", "),
             names: common.iter().map(|column| column.name.clone()).collect(),
-            columns: list(common),
         })
     }
 
@@ -332,28 +346,34 @@ impl Table {
         &self,
         side: &mut Side<'_>,
         keys: &[String],
-    ) -> sqlx::Result<BTreeMap<String, Value>> {
+    ) -> sqlx::Result<BTreeMap<String, Columns>> {
         let Self { name, key, .. } = self;
         let statement = format!(
-            "select jsonb_build_array({key})::text, to_jsonb(t) from {schema}.{name} t
+            "select jsonb_build_array({key})::text, to_json(t) from {schema}.{name} t
              where jsonb_build_array({key})::text = any($1)",
             schema = side.schema,
         );
-        let rows = sqlx::query(AssertSqlSafe(statement))
+        let rows: Vec<(String, Json<Columns>)> = sqlx::query_as(AssertSqlSafe(statement))
             .bind(keys)
             .fetch_all(&mut *side.connection)
             .await?;
-        let entry = |row: PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
-        rows.into_iter().map(entry).collect()
+        let entries = rows.into_iter().map(|(key, Json(columns))| (key, columns));
+        Ok(entries.collect())
     }
 
-    fn differing_columns(&self, old: &Value, new: &Value) -> BTreeMap<String, (Value, Value)> {
-        let differing = self
+    fn differing_columns(&self, old: &Columns, new: &Columns) -> BTreeMap<String, (Value, Value)> {
+        let values = self
             .names
             .iter()
-            .filter(|name| old[name.as_str()] != new[name.as_str()]);
-        differing
-            .map(|name| (name.clone(), (old[name].clone(), new[name].clone())))
+            .map(|name| (name, old[name].get(), new[name].get()));
+        values
+            .filter(|(_, old, new)| old != new)
+            .map(|(name, old, new)| (name.clone(), (value(old), value(new))))
             .collect()
     }
+}
+
+/// What cannot be read is shown as it is written.
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.to_owned()))
 }

@@ -5,7 +5,7 @@ create table shipments (
     -- Null where there is nothing to send, and perhaps never will be; it is not shown before.
     order_id uuid,
     status text,
-    lines jsonb,
+    lines json,
     carrier text,
     tracking_number text,
     created_at timestamptz,

@@ -163,8 +163,8 @@ async fn an_older_one_that_comes_back_writes_nothing() {
             matches!(
                 error,
                 Some(ProjectorError::OtherShape {
-                    live: 2,
-                    made: 1,
+                    live: <NewOrders as Projection>::SHAPE,
+                    made: Orders::SHAPE,
                     ..
                 })
             ),

@@ -37,7 +37,7 @@ async fn writes_nasty_values(count: usize) {
     let world = World::new().await;
     let mut connection = world.connect().await;
     sqlx::raw_sql(
-        "create temporary table nasty (n integer, i uuid, t text, b boolean, l bigint, j jsonb, z timestamptz, x text, d date)",
+        "create temporary table nasty (n integer, i uuid, t text, b boolean, l bigint, j json, z timestamptz, x text, d date)",
     )
     .execute(&mut connection)
     .await

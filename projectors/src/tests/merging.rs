@@ -226,16 +226,16 @@ async fn items_keep_their_places() {
         panic!("one cart: {rows:?}");
     };
     let order_id = OrderId::of_cart(Uuid::nil().into());
-    let items = r#""[{""sku"": ""TEA-1"", ""total"": {""amount"": 20, ""currency"": ""EUR""}, ""quantity"": 4, "#;
+    let items = r#""[{""sku"":""TEA-1"",""quantity"":4,""unit_price"":{""amount"":5,""currency"":""EUR""},"#;
     assert!(
         row.starts_with(&format!("({},ada,checked_out,7,{items}", Uuid::nil())),
         "{row}"
     );
     assert!(
-        row.contains(r#"{""sku"": ""TEA-0"", ""total"": {""amount"": 5,"#),
+        row.contains(r#"{""sku"":""TEA-0"",""quantity"":1,"#),
         "{row}"
     );
-    assert!(row.contains(r#"""total"": {""amount"": 25,"#), "{row}");
+    assert!(row.contains(r#"""total"":{""amount"":25,"#), "{row}");
     assert!(row.ends_with(&format!(",{order_id})")), "{row}");
 }
 
@@ -264,7 +264,7 @@ async fn history_keeps_what_is_of_an_order_and_not_personal() {
         history(
             INVENTORY_EVENTS,
             "Unheard",
-            &json!({"order_id": order_id, "of": true}),
+            &json!({"order_id": order_id, "of": "\0"}),
             1,
         ),
         history(CART_EVENTS, "CartOpened", &json!({"cart_id": order_id}), 0),
@@ -281,13 +281,13 @@ async fn history_keeps_what_is_of_an_order_and_not_personal() {
         assert!(whole.iter().all(|row| !row.contains(hidden)), "{whole:?}");
     }
     assert!(
-        whole[2].contains(r#"{""operation"": ""authorise""}"#),
+        whole[2].contains(r#"{""operation"":""authorise""}"#),
         "{whole:?}"
     );
     assert!(
-        whole[0].contains("Unheard") && whole[0].contains(r#"""of"": true"#),
+        whole[0].contains("Unheard") && whole[0].contains(r#"""of"":""\\u0000"""#),
         "{whole:?}"
     );
-    assert!(whole[1].contains(r#"""personal"": null"#), "{whole:?}");
+    assert!(whole[1].contains(r#"""personal"":null"#), "{whole:?}");
     assert_eq!(fold::<History>(&world, &events, &[1]).await, whole);
 }

@@ -141,6 +141,27 @@ async fn rows_of_one_side_only_are_listed() {
 }
 
 #[tokio::test]
+async fn json_that_is_written_otherwise_is_listed() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    feed::<Orders>(&world, &shop).await;
+    let count = "select count(*) from orders_1.orders where lines::text <> lines::jsonb::text";
+    assert_eq!(world.number(count).await, 3, "as the projector wrote it");
+    world
+        .execute("update orders_1.orders set lines = lines::jsonb")
+        .await;
+    let found = rebuilt(&world, &shop, false).await.expect("rebuilds");
+    assert_eq!((found.rows, found.differing), (3, 3));
+    for difference in found.differences {
+        let Differing::Columns(columns) = difference.row else {
+            panic!("{difference}");
+        };
+        let names: Vec<&String> = columns.keys().collect();
+        assert_eq!(names, ["lines"]);
+    }
+}
+
+#[tokio::test]
 async fn a_live_version_that_is_behind_is_compared_where_it_is() {
     let (world, shop) = (World::new().await, Shop::open(2));
     shop.trade(9).await;

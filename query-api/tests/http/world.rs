@@ -258,9 +258,11 @@ impl World {
             indexes,
         } = projection;
         let topics = topics.join(",");
+        let shape = query_api::SHAPES.into_iter().find(|(of, _)| of == name);
+        let (_, shape) = shape.expect("it is read");
         self.execute(&format!(
-            "insert into offset_zero.projection_versions (name, version, schema_name, state)
-             values ('{name}', {version}, '{name}_{version}', '{state}');
+            "insert into offset_zero.projection_versions (name, version, shape, schema_name, state)
+             values ('{name}', {version}, {shape}, '{name}_{version}', '{state}');
              insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)
              select '{name}', {version}, topic, partition, 0, 0, 'c'
              from unnest(string_to_array('{topics}', ',')) topic, generate_series(0, 1) partition;
