@@ -221,9 +221,9 @@ async fn wait_for_live(running: &Running, count: u64) -> Result<()> {
 async fn differing(url: &str, old: i32, new: i32) -> Result<i64> {
     let statement = format!(
         "select count(*) from (
-            (select * from orders_{old}.orders except all select * from orders_{new}.orders)
+            (select o::text from orders_{old}.orders o except all select n::text from orders_{new}.orders n)
             union all
-            (select * from orders_{new}.orders except all select * from orders_{old}.orders)
+            (select n::text from orders_{new}.orders n except all select o::text from orders_{old}.orders o)
          ) difference"
     );
     let mut connection = PgConnection::connect(url).await?;
