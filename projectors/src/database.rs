@@ -1,6 +1,6 @@
 //! Reaching Postgres, and bringing it up to date.
 
-use std::time::Duration;
+use std::{num::NonZero, thread::available_parallelism, time::Duration};
 
 use sqlx::{
     Connection, PgConnection,
@@ -22,6 +22,12 @@ pub(crate) const NO_STANDSTILL: (&str, &str) = ("idle_in_transaction_session_tim
 /// Commits are told before they are on disk.
 const NO_DISK: (&str, &str) = ("synchronous_commit", "off");
 
+/// What a rebuild may keep busy at a time: half of all, since others are live meanwhile.
+pub(crate) fn processors_to_use() -> usize {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    (processors / 2).max(1)
+}
+
 /// Which Postgres. Feeds hold connections of their own, since each is bound to one version's schema for its whole life.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -35,8 +41,12 @@ impl Database {
     /// When the URL cannot be read.
     pub fn new(url: &str) -> Result<Self, ProjectorError> {
         let options: PgConnectOptions = url.parse()?;
+        let others = (processors_to_use() - 1).to_string();
         Ok(Self {
-            options: options.application_name("projectors"),
+            options: options.application_name("projectors").options([
+                ("max_parallel_workers_per_gather", &*others),
+                ("max_parallel_maintenance_workers", &*others),
+            ]),
         })
     }
 

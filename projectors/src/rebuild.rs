@@ -6,9 +6,10 @@
 //! not fed any more; it is kept until somebody drops it.
 
 pub(crate) mod candidate;
-pub(crate) mod compare;
+mod compare;
 mod dry_run;
 mod fill;
+mod gate;
 mod meter;
 mod start;
 mod swap;
@@ -200,6 +201,7 @@ async fn rebuild_locked<P: Projection, S: Log>(
 
     let version = candidate.version.clone();
     let filling = fill::Filling::new(source, database, version, origin, &meter);
+    let watching = filling.give_way::<P>(registry).await?;
     let feeds = filling.open::<P>().await?;
     let (feeds, verification) = verify::verify(&filling, feeds).await?;
     if options.require_equal && !verification.is_equal() {
@@ -210,6 +212,7 @@ async fn rebuild_locked<P: Projection, S: Log>(
     let feeds = filling.read_to(feeds, Goal::AtLeast(ends)).await?;
     meter.enter(Phase::Indexing);
     candidate.index::<P>(database).await?;
+    drop(watching);
     meter.enter(Phase::CatchingUp);
     let mut followers = filling.follow(feeds);
     meter.enter(Phase::Swapping);

@@ -47,7 +47,7 @@ const WARM_UP_SECONDS: u64 = 75;
 #[derive(Debug, Serialize)]
 pub struct Lags {
     alone: Lag,
-    /// Rebuilds that went live meanwhile.
+    /// Rebuilds that were begun meanwhile; all went live, the last perhaps after it.
     rebuilds: u64,
     while_rebuilt: Lag,
 }
@@ -209,8 +209,8 @@ impl Lags {
             text,
             "\n## From a command's answer to the row\n\n\
              Orders placed at {RATE} a second, whether or not anything keeps up; one of {OF_COMMANDS} is then read with \
-             `x-min-position`, and the time is that from the command's answer to the read's. No read failed; {} rebuilds went \
-             live in the second row.\n\n\
+             `x-min-position`, and the time is that from the command's answer to the read's. No read failed; {} rebuilds were \
+             begun in the second row's time, and ended.\n\n\
              | | commands/s | reads | p50 | p99 |\n|---|---:|---:|---:|---:|",
             self.rebuilds
         )?;

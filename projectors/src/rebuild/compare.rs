@@ -16,20 +16,24 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, PgConnection, types::Json};
 
+use super::gate::Gate;
+
 /// So many are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
+/// So much of a table is read by one statement, in blocks of, nearly always, 8 KiB.
+const BLOCKS_AT_ONCE: usize = 1_024;
 /// Keys are spread over so many checksums.
 const BUCKETS: i64 = 4_096;
 
 /// One version's tables, as this connection's transaction sees them.
-pub(crate) struct Side<'a> {
-    pub(crate) connection: &'a mut PgConnection,
-    pub(crate) schema: &'a str,
+pub(super) struct Side<'a> {
+    pub(super) connection: &'a mut PgConnection,
+    pub(super) schema: &'a str,
 }
 
 /// Which rows to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(super) enum Scope {
     /// Those of both.
     AllRows,
     /// Only those that the new version has, which is made of a part of the log.
@@ -90,10 +94,11 @@ impl fmt::Display for Difference {
 }
 
 /// Compares all tables.
-pub(crate) async fn compare(
+pub(super) async fn compare(
     live: &mut Side<'_>,
     new: &mut Side<'_>,
     scope: Scope,
+    gate: &Gate,
 ) -> Result<Comparison, sqlx::Error> {
     let mut comparison = Comparison::default();
     let olds = tables(live).await?;
@@ -105,7 +110,15 @@ pub(crate) async fn compare(
             _ => None,
         };
         match common {
-            Some(table) => table.compare(live, new, scope, &mut comparison).await?,
+            Some(table) => {
+                // One after the other: what else is on the machine is live.
+                let digests = [
+                    table.digest(live, gate).await?,
+                    table.digest(new, gate).await?,
+                ];
+                let compared = table.compare(live, new, &digests, scope, &mut comparison);
+                compared.await?;
+            }
             None => drop(comparison.not_compared.insert(name.clone())),
         }
     }
@@ -213,11 +226,10 @@ impl Table {
         &self,
         live: &mut Side<'_>,
         new: &mut Side<'_>,
+        [old_digest, new_digest]: &[Digest; 2],
         scope: Scope,
         comparison: &mut Comparison,
     ) -> sqlx::Result<()> {
-        let (old_digest, new_digest) =
-            tokio::try_join!(self.digest(&mut *live), self.digest(&mut *new))?;
         let rows: i64 = new_digest.values().map(|(rows, _)| rows).sum();
         comparison.rows += rows.unsigned_abs();
         let mut buckets: BTreeSet<i32> = new_digest.keys().copied().collect();
@@ -233,23 +245,38 @@ impl Table {
         self.list(live, new, listed, comparison).await
     }
 
-    /// A scan of the whole table, answered in some thousand numbers.
-    async fn digest(&self, side: &mut Side<'_>) -> sqlx::Result<Digest> {
+    /// A scan of the whole table, a piece at a time, answered in some thousand numbers.
+    async fn digest(&self, side: &mut Side<'_>, gate: &Gate) -> sqlx::Result<Digest> {
         let Self { name, columns, .. } = self;
-        let statement = format!(
-            "select {bucket} as bucket, count(*), bit_xor(hash_record_extended(row({columns}), 0))
-             from {schema}.{name} group by 1",
-            bucket = self.bucket(),
-            schema = side.schema,
-        );
+        let schema = side.schema;
         // Safe, here and below: names from the catalogue, quoted by Postgres; a schema's and its tables' are of our making.
-        let rows: Vec<(i32, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-            .fetch_all(&mut *side.connection)
+        let blocks = format!(
+            "select pg_relation_size('{schema}.{name}') / current_setting('block_size')::bigint"
+        );
+        // What is added to the table from here on no snapshot of before sees.
+        let blocks: i64 = sqlx::query_scalar(AssertSqlSafe(blocks))
+            .fetch_one(&mut *side.connection)
             .await?;
-        let entries = rows
-            .into_iter()
-            .map(|(bucket, rows, checksum)| (bucket, (rows, checksum)));
-        Ok(entries.collect())
+        let mut digest = Digest::new();
+        for first in (0..blocks).step_by(BLOCKS_AT_ONCE) {
+            gate.pass().await;
+            let statement = format!(
+                "select {bucket} as bucket, count(*), bit_xor(hash_record_extended(row({columns}), 0))
+                 from {schema}.{name} where ctid >= '({first},0)' and ctid < '({end},0)' group by 1",
+                bucket = self.bucket(),
+                end = first + BLOCKS_AT_ONCE as i64,
+            );
+            let rows: Vec<(i32, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+                .persistent(false)
+                .fetch_all(&mut *side.connection)
+                .await?;
+            for (bucket, rows, checksum) in rows {
+                let (all_rows, all) = digest.entry(bucket).or_default();
+                *all_rows += rows;
+                *all ^= checksum;
+            }
+        }
+        Ok(digest)
     }
 
     fn bucket(&self) -> String {

@@ -129,6 +129,7 @@ impl<S: Log> Run<'_, S> {
         let meter = Arc::new(Meter::default());
         let filling = Filling::new(self.source, self.database, version, origin, &meter);
         self.require_goal::<P>(&filling, &goal).await?;
+        let watching = filling.gate.watch::<P, S>(filling.clone(), live.number);
         let shown = meter::show::<P>(
             Arc::clone(&meter),
             number,
@@ -142,9 +143,9 @@ impl<S: Log> Run<'_, S> {
         }
         meter.enter(Phase::Verifying);
         let verification = self
-            .compare(&mut snapshot, &live, &mut scratch, &filling.version)
+            .compare(&mut snapshot, &live, &mut scratch, &filling)
             .await?;
-        drop(shown);
+        drop((shown, watching));
         Ok(DryRun {
             projection: P::NAME,
             live: live.number,
@@ -185,7 +186,7 @@ impl<S: Log> Run<'_, S> {
         snapshot: &mut PgConnection,
         live: &Version,
         scratch: &mut PgConnection,
-        version: &Version,
+        filling: &Filling<S>,
     ) -> Result<Verification, ProjectorError> {
         let scope = match self.partitions.is_empty() {
             true => Scope::AllRows,
@@ -198,9 +199,10 @@ impl<S: Log> Run<'_, S> {
             },
             &mut Side {
                 connection: scratch,
-                schema: &version.schema,
+                schema: &filling.version.schema,
             },
             scope,
+            &filling.gate,
         )
         .await?;
         Ok(Verification::Compared(compared))

@@ -1,17 +1,18 @@
 //! From offset zero to the end, all partitions at once; then along with the log until the swap.
 
-use std::{
-    num::NonZero,
-    sync::{Arc, atomic::Ordering},
-    thread::available_parallelism,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use event_store::{BatchLimits, log::Log};
+use sqlx::PgConnection;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::meter::Meter;
+use super::{
+    gate::{Gate, Watching},
+    meter::Meter,
+};
 use crate::{
     Database, Projection, ProjectorError,
+    database::processors_to_use,
     feed::Feed,
     log::ask,
     parking::Refused,
@@ -37,6 +38,7 @@ pub(super) struct Filling<S> {
     pub(super) version: Version,
     pub(super) origin: Origin,
     pub(super) meter: Arc<Meter>,
+    pub(super) gate: Gate,
     writing: Writing,
 }
 
@@ -47,8 +49,7 @@ struct Writing(Arc<Semaphore>);
 
 impl Default for Writing {
     fn default() -> Self {
-        let processors = available_parallelism().map_or(1, NonZero::get);
-        Self(Arc::new(Semaphore::new((processors / 2).max(1))))
+        Self(Arc::new(Semaphore::new(processors_to_use())))
     }
 }
 
@@ -75,8 +76,19 @@ impl<S: Log> Filling<S> {
             version,
             origin,
             meter: Arc::clone(meter),
+            gate: Gate::default(),
             writing: Writing::default(),
         }
+    }
+
+    /// Has the work stand still while the live version, if there is one, is behind, until what is answered is dropped.
+    pub(super) async fn give_way<P: Projection>(
+        &self,
+        registry: &mut PgConnection,
+    ) -> Result<Option<Watching>, ProjectorError> {
+        let live = registry::live(registry, P::NAME).await?;
+        let watch = |live: Version| self.gate.watch::<P, S>(self.clone(), live.number);
+        Ok(live.map(watch))
     }
 
     /// A feed for each partition, from where the version has come to.
@@ -168,6 +180,7 @@ impl<S: Log> Filling<S> {
         let mut remaining = feed.remaining(ends);
         self.meter.expect(remaining);
         while remaining > 0 {
+            self.gate.pass().await;
             let batch = match goal {
                 Goal::AtLeast(_) => feed.next().await?,
                 Goal::Exactly(_) => feed.next_before(ends).await?,
@@ -243,6 +256,7 @@ impl<S: Log> Filling<S> {
     async fn write<P: Projection>(&self, feed: &mut Feed<P>) -> Result<(), ProjectorError> {
         let turn = self.writing.0.acquire().await;
         let _turn = turn.expect("it is never closed");
+        self.gate.pass().await;
         let new_rows = feed.flush().await?;
         self.meter.rows.fetch_add(new_rows, Ordering::Relaxed);
         Ok(())

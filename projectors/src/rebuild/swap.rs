@@ -10,15 +10,22 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use super::fill::Filling;
-use crate::{Projection, ProjectorError, registry};
+use crate::{
+    Projection, ProjectorError,
+    registry::{self, Positions},
+};
 
+/// So many records behind the live version the candidate is near: it comes up to it in a moment.
+const NEAR: i64 = 200;
+/// How long it may take to come near, before the live version is held still all the same.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the live version may be held still while the candidate comes up to it.
 const HOLD: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(5);
 /// Between two tries, while the candidate comes closer.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Some five minutes of tries.
-const MAX_TRIES: u32 = 200;
+const MAX_TRIES: u32 = 50;
 /// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -39,6 +46,7 @@ pub(super) async fn swap<P: Projection, S: Log>(
         if let Some(ended) = followers.try_join_next() {
             return Err(ended?);
         }
+        come_near::<P, S>(registry, filling).await?;
         match attempt::<P, S>(registry, filling).await {
             Ok(Some(swapped)) => return Ok(swapped),
             Ok(None) => {}
@@ -51,6 +59,36 @@ pub(super) async fn swap<P: Projection, S: Log>(
     Err(ProjectorError::NotCaughtUp {
         projection: P::NAME,
     })
+}
+
+/// Waits until the candidate is near the live version, for a while. Nobody is held still for that.
+async fn come_near<P: Projection, S: Log>(
+    registry: &mut PgConnection,
+    filling: &Filling<S>,
+) -> Result<(), ProjectorError> {
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(live) = registry::live(registry, P::NAME).await? {
+        let goal = registry::positions(registry, P::NAME, live.number).await?;
+        let goal = held_by_the_log(goal, &filling.ends::<P>().await?);
+        let candidate = filling.version.number;
+        let reached = registry::positions(registry, P::NAME, candidate).await?;
+        let of = |place| reached.get(place).copied().unwrap_or(0);
+        let distances = goal.iter().map(|(place, next)| (next - of(place)).max(0));
+        if distances.sum::<i64>() <= NEAR || Instant::now() >= deadline {
+            break;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// What the log does not hold any more nobody can come up to.
+fn held_by_the_log(mut goal: Positions, ends: &Positions) -> Positions {
+    for (place, next) in &mut goal {
+        let reached = *next;
+        *next = ends.get(place).map_or(0, |end| reached.min(*end));
+    }
+    goal
 }
 
 /// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
@@ -66,13 +104,8 @@ async fn attempt<P: Projection, S: Log>(
         .await?;
     registry::never_stand_still(&mut tx).await?;
     let live = registry::hold_live(&mut tx, P::NAME).await?;
-    let mut goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
-    // What the log does not hold any more nobody can come up to.
-    let ends = filling.ends::<P>().await?;
-    for (place, next) in &mut goal {
-        let reached = *next;
-        *next = ends.get(place).map_or(0, |end| reached.min(*end));
-    }
+    let goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
+    let goal = held_by_the_log(goal, &filling.ends::<P>().await?);
     let deadline = Instant::now() + HOLD;
     while !registry::has_reached(
         &registry::positions(&mut tx, P::NAME, candidate).await?,

@@ -123,6 +123,7 @@ pub(super) async fn verify<P: Projection, S: Log>(
             schema: &filling.version.schema,
         },
         Scope::AllRows,
+        &filling.gate,
     )
     .await?;
     snapshot.rollback().await?;

@@ -1,0 +1,176 @@
+//! A rebuild gives way: where the live version falls behind, it stands still between two pieces of its work.
+//!
+//! All that a rebuild does takes processors and disks from what is live, above all from the feed of the very version that it is
+//! to replace. How far that feed is behind is measured as its readers feel it, in time: how long ago the log reached a place that the
+//! live rows have not.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use event_store::log::Log;
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::fill::Filling;
+use crate::{
+    Projection, ProjectorError,
+    registry::{self, Positions},
+};
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// What is later than this is behind.
+const LATE: Duration = Duration::from_millis(50);
+/// What has not moved for so long nobody feeds.
+const STANDSTILL: Duration = Duration::from_secs(5);
+/// Of its time a rebuild stands still for four parts of five at most: it is to end, on the busiest of machines too.
+const MAX_STANDING: f64 = 0.8;
+
+/// Where a rebuild passes between two pieces of its work.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Waits while it is closed.
+    pub(super) async fn pass(&self) {
+        let mut is_closed = self.0.subscribe();
+        let opened = is_closed.wait_for(|is_closed| !is_closed).await;
+        opened.expect("the sender is our own");
+    }
+
+    /// Has it closed while this version is behind, until what is answered is dropped.
+    pub(super) fn watch<P: Projection, S: Log>(&self, filling: Filling<S>, live: i32) -> Watching {
+        let gate = self.clone();
+        let task = tokio::spawn(async move {
+            let watched = gate.follow::<P, S>(&filling, live).await;
+            // The rebuild itself says what is wrong, where it goes on to be.
+            let Err(error) = watched;
+            tracing::debug!(%error, "nobody sees any more whether the live version is behind");
+            gate.0.send_replace(false);
+        });
+        Watching {
+            gate: self.clone(),
+            task,
+        }
+    }
+
+    async fn follow<P: Projection, S: Log>(
+        &self,
+        filling: &Filling<S>,
+        live: i32,
+    ) -> Result<std::convert::Infallible, ProjectorError> {
+        let mut registry = filling.database.connect().await?;
+        let mut delay = Delay::default();
+        let begun = Instant::now();
+        let mut standing = Duration::ZERO;
+        let mut last = begun;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let ends = filling.ends::<P>().await?;
+            let reached = registry::positions(&mut registry, P::NAME, live).await?;
+            let now = Instant::now();
+            if *self.0.borrow() {
+                standing += now - last;
+            }
+            last = now;
+            let may_stand = standing < begun.elapsed().mul_f64(MAX_STANDING);
+            let is_behind = delay.of(&ends, &reached, now) >= LATE;
+            let is_closed = is_behind && may_stand;
+            self.0.send_replace(is_closed);
+        }
+    }
+}
+
+/// Opens the gate when dropped.
+pub(super) struct Watching {
+    gate: Gate,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.gate.0.send_replace(false);
+    }
+}
+
+/// How late rows are, seen from outside.
+#[derive(Debug, Default)]
+struct Delay {
+    /// When the log had come so far, of what the rows have not; all places together.
+    unreached: VecDeque<(Instant, i64)>,
+    /// When the rows last came further, and to where.
+    moved: Option<(Instant, i64)>,
+}
+
+impl Delay {
+    /// Zero where nobody feeds them.
+    fn of(&mut self, ends: &Positions, reached: &Positions, now: Instant) -> Duration {
+        // A feed may leave the record that ends a transaction until something follows it: one in each place.
+        let unpassed = i64::try_from(ends.len()).expect("few");
+        let end: i64 = ends.values().sum();
+        let reached: i64 = reached.values().sum();
+        if self.moved.is_none_or(|(_, before)| reached > before) {
+            self.moved = Some((now, reached));
+        }
+        self.unreached.push_back((now, end));
+        let is_reached = |(_, end): &mut (Instant, i64)| *end - reached <= unpassed;
+        while self.unreached.pop_front_if(is_reached).is_some() {}
+        let Some((since, _)) = self.unreached.front() else {
+            return Duration::ZERO;
+        };
+        match self
+            .moved
+            .is_some_and(|(moved, _)| now - moved < STANDSTILL)
+        {
+            true => now - *since,
+            false => Duration::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(50);
+
+    fn at(offset: i64) -> Positions {
+        [(("OrderEvents".to_owned(), 0), offset)].into()
+    }
+
+    /// The delay after looks at where the log and the rows are, one tick apart.
+    fn delay(looks: impl IntoIterator<Item = (i64, i64)>) -> Duration {
+        let (mut delay, mut now) = (Delay::default(), Instant::now());
+        let mut last = Duration::ZERO;
+        for (end, reached) in looks {
+            last = delay.of(&at(end), &at(reached), now);
+            now += TICK;
+        }
+        last
+    }
+
+    #[test]
+    fn rows_that_keep_up_are_not_late() {
+        assert_eq!(delay([(10, 10), (20, 20), (30, 30)]), Duration::ZERO);
+        assert_eq!(delay((0..500).map(|_| (11, 10))), Duration::ZERO);
+    }
+
+    #[test]
+    fn rows_are_as_late_as_what_they_have_not_reached() {
+        assert_eq!(delay([(10, 10), (20, 10), (30, 10), (40, 10)]), 2 * TICK);
+        let always_two_behind = (0..100).map(|look| (100 * look, 100 * (look - 2)));
+        assert_eq!(delay(always_two_behind), TICK);
+        assert_eq!(delay([(10, 0), (20, 0), (20, 20)]), Duration::ZERO);
+    }
+
+    #[test]
+    fn rows_that_nobody_feeds_are_not_waited_for() {
+        let looks = |count| (0..count).map(|look| (100 * look, 0));
+        let standstill = i64::try_from(STANDSTILL.as_millis() / TICK.as_millis()).expect("few");
+        assert!(delay(looks(standstill)) >= LATE);
+        assert_eq!(delay(looks(standstill + 1)), Duration::ZERO);
+    }
+}
