@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 const LATE: Duration = Duration::from_millis(50);
 /// What has not moved for so long nobody feeds.
 const STANDSTILL: Duration = Duration::from_secs(5);
+/// So many looks are remembered: those of ten seconds.
+const MAX_LOOKS: usize = 400;
 /// Of its time a rebuild stands still for four parts of five at most: it is to end, on the busiest of machines too.
 const MAX_STANDING: f64 = 0.8;
 
@@ -101,8 +103,10 @@ impl Drop for Watching {
 struct Delay {
     /// When the log had come so far, of what the rows have not; all places together.
     unreached: VecDeque<(Instant, i64)>,
-    /// When the rows last came further, and to where.
-    moved: Option<(Instant, i64)>,
+    /// To where the rows had come at the last look.
+    reached: Option<i64>,
+    /// When they were last seen to come further.
+    moved: Option<Instant>,
 }
 
 impl Delay {
@@ -112,19 +116,20 @@ impl Delay {
         let unpassed = i64::try_from(ends.len()).expect("few");
         let end: i64 = ends.values().sum();
         let reached: i64 = reached.values().sum();
-        if self.moved.is_none_or(|(_, before)| reached > before) {
-            self.moved = Some((now, reached));
+        let before = self.reached.replace(reached);
+        if before.is_some_and(|before| reached > before) {
+            self.moved = Some(now);
         }
-        self.unreached.push_back((now, end));
+        if self.unreached.len() < MAX_LOOKS {
+            self.unreached.push_back((now, end));
+        }
         let is_reached = |(_, end): &mut (Instant, i64)| *end - reached <= unpassed;
         while self.unreached.pop_front_if(is_reached).is_some() {}
         let Some((since, _)) = self.unreached.front() else {
             return Duration::ZERO;
         };
-        match self
-            .moved
-            .is_some_and(|(moved, _)| now - moved < STANDSTILL)
-        {
+        let is_fed = self.moved.is_some_and(|moved| now - moved < STANDSTILL);
+        match is_fed {
             true => now - *since,
             false => Duration::ZERO,
         }
@@ -160,17 +165,18 @@ mod tests {
 
     #[test]
     fn rows_are_as_late_as_what_they_have_not_reached() {
-        assert_eq!(delay([(10, 10), (20, 10), (30, 10), (40, 10)]), 2 * TICK);
+        assert_eq!(delay([(9, 9), (10, 10), (20, 10), (30, 10)]), TICK);
         let always_two_behind = (0..100).map(|look| (100 * look, 100 * (look - 2)));
         assert_eq!(delay(always_two_behind), TICK);
-        assert_eq!(delay([(10, 0), (20, 0), (20, 20)]), Duration::ZERO);
+        assert_eq!(delay([(10, 0), (20, 1), (20, 20)]), Duration::ZERO);
     }
 
     #[test]
     fn rows_that_nobody_feeds_are_not_waited_for() {
-        let looks = |count| (0..count).map(|look| (100 * look, 0));
+        assert_eq!(delay((0..50).map(|look| (100 * look, 0))), Duration::ZERO);
+        let moved_once = |looks| (0..looks).map(|look| (100 * look, look.min(1)));
         let standstill = i64::try_from(STANDSTILL.as_millis() / TICK.as_millis()).expect("few");
-        assert!(delay(looks(standstill)) >= LATE);
-        assert_eq!(delay(looks(standstill + 1)), Duration::ZERO);
+        assert!(delay(moved_once(standstill)) >= LATE);
+        assert_eq!(delay(moved_once(standstill + 2)), Duration::ZERO);
     }
 }
