@@ -30,15 +30,24 @@ const MAX_LOOKS: usize = 400;
 /// Of its time a rebuild stands still for four parts of five at most: it is to end, on the busiest of machines too.
 const MAX_STANDING: f64 = 0.8;
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    Closed,
+    /// Open, and nobody watches any more.
+    Left,
+}
+
 /// Where a rebuild passes between two pieces of its work.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gate(Arc<watch::Sender<bool>>);
+pub(super) struct Gate(Arc<watch::Sender<State>>);
 
 impl Gate {
     /// Waits while it is closed.
     pub(super) async fn pass(&self) {
-        let mut is_closed = self.0.subscribe();
-        let opened = is_closed.wait_for(|is_closed| !is_closed).await;
+        let mut state = self.0.subscribe();
+        let opened = state.wait_for(|state| *state != State::Closed).await;
         opened.expect("the sender is our own");
     }
 
@@ -50,12 +59,23 @@ impl Gate {
             // The rebuild itself says what is wrong, where it goes on to be.
             let Err(error) = watched;
             tracing::debug!(%error, "nobody sees any more whether the live version is behind");
-            gate.0.send_replace(false);
+            gate.0.send_replace(State::Left);
         });
         Watching {
             gate: self.clone(),
             task,
         }
+    }
+
+    /// As long as somebody watches.
+    fn set(&self, new: State) {
+        self.0.send_if_modified(|state| {
+            let is_new = *state != State::Left && *state != new;
+            if is_new {
+                *state = new;
+            }
+            is_new
+        });
     }
 
     async fn follow<P: Projection, S: Log>(
@@ -73,14 +93,17 @@ impl Gate {
             let ends = filling.ends::<P>().await?;
             let reached = registry::positions(&mut registry, P::NAME, live).await?;
             let now = Instant::now();
-            if *self.0.borrow() {
+            if *self.0.borrow() == State::Closed {
                 standing += now - last;
+                filling.meter.gave_way(standing);
             }
             last = now;
             let may_stand = standing < begun.elapsed().mul_f64(MAX_STANDING);
             let is_behind = delay.of(&ends, &reached, now) >= LATE;
-            let is_closed = is_behind && may_stand;
-            self.0.send_replace(is_closed);
+            self.set(match is_behind && may_stand {
+                true => State::Closed,
+                false => State::Open,
+            });
         }
     }
 }
@@ -93,8 +116,8 @@ pub(super) struct Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        self.gate.0.send_replace(State::Left);
         self.task.abort();
-        self.gate.0.send_replace(false);
     }
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Meter {
     passed: AtomicU64,
     pub(super) events: AtomicU64,
     pub(super) rows: AtomicU64,
+    /// How long it stood still for what is live.
+    gave_way_ms: AtomicU64,
 }
 
 impl Meter {
@@ -101,12 +103,18 @@ impl Meter {
         self.events.fetch_add(events as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn gave_way(&self, all_in_all: Duration) {
+        let millis = u64::try_from(all_in_all.as_millis()).unwrap_or(u64::MAX);
+        self.gave_way_ms.store(millis, Ordering::Relaxed);
+    }
+
     fn look(&self) -> Look {
         Look {
             phase: *self.phase.lock().unwrap_or_else(PoisonError::into_inner),
             expected: self.expected.load(Ordering::Relaxed),
             passed: self.passed.load(Ordering::Relaxed),
             events: self.events.load(Ordering::Relaxed),
+            gave_way: Duration::from_millis(self.gave_way_ms.load(Ordering::Relaxed)),
         }
     }
 }
@@ -117,6 +125,7 @@ struct Look {
     expected: u64,
     passed: u64,
     events: u64,
+    gave_way: Duration,
 }
 
 impl Look {
@@ -156,8 +165,12 @@ pub(super) fn show<P: Projection>(
             bar.set_length(look.expected.max(1));
             bar.set_position(look.passed);
             let left = eta.map_or_else(String::new, |eta| format!(", ETA {}", HumanDuration(eta)));
+            let gave_way = match look.gave_way.as_secs() {
+                0 => String::new(),
+                seconds => format!(", gave way to live traffic for {seconds} s"),
+            };
             bar.set_message(format!(
-                "{}: {} events, {rate:.0}/s{left}",
+                "{}: {} events, {rate:.0}/s{left}{gave_way}",
                 look.phase, look.events
             ));
             if second.0.elapsed() < LINE_INTERVAL {
@@ -170,7 +183,7 @@ pub(super) fn show<P: Projection>(
                 tracing::info!(
                     projection = P::NAME, version, phase = %look.phase, events = look.events,
                     records = look.passed, of_records = look.expected, events_per_second = rate.round(), eta_seconds,
-                    "rebuilding"
+                    gave_way_seconds = look.gave_way.as_secs(), "rebuilding"
                 );
             }
             let progress = BuildProgress {
