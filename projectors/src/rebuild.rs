@@ -26,6 +26,7 @@ use event_store::log::Log;
 use futures::{FutureExt, future::BoxFuture};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
+use tokio::task::JoinHandle;
 
 use self::{
     candidate::Candidate,
@@ -200,8 +201,8 @@ async fn rebuild_locked<P: Projection, S: Log>(
     );
 
     let version = candidate.version.clone();
-    let filling = fill::Filling::new(source, database, version, origin, &meter);
-    let watching = filling.give_way::<P>(registry).await?;
+    let mut filling = fill::Filling::new(source, database, version, origin, &meter);
+    let watching = filling.give_way::<P>(candidate.live);
     let feeds = filling.open::<P>().await?;
     let (feeds, verification) = verify::verify(&filling, feeds).await?;
     if options.require_equal && !verification.is_equal() {
@@ -233,6 +234,15 @@ async fn rebuild_locked<P: Projection, S: Log>(
         positions: swapped.positions,
         verification,
     })
+}
+
+/// A task beside the work; ends when dropped.
+struct Aside(JoinHandle<()>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The version stays, to be looked at; the next rebuild drops it and begins anew, with a projector that may be another one.

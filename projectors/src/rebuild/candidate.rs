@@ -12,6 +12,8 @@ use crate::{
 /// A version on its way to being live.
 pub(crate) struct Candidate {
     pub(crate) version: Version,
+    /// The number of the version that it is to replace.
+    pub(crate) live: i32,
     pub(crate) resumed: bool,
 }
 
@@ -34,6 +36,7 @@ impl Candidate {
             registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
             return Ok(Self {
                 version,
+                live: live.number,
                 resumed: true,
             });
         }
@@ -53,6 +56,7 @@ impl Candidate {
         tx.commit().await?;
         Ok(Self {
             version,
+            live: live.number,
             resumed: false,
         })
     }

@@ -127,9 +127,9 @@ impl<S: Log> Run<'_, S> {
         start::begin::<P, S>(&mut scratch, self.source, &origin, &version, start).await?;
 
         let meter = Arc::new(Meter::default());
-        let filling = Filling::new(self.source, self.database, version, origin, &meter);
+        let mut filling = Filling::new(self.source, self.database, version, origin, &meter);
         self.require_goal::<P>(&filling, &goal).await?;
-        let watching = filling.gate.watch::<P, S>(filling.clone(), live.number);
+        let watching = filling.give_way::<P>(live.number);
         let shown = meter::show::<P>(
             Arc::clone(&meter),
             number,

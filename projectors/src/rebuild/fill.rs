@@ -3,11 +3,11 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use event_store::{BatchLimits, log::Log};
-use sqlx::PgConnection;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
-    gate::{Gate, Watching},
+    Aside,
+    gate::{self, Gate},
     meter::Meter,
 };
 use crate::{
@@ -81,14 +81,11 @@ impl<S: Log> Filling<S> {
         }
     }
 
-    /// Has the work stand still while the live version, if there is one, is behind, until what is answered is dropped.
-    pub(super) async fn give_way<P: Projection>(
-        &self,
-        registry: &mut PgConnection,
-    ) -> Result<Option<Watching>, ProjectorError> {
-        let live = registry::live(registry, P::NAME).await?;
-        let watch = |live: Version| self.gate.watch::<P, S>(self.clone(), live.number);
-        Ok(live.map(watch))
+    /// Has the work stand still while the live version is behind, until what is answered is dropped.
+    pub(super) fn give_way<P: Projection>(&mut self, live: i32) -> Aside {
+        let (gate, watching) = gate::watch::<P, S>(self.clone(), live);
+        self.gate = gate;
+        watching
     }
 
     /// A feed for each partition, from where the version has come to.

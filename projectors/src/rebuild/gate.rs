@@ -6,14 +6,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    convert::Infallible,
     time::{Duration, Instant},
 };
 
 use event_store::log::Log;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
-use super::fill::Filling;
+use super::{Aside, fill::Filling};
 use crate::{
     Projection, ProjectorError,
     registry::{self, Positions},
@@ -30,94 +30,59 @@ const MAX_LOOKS: usize = 400;
 /// Of its time a rebuild stands still for four parts of five at most: it is to end, on the busiest of machines too.
 const MAX_STANDING: f64 = 0.8;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Open,
-    Closed,
-    /// Open, and nobody watches any more.
-    Left,
-}
+/// Where a rebuild passes between two pieces of its work. Says whether it is closed; open where nobody watches.
+#[derive(Debug, Clone)]
+pub(super) struct Gate(watch::Receiver<bool>);
 
-/// Where a rebuild passes between two pieces of its work.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Gate(Arc<watch::Sender<State>>);
+impl Default for Gate {
+    fn default() -> Self {
+        let (_, is_closed) = watch::channel(false);
+        Self(is_closed)
+    }
+}
 
 impl Gate {
     /// Waits while it is closed.
     pub(super) async fn pass(&self) {
-        let mut state = self.0.subscribe();
-        let opened = state.wait_for(|state| *state != State::Closed).await;
-        opened.expect("the sender is our own");
-    }
-
-    /// Has it closed while this version is behind, until what is answered is dropped.
-    pub(super) fn watch<P: Projection, S: Log>(&self, filling: Filling<S>, live: i32) -> Watching {
-        let gate = self.clone();
-        let task = tokio::spawn(async move {
-            let watched = gate.follow::<P, S>(&filling, live).await;
-            // The rebuild itself says what is wrong, where it goes on to be.
-            let Err(error) = watched;
-            tracing::debug!(%error, "nobody sees any more whether the live version is behind");
-            gate.0.send_replace(State::Left);
-        });
-        Watching {
-            gate: self.clone(),
-            task,
-        }
-    }
-
-    /// As long as somebody watches.
-    fn set(&self, new: State) {
-        self.0.send_if_modified(|state| {
-            let is_new = *state != State::Left && *state != new;
-            if is_new {
-                *state = new;
-            }
-            is_new
-        });
-    }
-
-    async fn follow<P: Projection, S: Log>(
-        &self,
-        filling: &Filling<S>,
-        live: i32,
-    ) -> Result<std::convert::Infallible, ProjectorError> {
-        let mut registry = filling.database.connect().await?;
-        let mut delay = Delay::default();
-        let begun = Instant::now();
-        let mut standing = Duration::ZERO;
-        let mut last = begun;
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            let ends = filling.ends::<P>().await?;
-            let reached = registry::positions(&mut registry, P::NAME, live).await?;
-            let now = Instant::now();
-            if *self.0.borrow() == State::Closed {
-                standing += now - last;
-                filling.meter.gave_way(standing);
-            }
-            last = now;
-            let may_stand = standing < begun.elapsed().mul_f64(MAX_STANDING);
-            let is_behind = delay.of(&ends, &reached, now) >= LATE;
-            self.set(match is_behind && may_stand {
-                true => State::Closed,
-                false => State::Open,
-            });
-        }
+        // Whoever watched may have ended and left it as it was.
+        drop(self.0.clone().wait_for(|is_closed| !is_closed).await);
     }
 }
 
-/// Opens the gate when dropped.
-pub(super) struct Watching {
-    gate: Gate,
-    task: JoinHandle<()>,
+/// A gate that is closed while this version is behind, and what watches that.
+pub(super) fn watch<P: Projection, S: Log>(filling: Filling<S>, live: i32) -> (Gate, Aside) {
+    let (sender, is_closed) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        // The rebuild itself says what is wrong, where it goes on to be.
+        let Err(error) = follow::<P, S>(&filling, live, &sender).await;
+        tracing::debug!(%error, "nobody sees any more whether the live version is behind");
+    });
+    (Gate(is_closed), Aside(task))
 }
 
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.gate.0.send_replace(State::Left);
-        self.task.abort();
+async fn follow<P: Projection, S: Log>(
+    filling: &Filling<S>,
+    live: i32,
+    is_closed: &watch::Sender<bool>,
+) -> Result<Infallible, ProjectorError> {
+    let mut registry = filling.database.connect().await?;
+    let mut delay = Delay::default();
+    let begun = Instant::now();
+    let mut standing = Duration::ZERO;
+    let mut last = begun;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let ends = filling.ends::<P>().await?;
+        let reached = registry::positions(&mut registry, P::NAME, live).await?;
+        let now = Instant::now();
+        if *is_closed.borrow() {
+            standing += now - last;
+            filling.meter.gave_way(standing);
+        }
+        last = now;
+        let may_stand = standing < begun.elapsed().mul_f64(MAX_STANDING);
+        let is_behind = delay.of(&ends, &reached, now) >= LATE;
+        is_closed.send_replace(is_behind && may_stand);
     }
 }
 
@@ -178,6 +143,16 @@ mod tests {
             now += TICK;
         }
         last
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_that_nobody_watches_any_more_is_passed() {
+        let (sender, is_closed) = watch::channel(true);
+        let gate = Gate(is_closed);
+        let mut passing = std::pin::pin!(gate.pass());
+        assert!(futures::poll!(&mut passing).is_pending());
+        drop(sender);
+        passing.await;
     }
 
     #[test]

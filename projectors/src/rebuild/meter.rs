@@ -12,8 +12,8 @@ use std::{
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sqlx::PgConnection;
-use tokio::task::JoinHandle;
 
+use super::Aside;
 use crate::{
     Database, Projection,
     registry::{self, BuildProgress},
@@ -136,22 +136,13 @@ impl Look {
     }
 }
 
-/// Ends the display when dropped.
-pub(super) struct Shown(JoinHandle<()>);
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 pub(super) fn show<P: Projection>(
     meter: Arc<Meter>,
     version: i32,
     database: Database,
     show: Show,
-) -> Shown {
-    Shown(tokio::spawn(async move {
+) -> Aside {
+    Aside(tokio::spawn(async move {
         let bar = bar::<P>(show);
         let begun = Instant::now();
         let mut second = (begun, 0);
