@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 pub use self::dropping::NotDropped;
 pub(crate) use self::{
     checkpoints::{
-        Checkpoint, Positions, bump_epochs, checkpoints, claim, claim_live, has_reached,
+        Checkpoint, Positions, bump_epochs, checkpoints, claim, claim_live, distance, has_reached,
         lock_positions, never_stand_still, partitions_of, positions,
     },
     dropping::drop_version,

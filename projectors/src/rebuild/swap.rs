@@ -66,20 +66,20 @@ async fn come_near<P: Projection, S: Log>(
     registry: &mut PgConnection,
     filling: &Filling<S>,
 ) -> Result<(), ProjectorError> {
+    let Some(live) = registry::live(registry, P::NAME).await? else {
+        return Ok(());
+    };
     let deadline = Instant::now() + PATIENCE;
-    while let Some(live) = registry::live(registry, P::NAME).await? {
+    loop {
         let goal = registry::positions(registry, P::NAME, live.number).await?;
         let goal = held_by_the_log(goal, &filling.ends::<P>().await?);
         let candidate = filling.version.number;
         let reached = registry::positions(registry, P::NAME, candidate).await?;
-        let of = |place| reached.get(place).copied().unwrap_or(0);
-        let distances = goal.iter().map(|(place, next)| (next - of(place)).max(0));
-        if distances.sum::<i64>() <= NEAR || Instant::now() >= deadline {
-            break;
+        if registry::distance(&reached, &goal) <= NEAR || Instant::now() >= deadline {
+            return Ok(());
         }
         tokio::time::sleep(POLL).await;
     }
-    Ok(())
 }
 
 /// What the log does not hold any more nobody can come up to.

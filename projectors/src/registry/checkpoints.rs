@@ -51,6 +51,13 @@ pub(crate) fn has_reached(positions: &Positions, goal: &Positions) -> bool {
         .all(|(place, next)| positions.get(place).is_some_and(|reached| reached >= next))
 }
 
+/// How many records lie between them and the goal.
+pub(crate) fn distance(positions: &Positions, goal: &Positions) -> i64 {
+    let reached = |place| positions.get(place).copied().unwrap_or(0);
+    let distances = goal.iter().map(|(place, next)| next - reached(place));
+    distances.map(|distance| distance.max(0)).sum()
+}
+
 /// The partition numbers that these are of.
 pub(crate) fn partitions_of(checkpoints: &[Checkpoint]) -> Vec<i32> {
     let numbers: BTreeSet<i32> = checkpoints.iter().map(|of| of.partition).collect();
