@@ -212,14 +212,26 @@ impl<P: Projection> Feed<P> {
         Ok(new_rows)
     }
 
-    /// Notes the log's ends, which also shows that this feed is alive, and whether it has been superseded, or the log cut back.
-    /// Answers how many records are yet to come.
-    pub(crate) async fn refresh_ends<S: Log>(&mut self, source: &S) -> Result<i64, ProjectorError> {
-        let read = self.checkpoints.clone();
-        let ends = ask(source, move |source| ends(source, &read)).await?;
-        require_not_cut_back(&self.checkpoints, &ends)?;
+    /// Asks where the log ends, beside whatever the feed does meanwhile: a broker under load takes its time. Fails where the log
+    /// was cut back.
+    pub(crate) fn ask_ends<S: Log>(
+        &self,
+        source: &S,
+    ) -> impl Future<Output = Result<Vec<i64>, ProjectorError>> + use<P, S> {
+        let (source, held) = (source.clone(), self.checkpoints.clone());
+        async move {
+            let read = held.clone();
+            let ends = ask(&source, move |source| ends(source, &read)).await?;
+            require_not_cut_back(&held, &ends)?;
+            Ok(ends)
+        }
+    }
+
+    /// Notes the answer of [`ask_ends`](Self::ask_ends), which also shows that this feed is alive, and whether it has been
+    /// superseded. Answers how many records are yet to come; what has been applied since it asked may lie beyond those ends.
+    pub(crate) async fn note_ends(&mut self, ends: Vec<i64>) -> Result<i64, ProjectorError> {
         let lag = std::iter::zip(&self.checkpoints, &ends)
-            .map(|(checkpoint, end)| end - checkpoint.next_offset)
+            .map(|(checkpoint, end)| (end - checkpoint.next_offset).max(0))
             .sum();
         self.moves = std::iter::zip(&self.checkpoints, ends)
             .map(|(checkpoint, end)| Move {

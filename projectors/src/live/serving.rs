@@ -1,9 +1,12 @@
 //! Feeds this process's partitions of a projection, in one transaction for all of them (docs/adr/0014-one-feed-for-all-partitions.md).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, pin::pin, time::Duration};
 
 use event_store::{Batch, BatchLimits, Progress, log::Log};
-use futures::FutureExt;
+use futures::{
+    FutureExt,
+    future::{Fuse, FusedFuture},
+};
 use tokio::time::MissedTickBehavior;
 
 use super::{FIRST_PAUSE, Live, longer, membership::Shares};
@@ -161,35 +164,50 @@ impl<S: Log> Live<S> {
         let mut share = self.share.clone();
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ends = pin!(Fuse::terminated());
         loop {
             // Only what may be dropped is raced; a transaction, once begun, is carried through.
-            let batch = tokio::select! {
+            let come = tokio::select! {
                 _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
-                batch = feed.next() => Some(batch?),
-                _ = share.changed() => None,
-                _ = refresh.tick() => None,
+                batch = feed.next() => Come::Batch(batch?),
+                ends = &mut ends => Come::Ends(ends?),
+                _ = share.changed() => Come::Share,
+                _ = refresh.tick(), if ends.is_terminated() => Come::Time,
             };
             if self.partitions(origin) != partitions {
                 // What was read and not applied the next owner reads.
                 lag.set(0.0);
                 return Ok(Ended::Moved);
             }
-            match batch {
-                Some(batch) => {
+            match come {
+                Come::Batch(batch) => {
                     let (progress, count) = absorb_what_is_there(feed, batch).await?;
                     feed.flush().await?;
                     self.announcements.add(P::NAME, &progress);
                     self.membership.count(P::NAME, count);
                     events.increment(count);
                 }
-                None => {
-                    let records = feed.refresh_ends(&self.source).await?;
+                Come::Ends(ends) => {
+                    let records = feed.note_ends(ends).await?;
                     lag.set(records as f64);
                     self.is_well();
                 }
+                Come::Time => ends.set(feed.ask_ends(&self.source).fuse()),
+                Come::Share => {}
             }
         }
     }
+}
+
+/// What a feed does something about.
+enum Come<E> {
+    Batch(Batch<E>),
+    /// Where the log ended a moment ago.
+    Ends(Vec<i64>),
+    /// Other partitions, perhaps.
+    Share,
+    /// It is time to ask where the log ends.
+    Time,
 }
 
 /// Passes on what became of marking the version as failed.

@@ -4,7 +4,7 @@ use domain::order::OrderEvent;
 use event_store::{BatchLimits, Recorded, log::Log};
 use uuid::Uuid;
 
-use super::{World, altered::Altered, feeding::step, rebuilding::rebuild_orders, shop::Shop};
+use super::{World, altered::Altered, feeding::catch_up, rebuilding::rebuild_orders, shop::Shop};
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
     feed::Feed,
@@ -47,9 +47,7 @@ pub(super) async fn feed<P: Projection>(world: &World, shop: &Shop) {
     let limits = BatchLimits::default();
     let opened = Feed::<P>::open(&shop.log, connection, &version, checkpoints, limits);
     let mut feed = opened.await.expect("opens");
-    while feed.refresh_ends(&shop.log).await.expect("refreshes") > 0 {
-        step(&mut feed).await.expect("applies");
-    }
+    catch_up(&mut feed, shop).await;
 }
 
 async fn rebuilt(
