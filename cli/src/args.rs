@@ -284,6 +284,9 @@ pub struct BenchOptions {
     /// Write the table there too, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Try the benchmark itself, even of a debug build, and warm nothing up: the figures mean nothing.
+    #[arg(long, hide = true)]
+    pub smoke: bool,
     /// Be the prototype that is measured beside the system, on this port; the benchmark starts it itself.
     #[arg(long, value_name = "PORT", hide = true)]
     pub prototype: Option<u16>,

@@ -41,7 +41,7 @@ const READERS: usize = 64;
 const BETWEEN_REBUILDS: Duration = Duration::from_millis(500);
 /// The process is new, and so is this load to the broker, which compiles its code while it runs: that took a third of a core
 /// for half a minute, and what has fallen behind meanwhile has to be caught up with.
-const WARM_UP_SECONDS: u64 = 75;
+pub const WARM_UP_SECONDS: u64 = 75;
 
 /// Both.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub struct Lag {
 }
 
 /// On a stack with orders in it already, whose command API is stopped.
-pub async fn measure(running: &Arc<Running>, seconds: u64) -> Result<Lags> {
+pub async fn measure(running: &Arc<Running>, seconds: u64, warm_up: u64) -> Result<Lags> {
     eprintln!("placing orders at a steady rate, and reading them");
     let starting = Arc::clone(running);
     let bare = tokio::task::spawn_blocking(move || without_policies(&starting)).await??;
@@ -71,7 +71,7 @@ pub async fn measure(running: &Arc<Running>, seconds: u64) -> Result<Lags> {
         raw::address_of(&bare.url)?,
         raw::address_of(&running.query_api.url)?,
     ];
-    at_rate(addresses, WARM_UP_SECONDS).await?;
+    at_rate(addresses, warm_up).await?;
     let alone = at_rate(addresses, seconds).await?;
     let measuring = tokio::spawn(at_rate(addresses, seconds));
     let mut rebuilds = 0;

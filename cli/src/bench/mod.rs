@@ -36,7 +36,7 @@ const MEASURED_TOPIC: &str = ORDER_EVENTS;
 
 /// Runs the benchmarks, one after the other, and prints what they measured.
 pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
-    if cfg!(debug_assertions) {
+    if cfg!(debug_assertions) && !options.smoke {
         bail!("benchmarks of a debug build mean nothing: run `make bench`");
     }
     let wanted = options.sections();
@@ -77,7 +77,13 @@ async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {
         Section::Placing => Measured::Placing(placing::measure(seconds).await?),
         Section::Restart => Measured::Restart(restart::measure(options.finished).await?),
         Section::Journeys => Measured::Journeys(journey::measure().await?),
-        Section::Rebuild => Measured::Rebuild(rebuild::measure(options.orders, seconds).await?),
+        Section::Rebuild => {
+            let warm_up = match options.smoke {
+                true => seconds,
+                false => lag::WARM_UP_SECONDS,
+            };
+            Measured::Rebuild(rebuild::measure(options.orders, seconds, warm_up).await?)
+        }
         Section::LogSpeed => {
             Measured::LogSpeed(log_speed::measure(options.made_up, seconds).await?)
         }

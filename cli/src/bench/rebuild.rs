@@ -57,14 +57,19 @@ pub struct Rebuilt {
 }
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
-pub async fn measure(count: u64, seconds: u64) -> Result<Rebuilt> {
+pub async fn measure(count: u64, seconds: u64, warm_up: u64) -> Result<Rebuilt> {
     Running::with(StackOptions::benchmark(), async |running| {
-        measure_on(running, count, seconds).await
+        measure_on(running, count, seconds, warm_up).await
     })
     .await
 }
 
-async fn measure_on(running: &Arc<Running>, count: u64, seconds: u64) -> Result<Rebuilt> {
+async fn measure_on(
+    running: &Arc<Running>,
+    count: u64,
+    seconds: u64,
+    warm_up: u64,
+) -> Result<Rebuilt> {
     let starting = Arc::clone(running);
     journey::fill_shop(&running.command_api.url).await?;
     let bare = tokio::task::spawn_blocking(move || without_policies(&starting)).await??;
@@ -111,7 +116,7 @@ async fn measure_on(running: &Arc<Running>, count: u64, seconds: u64) -> Result<
         reads_meanwhile,
         rows_differing,
         writer_mib,
-        lags: lag::measure(running, seconds).await?,
+        lags: lag::measure(running, seconds, warm_up).await?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The system as its users meet it: real processes over real Kafka and Postgres.
 
+mod benchmark;
 mod checkout;
 mod delivery;
 mod disk;
