@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 const LATE: Duration = Duration::from_millis(50);
 /// What has not moved for so long nobody feeds.
 const STANDSTILL: Duration = Duration::from_secs(5);
+/// After a look that has failed.
+const PAUSE: Duration = Duration::from_secs(1);
 /// So many looks are remembered: those of ten seconds.
 const MAX_LOOKS: usize = 400;
 /// Of its time a rebuild stands still for four parts of five at most: it is to end, on the busiest of machines too.
@@ -53,9 +55,14 @@ impl Gate {
 pub(super) fn watch<P: Projection, S: Log>(filling: Filling<S>, live: i32) -> (Gate, Aside) {
     let (sender, is_closed) = watch::channel(false);
     let task = tokio::spawn(async move {
-        // The rebuild itself says what is wrong, where it goes on to be.
-        let Err(error) = follow::<P, S>(&filling, live, &sender).await;
-        tracing::debug!(%error, "nobody sees any more whether the live version is behind");
+        let mut standing = Standing::default();
+        loop {
+            // The rebuild itself says what is wrong, where it goes on to be.
+            let Err(error) = follow::<P, S>(&filling, live, &sender, &mut standing).await;
+            tracing::debug!(%error, "cannot see whether the live version is behind");
+            sender.send_replace(false);
+            tokio::time::sleep(PAUSE).await;
+        }
     });
     (Gate(is_closed), Aside(task))
 }
@@ -64,25 +71,45 @@ async fn follow<P: Projection, S: Log>(
     filling: &Filling<S>,
     live: i32,
     is_closed: &watch::Sender<bool>,
+    standing: &mut Standing,
 ) -> Result<Infallible, ProjectorError> {
     let mut registry = filling.database.connect().await?;
     let mut delay = Delay::default();
-    let begun = Instant::now();
-    let mut standing = Duration::ZERO;
-    let mut last = begun;
+    let mut last = Instant::now();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let ends = filling.ends::<P>().await?;
         let reached = registry::positions(&mut registry, P::NAME, live).await?;
         let now = Instant::now();
         if *is_closed.borrow() {
-            standing += now - last;
-            filling.meter.gave_way(standing);
+            standing.time += now - last;
+            filling.meter.gave_way(standing.time);
         }
         last = now;
-        let may_stand = standing < begun.elapsed().mul_f64(MAX_STANDING);
         let is_behind = delay.of(&ends, &reached, now) >= LATE;
-        is_closed.send_replace(is_behind && may_stand);
+        is_closed.send_replace(is_behind && standing.may_go_on());
+    }
+}
+
+/// How long a rebuild has stood still, of all its time.
+#[derive(Debug)]
+struct Standing {
+    begun: Instant,
+    time: Duration,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            time: Duration::ZERO,
+        }
+    }
+}
+
+impl Standing {
+    fn may_go_on(&self) -> bool {
+        self.time < self.begun.elapsed().mul_f64(MAX_STANDING)
     }
 }
 
