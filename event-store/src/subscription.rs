@@ -96,6 +96,8 @@ pub struct Batch<E> {
     pub undecodable: Vec<Undecodable>,
     /// One entry for each partition that moved since the last batch.
     pub progress: Vec<Progress>,
+    /// Bytes of payload that were read for it.
+    pub bytes: usize,
 }
 
 /// How large a batch may grow and how long it may wait.
@@ -166,6 +168,8 @@ fn read<E: ReadEvent>(
 pub(crate) struct Chunk<T> {
     pub(crate) items: Vec<T>,
     pub(crate) progress: Vec<Progress>,
+    /// Of payload.
+    pub(crate) bytes: usize,
 }
 
 /// The receiving end of a reading thread.
@@ -234,11 +238,16 @@ struct Received<E>(Chunks<Result<Recorded<E>, Undecodable>>);
 #[async_trait]
 impl<E: ReadEvent> Subscription<E> for Received<E> {
     async fn next_batch(&mut self) -> Result<Batch<E>, LogError> {
-        let Chunk { items, progress } = next_chunk(&mut self.0).await?;
+        let Chunk {
+            items,
+            progress,
+            bytes,
+        } = next_chunk(&mut self.0).await?;
         let mut batch = Batch {
             events: Vec::with_capacity(items.len()),
             undecodable: Vec::new(),
             progress,
+            bytes,
         };
         for item in items {
             match item {
@@ -303,7 +312,11 @@ impl<R: Reader, T> Reading<R, T> {
         if !nothing && !self.limits.are_reached(items.len(), bytes) {
             self.not_before = Instant::now() + Duration::from_millis(self.limits.every_ms);
         }
-        Ok((!nothing).then_some(Chunk { items, progress }))
+        Ok((!nothing).then_some(Chunk {
+            items,
+            progress,
+            bytes,
+        }))
     }
 
     /// The partitions that moved since the last time.

@@ -31,6 +31,8 @@ pub(crate) struct Feed<P: Projection> {
     applied: Vec<Applied>,
     parking: Parking,
     chunk: Chunk<P>,
+    /// Bytes of the payloads that it was made of.
+    chunk_bytes: usize,
     /// Where the table was empty when this feed began.
     written: Option<WrittenKeys>,
     moves: Vec<Move>,
@@ -60,6 +62,7 @@ impl<P: Projection> Feed<P> {
             checkpoints,
             parking,
             chunk: Chunk::default(),
+            chunk_bytes: 0,
             written: None,
             moves: Vec::new(),
             overrun: false,
@@ -143,6 +146,7 @@ impl<P: Projection> Feed<P> {
         mut batch: Batch<P::Event>,
     ) -> Result<usize, ProjectorError> {
         let count = batch.events.len();
+        self.chunk_bytes += batch.bytes;
         for progress in &batch.progress {
             let mut from_the_end = batch.events.iter().rev();
             let last = from_the_end
@@ -180,6 +184,7 @@ impl<P: Projection> Feed<P> {
             return Ok(0);
         }
         let chunk = std::mem::take(&mut self.chunk);
+        self.chunk_bytes = 0;
         if let Some(written) = &mut self.written {
             chunk.note_new(written);
         }
@@ -254,6 +259,11 @@ impl<P: Projection> Feed<P> {
     /// Rows held in memory.
     pub(crate) fn held(&self) -> usize {
         self.chunk.len()
+    }
+
+    /// Bytes of the events' payloads that those rows were made of.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.chunk_bytes
     }
 
     /// How many records lie between what was read, written or not, and these ends.

@@ -24,6 +24,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 const FLUSH_EVERY_MS: u64 = 15;
 /// A transaction takes in no more batches once it has so many events.
 const EVENTS_AT_ONCE: usize = 5_000;
+/// Or so many bytes of payload.
+const BYTES_AT_ONCE: usize = 8 << 20;
 /// Between two looks at whether a projection is halted still.
 pub(super) const STANDBY_PAUSE: Duration = Duration::from_secs(1);
 /// Two processes that for a moment both think a partition theirs do not take it from each other faster than this.
@@ -230,7 +232,8 @@ async fn absorb_what_is_there<P: Projection>(
     while let Some(batch) = next {
         progress.extend_from_slice(&batch.progress);
         count += feed.absorb(batch).await?;
-        next = match count < EVENTS_AT_ONCE && !feed.awaits_refused() {
+        let has_room = count < EVENTS_AT_ONCE && feed.held_bytes() < BYTES_AT_ONCE;
+        next = match has_room && !feed.awaits_refused() {
             true => feed.next().now_or_never().transpose()?,
             false => None,
         };

@@ -27,6 +27,8 @@ pub(super) const LIMITS: BatchLimits = BatchLimits {
 };
 /// Rows that all partitions together hold in memory before they write them: some 65 MiB of orders.
 const MAX_HELD_ROWS: usize = 40_000;
+/// And as much of events' payloads at most, however wide the rows are; orders are far from it.
+const MAX_HELD_BYTES: usize = 64 << 20;
 /// What is spent, by all partitions together, on not asking the table for rows that are new.
 pub(super) const WRITTEN_KEYS_BYTES: usize = 32 << 20;
 
@@ -185,7 +187,8 @@ impl<S: Log> Filling<S> {
             let count = feed.absorb(batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, count);
-            let is_full = feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions);
+            let is_full = feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions)
+                || feed.held_bytes() >= share(MAX_HELD_BYTES, self.origin.partitions);
             if is_full || remaining == 0 || feed.awaits_refused() {
                 self.write(feed).await?;
             }

@@ -114,6 +114,28 @@ async fn all_its_partitions_are_moved_or_none() {
 }
 
 #[tokio::test]
+async fn what_it_holds_is_weighed_until_it_is_written() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(2).await;
+    let limits = BatchLimits {
+        max_events: 1,
+        ..BatchLimits::default()
+    };
+    let (mut feed, _) = open(&world, &shop, limits).await.expect("opens");
+    let mut last = feed.held_bytes();
+    for _ in 0..2 {
+        let batch = feed.next().await.expect("reads");
+        let bytes = batch.bytes;
+        feed.absorb(batch).await.expect("folds");
+        assert!(bytes > 0);
+        assert_eq!(feed.held_bytes(), last + bytes);
+        last = feed.held_bytes();
+    }
+    feed.flush().await.expect("writes");
+    assert_eq!(feed.held_bytes(), 0);
+}
+
+#[tokio::test]
 async fn goes_on_from_the_checkpoint_in_batches_of_any_size() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(6).await;
