@@ -16,6 +16,8 @@ pub(crate) struct Chunk<P: Projection> {
     new: Rows<P>,
     /// Loaded from the table.
     changed: Rows<P>,
+    /// Of the payloads that they were made of.
+    bytes: usize,
 }
 
 impl<P: Projection> Default for Chunk<P> {
@@ -23,6 +25,7 @@ impl<P: Projection> Default for Chunk<P> {
         Self {
             new: Rows::<P>::default(),
             changed: Rows::<P>::default(),
+            bytes: 0,
         }
     }
 }
@@ -30,6 +33,16 @@ impl<P: Projection> Default for Chunk<P> {
 impl<P: Projection> Chunk<P> {
     pub(crate) fn len(&self) -> usize {
         self.new.len() + self.changed.len()
+    }
+
+    /// Bytes of the payloads that its rows were made of.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds the payloads of what it [absorbs](Self::absorb).
+    pub(crate) fn weigh(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     /// Folds events onto their rows, loading those that an earlier chunk has written and beginning those that none has. Where it

@@ -5,7 +5,7 @@ mod moving;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use event_store::{Batch, BatchLimits, LogError, Position, StartAt, Subscription, log::Log};
+use event_store::{Batch, BatchLimits, Position, StartAt, Subscription, log::Log};
 use sqlx::{Connection, PgConnection};
 
 use self::{
@@ -31,8 +31,6 @@ pub(crate) struct Feed<P: Projection> {
     applied: Vec<Applied>,
     parking: Parking,
     chunk: Chunk<P>,
-    /// Bytes of the payloads that it was made of.
-    chunk_bytes: usize,
     /// Where the table was empty when this feed began.
     written: Option<WrittenKeys>,
     moves: Vec<Move>,
@@ -62,7 +60,6 @@ impl<P: Projection> Feed<P> {
             checkpoints,
             parking,
             chunk: Chunk::default(),
-            chunk_bytes: 0,
             written: None,
             moves: Vec::new(),
             overrun: false,
@@ -146,7 +143,6 @@ impl<P: Projection> Feed<P> {
         mut batch: Batch<P::Event>,
     ) -> Result<usize, ProjectorError> {
         let count = batch.events.len();
-        self.chunk_bytes += batch.bytes;
         for progress in &batch.progress {
             let mut from_the_end = batch.events.iter().rev();
             let last = from_the_end
@@ -161,6 +157,7 @@ impl<P: Projection> Feed<P> {
             });
         }
         self.parking.set_aside(&mut batch);
+        self.chunk.weigh(batch.bytes);
         self.chunk
             .absorb(&mut self.connection, &batch.events, self.written.as_ref())
             .await?;
@@ -184,7 +181,6 @@ impl<P: Projection> Feed<P> {
             return Ok(0);
         }
         let chunk = std::mem::take(&mut self.chunk);
-        self.chunk_bytes = 0;
         if let Some(written) = &mut self.written {
             chunk.note_new(written);
         }
@@ -224,12 +220,7 @@ impl<P: Projection> Feed<P> {
         source: &S,
     ) -> impl Future<Output = Result<Vec<i64>, ProjectorError>> + use<P, S> {
         let (source, held) = (source.clone(), self.checkpoints.clone());
-        async move {
-            let read = held.clone();
-            let ends = ask(&source, move |source| ends(source, &read)).await?;
-            require_not_cut_back(&held, &ends)?;
-            Ok(ends)
-        }
+        async move { ask(&source, move |source| Ok(ends(source, &held))).await? }
     }
 
     /// Notes the answer of [`ask_ends`](Self::ask_ends), which also shows that this feed is alive, and whether it has been
@@ -263,7 +254,7 @@ impl<P: Projection> Feed<P> {
 
     /// Bytes of the events' payloads that those rows were made of.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.chunk_bytes
+        self.chunk.bytes()
     }
 
     /// How many records lie between what was read, written or not, and these ends.
@@ -306,7 +297,7 @@ fn subscribe<P: Projection, S: Log>(
             other.cluster_id
         )));
     }
-    require_not_cut_back(checkpoints, &ends(source, checkpoints)?)?;
+    ends(source, checkpoints)?;
     let from: Vec<StartAt> = checkpoints
         .iter()
         .map(|checkpoint| StartAt {
@@ -320,17 +311,14 @@ fn subscribe<P: Projection, S: Log>(
     Ok(source.subscribe(&from, limits)?)
 }
 
-/// Where the log ends, in the order of the checkpoints.
-fn ends<S: Log>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, LogError> {
+/// Where the log ends, in the order of the checkpoints; an error where it was cut back, so that it ends before one of them.
+fn ends<S: Log>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, ProjectorError> {
     let places: Vec<(&str, i32)> = checkpoints.iter().map(Checkpoint::place).collect();
-    source.end_offsets(&places)
-}
-
-fn require_not_cut_back(checkpoints: &[Checkpoint], ends: &[i64]) -> Result<(), ProjectorError> {
-    let mut ended = std::iter::zip(checkpoints, ends);
+    let ends = source.end_offsets(&places)?;
+    let mut ended = std::iter::zip(checkpoints, &ends);
     match ended.find(|(checkpoint, end)| checkpoint.next_offset > **end) {
         Some((checkpoint, end)) => Err(cut_back(checkpoint, *end)),
-        None => Ok(()),
+        None => Ok(ends),
     }
 }
 

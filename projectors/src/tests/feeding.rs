@@ -25,6 +25,14 @@ async fn open(
     Ok((feed, version))
 }
 
+/// Each event in a batch of its own.
+pub(super) fn one_by_one() -> BatchLimits {
+    BatchLimits {
+        max_events: 1,
+        ..BatchLimits::default()
+    }
+}
+
 pub(super) async fn step<P: Projection>(feed: &mut Feed<P>) -> Result<u64, ProjectorError> {
     let batch = feed.next().await?;
     feed.absorb(batch).await?;
@@ -117,10 +125,7 @@ async fn all_its_partitions_are_moved_or_none() {
 async fn what_it_holds_is_weighed_until_it_is_written() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(2).await;
-    let limits = BatchLimits {
-        max_events: 1,
-        ..BatchLimits::default()
-    };
+    let limits = one_by_one();
     let (mut feed, _) = open(&world, &shop, limits).await.expect("opens");
     let mut last = feed.held_bytes();
     for _ in 0..2 {
@@ -139,10 +144,7 @@ async fn what_it_holds_is_weighed_until_it_is_written() {
 async fn goes_on_from_the_checkpoint_in_batches_of_any_size() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(6).await;
-    let limits = BatchLimits {
-        max_events: 1,
-        ..BatchLimits::default()
-    };
+    let limits = one_by_one();
     let (mut feed, _) = open(&world, &shop, limits).await.expect("opens");
     for _ in 0..4 {
         step(&mut feed).await.expect("applies");

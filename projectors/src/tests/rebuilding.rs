@@ -5,13 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use event_store::{BatchLimits, log::Log};
+use event_store::log::Log;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::JoinHandle;
 
 use super::{
     World, eventually,
-    feeding::step,
+    feeding::{one_by_one, step},
     running::{Runner, rows_reach, trade_reaches},
     shop::{EVENTS_OF_THREE, MESSAGES_OF_THREE, Shop},
 };
@@ -184,11 +184,15 @@ async fn goes_on_where_a_killed_one_left_off() {
         .connect_to_fill(&candidate.version.schema)
         .await
         .expect("connects");
-    let one = BatchLimits {
-        max_events: 1,
-        ..BatchLimits::default()
-    };
-    let opened = Feed::open(&shop.log, connection, &candidate.version, checkpoints, one).await;
+    let limits = one_by_one();
+    let opened = Feed::open(
+        &shop.log,
+        connection,
+        &candidate.version,
+        checkpoints,
+        limits,
+    )
+    .await;
     let mut feed: Feed<Orders> = opened.expect("opens");
     for _ in 0..5 {
         step(&mut feed).await.expect("applies");
