@@ -27,7 +27,7 @@ const UNDEFINED_COLUMN: &str = "42703";
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 const STATEMENT_TIMEOUT: &str = "5s";
 /// After that a read that nobody waits for any more takes its connection for dead. Where Postgres answers at all, it has ended both
-/// statements of a transaction by then, even of one that had to wait for its connection, and the connection is good.
+/// statements of a read by then, even of one that had to wait for its connection, and the connection is good.
 const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(13);
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -59,6 +59,8 @@ pub(crate) enum ReadError {
     Outdated,
     #[error("no version of the projection {0} can be read")]
     NotLive(&'static str),
+    #[error("another version of the projection {0} has gone live")]
+    Swapped(&'static str),
     #[error("the rows of {0} that this program reads are fed no more")]
     Superseded(&'static str),
     #[error("cannot read from Postgres")]
@@ -279,7 +281,7 @@ impl From<ReadError> for Problem {
             ReadError::NotMigrated | ReadError::NotLive(_) => Self::unavailable().detail(
                 format_args!("{error}; no projector of this release has made it yet"),
             ),
-            ReadError::Outdated => Self::unavailable().detail(error),
+            ReadError::Outdated | ReadError::Swapped(_) => Self::unavailable().detail(error),
             ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
                 "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
             )),

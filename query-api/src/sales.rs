@@ -137,7 +137,7 @@ impl Read for Page {
     const PROJECTION: &'static str = "sales_daily";
 
     // How much of the table is read depends on which days are given.
-    const PLAN: &'static str = "force_custom_plan";
+    const IS_PLANNED: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         // A row is what one partition adds to its day.

@@ -1,13 +1,14 @@
 //! One read of one projection.
 //!
-//! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static. A read
-//! that asks for no position is one statement over the pool of all live versions ([`live`](crate::live)). One that does is a
-//! transaction: which version is live, how far that has come, and its rows, all from the same snapshot; so it is never
-//! answered from a version that is fed no more. Where a version is live whose rows this program does not know, it is the last
-//! one that it does, as long as that has come as far as was asked ([`live`](crate::live)).
+//! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static. A read is
+//! one statement over the pool of all live versions ([`live`](crate::live)). One that asks for a position is preceded by
+//! another: which version is live, and how far that has come. What a version has come to it never goes back behind, so the
+//! rows need not be of the same snapshot. Where another version is live than the process knew, it goes over first: so a
+//! position is never promised of a version that is fed no more, and the reads of one process never go back. When a version is
+//! dropped under a read, the read is done again.
 //!
-//! The reads of one process never go back: one that has found a newer version live than the process knew is answered after
-//! the process has gone over. When a version is dropped under a read, the read is done again.
+//! Where a version is live whose rows this program does not know, it reads the last one that it does, as long as that has come
+//! as far as was asked.
 
 use std::{sync::Arc, time::Instant};
 
@@ -29,8 +30,8 @@ const MAX_TRIES: u32 = 3;
 /// "cached plan must not change result type": the versions differ in a column's type.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
-/// `plan_cache_mode` of reads that are one statement: Postgres' own.
-const ANY_PLAN: &str = "auto";
+/// Has Postgres plan anew for the parameters of each statement.
+const BEGIN_PLANNING: &str = "begin read only; set local plan_cache_mode = force_custom_plan";
 
 /// Something that can be read from a projection's tables.
 pub(crate) trait Read: Clone + Send + Sync + 'static {
@@ -40,9 +41,8 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
     /// The projection whose tables it reads.
     const PROJECTION: &'static str;
 
-    /// `plan_cache_mode` of its statements: `force_custom_plan` where the best plan depends on the parameters. Anything but
-    /// the default takes a transaction.
-    const PLAN: &'static str = ANY_PLAN;
+    /// Whether the best plan depends on the parameters. Such a read takes a transaction.
+    const IS_PLANNED: bool = false;
 
     /// What it reads is one row: the record key of its events, or their stream. Where such are parked, the row is not what its
     /// reader has written.
@@ -50,7 +50,7 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
         None
     }
 
-    /// Reads, with unqualified SQL.
+    /// Reads, with one statement, of unqualified SQL.
     fn run(
         &self,
         connection: &mut PgConnection,
@@ -95,29 +95,31 @@ async fn attempt<R: Read>(
     read: &R,
     min: &MinPosition,
 ) -> Result<Snapshot<R::Answer>, ReadError> {
-    let once = |is_first| {
+    let once = || {
         let (database, read, positions) =
             (database.clone(), read.clone(), Arc::clone(&min.positions));
-        detached(async move { once(&database, &read, &positions, is_first).await })
+        detached(async move { once(&database, &read, &positions).await })
     };
-    let mut result = once(true).await;
+    let mut result = once().await;
     for _ in 1..MAX_TRIES {
         match &result {
-            Err(ReadError::Postgres(error)) if may_succeed_at_once(error) => {
-                result = once(false).await;
-            }
+            Err(error) if may_succeed_at_once(error) => result = once().await,
             _ => break,
         }
     }
     result
 }
 
-/// The version was dropped after we found it live, or the pool gave out a connection that had died.
-fn may_succeed_at_once(error: &Error) -> bool {
-    is_swapped(error) || (is_disconnected(error) && !matches!(error, Error::PoolTimedOut))
+/// Another version went live, ours was dropped after we found it so, or the pool gave out a connection that had died.
+fn may_succeed_at_once(error: &ReadError) -> bool {
+    match error {
+        ReadError::Postgres(Error::PoolTimedOut) => false,
+        ReadError::Postgres(error) => is_dropped(error) || is_disconnected(error),
+        error => matches!(error, ReadError::Swapped(_)),
+    }
 }
 
-fn is_swapped(error: &Error) -> bool {
+fn is_dropped(error: &Error) -> bool {
     [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
         .iter()
         .any(|state| has_code(error, state))
@@ -127,84 +129,65 @@ async fn once<R: Read>(
     database: &Database,
     read: &R,
     positions: &[Position],
-    is_first: bool,
-) -> Result<Snapshot<R::Answer>, ReadError> {
-    // One that what the process knew has led astray asks what is live.
-    let result = match is_first && positions.is_empty() && R::PLAN == ANY_PLAN {
-        true => statement(database, read).await,
-        false => transaction(database, read, positions).await,
-    };
-    if let Err(ReadError::Postgres(error)) = &result
-        && is_swapped(error)
-    {
-        database.look().await?;
-    }
-    result
-}
-
-/// One round trip, of what this process knows to be live.
-async fn statement<R: Read>(
-    database: &Database,
-    read: &R,
 ) -> Result<Snapshot<R::Answer>, ReadError> {
     let mut live = database.live();
     if live.version_of(R::PROJECTION).is_none() {
         database.look().await?;
         live = database.live();
     }
-    if live.version_of(R::PROJECTION).is_none() {
-        return Err(ReadError::NotLive(R::PROJECTION));
-    }
+    let known = live.version_of(R::PROJECTION);
+    let known = known.ok_or(ReadError::NotLive(R::PROJECTION))?;
     let mut connection = live.acquire().await?;
-    let answer = read.run(&mut connection).await;
+    let result = of_version(known, &mut connection, read, positions).await;
     connection.give_back();
-    Ok(Snapshot::Answer(answer?))
+    let has_moved = match &result {
+        Err(ReadError::Postgres(error)) => is_dropped(error),
+        Err(error) => matches!(error, ReadError::Swapped(_)),
+        Ok(_) => false,
+    };
+    if has_moved {
+        database.look().await?;
+    }
+    result
 }
 
-async fn transaction<R: Read>(
-    database: &Database,
+/// Of the version that the connection leads to.
+async fn of_version<R: Read>(
+    known: i32,
+    connection: &mut PgConnection,
     read: &R,
     positions: &[Position],
 ) -> Result<Snapshot<R::Answer>, ReadError> {
-    let live = database.live();
-    let known = live.version_of(R::PROJECTION);
-    let mut connection = live.acquire().await?;
-    let read = in_transaction(&mut connection, read, known, positions).await;
-    connection.give_back();
-    let (snapshot, version) = read?;
-    if matches!(snapshot, Snapshot::Answer(_)) && known != Some(version) {
-        database.look().await?;
+    if !positions.is_empty() {
+        let standing = standing(connection, read, positions).await?;
+        if standing.version != known {
+            return Err(ReadError::Swapped(R::PROJECTION));
+        }
+        if !standing.has_reached {
+            return match standing.is_live {
+                true => Ok(Snapshot::Behind),
+                // To wait would be in vain.
+                false => Err(ReadError::Superseded(R::PROJECTION)),
+            };
+        }
+        if standing.is_parked {
+            return Ok(Snapshot::Parked);
+        }
     }
-    Ok(snapshot)
+    let answer = match R::IS_PLANNED {
+        false => read.run(connection).await?,
+        true => {
+            let mut transaction = connection.begin_with(BEGIN_PLANNING).await?;
+            let answer = read.run(&mut transaction).await?;
+            transaction.commit().await?;
+            answer
+        }
+    };
+    Ok(Snapshot::Answer(answer))
 }
 
-/// What was read, and of which version.
-async fn in_transaction<R: Read>(
-    connection: &mut PgConnection,
-    read: &R,
-    known: Option<i32>,
-    positions: &[Position],
-) -> Result<(Snapshot<R::Answer>, i32), ReadError> {
-    let mut transaction = connection
-        .begin_with("begin isolation level repeatable read read only")
-        .await?;
-    let entered = enter_version(&mut transaction, read, known, positions).await?;
-    if !entered.has_reached {
-        return match entered.is_live {
-            true => Ok((Snapshot::Behind, entered.version)),
-            // To wait would be in vain.
-            false => Err(ReadError::Superseded(R::PROJECTION)),
-        };
-    }
-    if !positions.is_empty() && entered.is_parked {
-        return Ok((Snapshot::Parked, entered.version));
-    }
-    let answer = read.run(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok((Snapshot::Answer(answer), entered.version))
-}
-
-struct Entered {
+/// Of the version that is to be read.
+struct Standing {
     version: i32,
     /// Whether it is fed.
     is_live: bool,
@@ -212,59 +195,50 @@ struct Entered {
     is_parked: bool,
 }
 
-/// Finds the version to be read, how far it has come, and whether it could apply what this row is made of; and makes its schema the
-/// search path, for this transaction only. One that the connection's own leads to stays, or Postgres would plan anew.
+/// Finds the version to be read, how far it has come, and whether it could apply what this row is made of.
 ///
 /// Positions in topics and partitions that the projection does not read are no concern of its.
-async fn enter_version<R: Read>(
+async fn standing<R: Read>(
     connection: &mut PgConnection,
     read: &R,
-    known: Option<i32>,
     positions: &[Position],
-) -> Result<Entered, ReadError> {
+) -> Result<Standing, ReadError> {
     let topics: Vec<String> = positions.iter().map(|of| of.topic.clone()).collect();
     let partitions: Vec<i32> = positions.iter().map(|of| of.partition).collect();
     let offsets: Vec<i64> = positions.iter().map(|of| of.offset).collect();
-    let live = select_readable!(
+    let standing = select_readable!(
         r#"
         v.version as "version!", v.version = p.live_version as "is_live!",
-        set_config('search_path', case when v.version = $2 then current_setting('search_path')
-                                       else quote_ident(v.schema_name) end, true) as search_path,
-        set_config('plan_cache_mode', $3, true) as plan_cache_mode,
         not exists (
             select from offset_zero.checkpoints c
-            join unnest($4::text[], $5::integer[], $6::bigint[]) as p (topic, partition, position)
+            join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)
                 on p.topic = c.topic and p.partition = c.partition
             where c.name = v.name and c.version = v.version and c.next_offset <= p.position
         ) as "has_reached!",
         exists (
             select from offset_zero.dead_letters d
-            where d.name = v.name and d.version = v.version and (d.key = $7 or d.stream = $7)
+            where d.name = v.name and d.version = v.version and (d.key = $6 or d.stream = $6)
         ) as "is_parked!"
         "#,
-        "(values ($1::text, $8::integer))",
+        "(values ($1::text, $2::integer))",
         "where v.version is not null",
         R::PROJECTION,
-        known,
-        R::PLAN,
+        shape_of(R::PROJECTION),
         &topics,
         &partitions,
         &offsets,
         read.parked_as(),
-        shape_of(R::PROJECTION),
     )
     .fetch_optional(connection)
-    .await;
-    match live {
-        Ok(Some(live)) => Ok(Entered {
-            version: live.version,
-            is_live: live.is_live,
-            has_reached: live.has_reached,
-            is_parked: live.is_parked,
-        }),
-        Ok(None) => Err(ReadError::NotLive(R::PROJECTION)),
-        Err(error) => Err(of_registry(error)),
-    }
+    .await
+    .map_err(of_registry)?;
+    let standing = standing.ok_or(ReadError::NotLive(R::PROJECTION))?;
+    Ok(Standing {
+        version: standing.version,
+        is_live: standing.is_live,
+        has_reached: standing.has_reached,
+        is_parked: standing.is_parked,
+    })
 }
 
 fn parked(projection: &str) -> Problem {

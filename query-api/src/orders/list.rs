@@ -177,7 +177,7 @@ impl Read for Page {
     const PROJECTION: &'static str = PROJECTION;
 
     // Which index serves depends on which filters are null.
-    const PLAN: &'static str = "force_custom_plan";
+    const IS_PLANNED: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_orders!(

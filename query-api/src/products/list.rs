@@ -91,7 +91,7 @@ impl Read for Page {
     const PROJECTION: &'static str = PROJECTION;
 
     // Whether there is a SKU to begin after decides whether the index can.
-    const PLAN: &'static str = "force_custom_plan";
+    const IS_PLANNED: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_products!(

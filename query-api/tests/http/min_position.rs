@@ -98,7 +98,7 @@ async fn refuses_what_is_no_position() {
 }
 
 #[tokio::test]
-async fn check_and_read_see_the_same_snapshot() {
+async fn what_is_read_has_come_as_far_as_was_asked() {
     let world = World::new().await;
     let order = Order::placed_at("2026-01-01T00:00:00Z");
     world.insert(&order).await;
