@@ -1,5 +1,8 @@
 //! A database for each test, filled as projectors would fill it, and the router in front of it.
 
+mod projections;
+mod rows;
+
 use std::{
     env,
     sync::{
@@ -23,109 +26,20 @@ use dev::{
 use http_body_util::BodyExt;
 use query_api::{Database, Streams};
 use runtime::{health::Readiness, http, telemetry::Metrics};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, migrate::Migrator};
 use tower::ServiceExt;
 use uuid::Uuid;
 
+pub(crate) use self::{
+    projections::{
+        ALL, CARTS, HISTORY, NOTIFICATIONS, ORDER_VERSIONS, ORDERS, PAYMENTS, PRODUCTS, Projection,
+        SALES_DAILY, SHIPMENTS,
+    },
+    rows::{Order, address, lines, money},
+};
+
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
-
-/// A projection, as its projector would register it.
-pub(crate) struct Projection {
-    name: &'static str,
-    topics: &'static [&'static str],
-    tables: &'static str,
-    indexes: &'static str,
-}
-
-pub(crate) const ORDERS: Projection = Projection {
-    name: "orders",
-    topics: &["OrderEvents", "PaymentEvents", "ShippingEvents"],
-    tables: include_str!("../../../projectors/src/orders/tables.sql"),
-    indexes: include_str!("../../../projectors/src/orders/indexes.sql"),
-};
-
-pub(crate) const ORDER_VERSIONS: Projection = Projection {
-    name: "order_versions",
-    topics: &["OrderEvents", "PaymentEvents", "ShippingEvents"],
-    tables: include_str!("../../../projectors/src/order_versions/tables.sql"),
-    indexes: include_str!("../../../projectors/src/order_versions/indexes.sql"),
-};
-
-pub(crate) const PRODUCTS: Projection = Projection {
-    name: "products",
-    topics: &["ProductEvents", "InventoryEvents"],
-    tables: include_str!("../../../projectors/src/products/tables.sql"),
-    indexes: include_str!("../../../projectors/src/products/indexes.sql"),
-};
-
-pub(crate) const CARTS: Projection = Projection {
-    name: "carts",
-    topics: &["CartEvents"],
-    tables: include_str!("../../../projectors/src/carts/tables.sql"),
-    indexes: include_str!("../../../projectors/src/carts/indexes.sql"),
-};
-
-pub(crate) const PAYMENTS: Projection = Projection {
-    name: "payments",
-    topics: &["PaymentEvents"],
-    tables: include_str!("../../../projectors/src/payments/tables.sql"),
-    indexes: include_str!("../../../projectors/src/payments/indexes.sql"),
-};
-
-pub(crate) const SHIPMENTS: Projection = Projection {
-    name: "shipments",
-    topics: &["ShippingEvents"],
-    tables: include_str!("../../../projectors/src/shipments/tables.sql"),
-    indexes: include_str!("../../../projectors/src/shipments/indexes.sql"),
-};
-
-pub(crate) const NOTIFICATIONS: Projection = Projection {
-    name: "notifications",
-    topics: &["NotificationEvents"],
-    tables: include_str!("../../../projectors/src/notifications/tables.sql"),
-    indexes: include_str!("../../../projectors/src/notifications/indexes.sql"),
-};
-
-pub(crate) const SALES_DAILY: Projection = Projection {
-    name: "sales_daily",
-    topics: &["OrderEvents"],
-    tables: include_str!("../../../projectors/src/sales_daily/tables.sql"),
-    indexes: include_str!("../../../projectors/src/sales_daily/indexes.sql"),
-};
-
-pub(crate) const HISTORY: Projection = Projection {
-    name: "history",
-    topics: &[
-        "OrderEvents",
-        "InventoryEvents",
-        "CartEvents",
-        "PaymentEvents",
-        "ShippingEvents",
-        "NotificationEvents",
-    ],
-    tables: include_str!("../../../projectors/src/history/tables.sql"),
-    indexes: include_str!("../../../projectors/src/history/indexes.sql"),
-};
-
-impl Projection {
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-/// All of them.
-pub(crate) const ALL: [&Projection; 9] = [
-    &ORDERS,
-    &ORDER_VERSIONS,
-    &PRODUCTS,
-    &CARTS,
-    &PAYMENTS,
-    &SHIPMENTS,
-    &NOTIFICATIONS,
-    &SALES_DAILY,
-    &HISTORY,
-];
 
 /// Fewer than there are concurrent requests in any test, so that one that held a connection for long would show.
 const MAX_CONNECTIONS: u32 = 2;
@@ -372,53 +286,4 @@ pub(crate) fn tampered(cursor: &str, from: usize, bytes: &[u8]) -> String {
     let changed = URL_SAFE_NO_PAD.encode(changed);
     assert_ne!(changed, cursor);
     changed
-}
-
-/// An order's row, with what tests vary.
-#[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub(crate) id: Uuid,
-    pub(crate) customer_id: &'static str,
-    pub(crate) status: &'static str,
-    pub(crate) version: i32,
-    pub(crate) placed_at: String,
-}
-
-impl Order {
-    pub(crate) fn placed_at(time: &str) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            customer_id: "ada",
-            status: "placed",
-            version: 1,
-            placed_at: time.to_owned(),
-        }
-    }
-
-    pub(crate) fn insert(&self) -> String {
-        let Self {
-            id,
-            customer_id,
-            status,
-            version,
-            placed_at,
-        } = self;
-        let (lines, address) = (lines(), address());
-        format!(
-            "insert into orders values ('{id}', '{customer_id}', '{status}', false, {version}, 'EUR', 3998, 3998,
-                '{lines}', null, '{address}', '{placed_at}', null, 0, 0, '[]', 0, '2026-01-02T03:04:05Z')"
-        )
-    }
-}
-
-pub(crate) fn money(amount: i64) -> Value {
-    json!({ "amount": amount, "currency": "EUR" })
-}
-
-pub(crate) fn lines() -> Value {
-    json!([{ "line_id": Uuid::nil(), "sku": "tea", "quantity": 2, "unit_price": money(1999), "total": money(3998) }])
-}
-
-pub(crate) fn address() -> Value {
-    json!({ "name": "Ada", "line1": "1 High Street", "postal_code": "N1", "city": "London", "country": "GB" })
 }
