@@ -109,6 +109,16 @@ pub enum ProjectorError {
         /// Whose.
         projection: &'static str,
     },
+    /// Another rebuild or reset began a version at the same moment.
+    #[error(
+        "somebody else has just begun version {version} of {projection}; type the command again"
+    )]
+    VersionTaken {
+        /// Whose.
+        projection: &'static str,
+        /// Which one this was to be, too.
+        version: i32,
+    },
     /// The new version did not reach the live one while that was held still.
     #[error(
         "the new version of {projection} did not catch up with the live one; run the rebuild again to resume it"
@@ -167,6 +177,7 @@ impl ProjectorError {
             | Self::OtherShape { .. }
             | Self::NotCompared { .. }
             | Self::RebuildRunning { .. }
+            | Self::VersionTaken { .. }
             | Self::NotCaughtUp { .. }
             | Self::Differs { .. }
             | Self::NotDropped { .. }

@@ -127,7 +127,14 @@ pub(crate) async fn create_numbered<P: Projection>(
         P::SHAPE,
     )
     .execute(&mut *connection)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error() {
+        Some(refused) if refused.is_unique_violation() => ProjectorError::VersionTaken {
+            projection: P::NAME,
+            version: number,
+        },
+        _ => error.into(),
+    })?;
     let topics: Vec<String> = P::TOPICS.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)

@@ -165,6 +165,37 @@ async fn a_second_rebuild_is_refused() {
     rebuild_orders(&world, &shop).await.expect("rebuilds");
 }
 
+/// A reset does not keep rebuilds out: it is to help at once.
+#[tokio::test]
+async fn whoever_loses_the_race_for_a_version_is_told_to_try_again() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    rebuild_orders(&world, &shop)
+        .await
+        .expect("versions 1 and 2");
+    let mut other = world.connect().await;
+    let mut winner = other.begin().await.expect("begins");
+    let begun =
+        "insert into offset_zero.projection_versions (name, version, schema_name, state, shape)
+                 values ('orders', 3, 'orders_3', 'retired', 1)";
+    let begun = sqlx::raw_sql(begun).execute(&mut *winner).await;
+    begun.expect("as a reset does");
+    let winning = async {
+        let waiting =
+            "select count(*) from pg_locks where not granted and locktype = 'transactionid'
+             and pid in (select pid from pg_stat_activity where datname = current_database())";
+        eventually("the loser waits", async || world.number(waiting).await == 1).await;
+        winner.commit().await.expect("commits");
+    };
+    let (lost, ()) = tokio::join!(rebuild_orders(&world, &shop), winning);
+    let error = lost.expect_err("there is a version 3");
+    assert!(
+        matches!(error, ProjectorError::VersionTaken { version: 3, .. }),
+        "{error:?}"
+    );
+    let again = rebuild_orders(&world, &shop).await.expect("rebuilds");
+    assert_eq!(again.version, 4);
+}
+
 #[tokio::test]
 async fn goes_on_where_a_killed_one_left_off() {
     let (world, shop) = (World::new().await, Shop::open(1));
