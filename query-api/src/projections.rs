@@ -48,7 +48,7 @@ pub(crate) struct Progress {
     records: i64,
     /// Records to pass.
     of_records: i64,
-    /// How long that will take at the pace so far; null where there is none yet.
+    /// How long the phase will take from here, at its pace so far; null where that is not known.
     eta_seconds: Option<i64>,
 }
 

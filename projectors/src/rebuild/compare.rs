@@ -18,7 +18,7 @@ use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, PgConnection, types::Json};
 
 use self::catalogue::{Column, tables};
-use super::gate::Gate;
+use super::{gate::Gate, meter::Meter};
 
 /// So many are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
@@ -101,28 +101,35 @@ pub(super) async fn compare(
     new: &mut Side<'_>,
     scope: Scope,
     gate: &Gate,
+    meter: &Meter,
 ) -> Result<Comparison, sqlx::Error> {
     let mut comparison = Comparison::default();
     let olds = tables(live).await?;
     let news = tables(new).await?;
     let names: BTreeSet<&String> = olds.keys().chain(news.keys()).collect();
+    let mut common = Vec::new();
     for name in names {
-        let common = match (olds.get(name), news.get(name)) {
+        let table = match (olds.get(name), news.get(name)) {
             (Some(old), Some(new)) => Table::common(name, old, new, &mut comparison.not_compared),
             _ => None,
         };
-        match common {
-            Some(table) => {
-                // One after the other: what else is on the machine is live.
-                let digests = [
-                    table.digest(live, gate).await?,
-                    table.digest(new, gate).await?,
-                ];
-                let compared = table.compare(live, new, &digests, scope, &mut comparison);
-                compared.await?;
-            }
-            None => drop(comparison.not_compared.insert(name.clone())),
-        }
+        let Some(table) = table else {
+            comparison.not_compared.insert(name.clone());
+            continue;
+        };
+        let blocks = [table.blocks(live).await?, table.blocks(new).await?];
+        meter.expect_blocks(blocks.iter().sum());
+        common.push((table, blocks));
+    }
+    for (table, [old_blocks, new_blocks]) in common {
+        // One after the other: what else is on the machine is live.
+        let digests = [
+            table.digest(live, old_blocks, gate, meter).await?,
+            table.digest(new, new_blocks, gate, meter).await?,
+        ];
+        table
+            .compare(live, new, &digests, scope, &mut comparison)
+            .await?;
     }
     Ok(comparison)
 }
@@ -202,26 +209,36 @@ impl Table {
         self.list(live, new, listed, comparison).await
     }
 
+    /// How many there are. What is added to the table from here on no snapshot of before sees.
+    async fn blocks(&self, side: &mut Side<'_>) -> sqlx::Result<i64> {
+        // Safe, here and below: names from the catalogue, quoted by Postgres; a schema's and its tables' are of our making.
+        let statement = format!(
+            "select pg_relation_size('{}.{}') / current_setting('block_size')::bigint",
+            side.schema, self.name
+        );
+        sqlx::query_scalar(AssertSqlSafe(statement))
+            .fetch_one(&mut *side.connection)
+            .await
+    }
+
     /// A scan of the whole table, a piece at a time, answered in some thousand numbers.
-    async fn digest(&self, side: &mut Side<'_>, gate: &Gate) -> sqlx::Result<Digest> {
+    async fn digest(
+        &self,
+        side: &mut Side<'_>,
+        blocks: i64,
+        gate: &Gate,
+        meter: &Meter,
+    ) -> sqlx::Result<Digest> {
         let Self { name, columns, .. } = self;
         let schema = side.schema;
-        // Safe, here and below: names from the catalogue, quoted by Postgres; a schema's and its tables' are of our making.
-        let blocks = format!(
-            "select pg_relation_size('{schema}.{name}') / current_setting('block_size')::bigint"
-        );
-        // What is added to the table from here on no snapshot of before sees.
-        let blocks: i64 = sqlx::query_scalar(AssertSqlSafe(blocks))
-            .fetch_one(&mut *side.connection)
-            .await?;
         let mut digest = Digest::new();
         for first in (0..blocks).step_by(BLOCKS_AT_ONCE) {
             gate.pass().await;
+            let end = blocks.min(first + BLOCKS_AT_ONCE as i64);
             let statement = format!(
                 "select {bucket} as bucket, count(*), bit_xor(hash_record_extended(row({columns}), 0))
                  from {schema}.{name} where ctid >= '({first},0)' and ctid < '({end},0)' group by 1",
                 bucket = self.bucket(),
-                end = first + BLOCKS_AT_ONCE as i64,
             );
             let rows: Vec<(i32, i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
                 .persistent(false)
@@ -232,6 +249,7 @@ impl Table {
                 *all_rows += rows;
                 *all ^= checksum;
             }
+            meter.compared(end - first);
         }
         Ok(digest)
     }

@@ -203,6 +203,7 @@ impl<S: Log> Run<'_, S> {
             },
             scope,
             &filling.gate,
+            &filling.meter,
         )
         .await?;
         Ok(Verification::Compared(compared))

@@ -77,30 +77,95 @@ impl fmt::Display for Phase {
 /// Counts what all partitions have done.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    phase: Mutex<Phase>,
-    /// Records to pass while filling, control records included: offsets are known beforehand, events are not.
-    expected: AtomicU64,
-    passed: AtomicU64,
+    stage: Mutex<Stage>,
+    /// To pass while filling, control records included: offsets are known beforehand, events are not.
+    records: Work,
+    /// Of both versions' tables, to go through while verifying.
+    blocks: Work,
     pub(super) events: AtomicU64,
     pub(super) rows: AtomicU64,
     /// How long it stood still for what is live.
     gave_way_ms: AtomicU64,
 }
 
-impl Meter {
-    pub(super) fn enter(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+/// Where a phase began, from which its pace is reckoned.
+#[derive(Debug, Clone, Copy)]
+struct Stage {
+    phase: Phase,
+    begun: Instant,
+    /// What was done of its work before.
+    before: u64,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self {
+            phase: Phase::default(),
+            begun: Instant::now(),
+            before: 0,
+        }
+    }
+}
+
+/// What is known beforehand to be done, and how much of it is.
+#[derive(Debug, Default)]
+struct Work {
+    expected: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Work {
+    fn expect(&self, amount: i64) {
+        self.expected
+            .fetch_add(amount.unsigned_abs(), Ordering::Relaxed);
     }
 
-    pub(super) fn expect(&self, records: i64) {
-        self.expected
-            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+    fn done(&self, amount: i64) {
+        self.done
+            .fetch_add(amount.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    fn look(&self) -> Done {
+        Done {
+            expected: self.expected.load(Ordering::Relaxed),
+            done: self.done.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Meter {
+    pub(super) fn enter(&self, phase: Phase) {
+        let stage = Stage {
+            phase,
+            begun: Instant::now(),
+            before: self.work(phase).look().done,
+        };
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// What a phase is measured by.
+    fn work(&self, phase: Phase) -> &Work {
+        match phase {
+            Phase::Verifying => &self.blocks,
+            Phase::Filling | Phase::Indexing | Phase::CatchingUp | Phase::Swapping => &self.records,
+        }
+    }
+
+    pub(super) fn expect_records(&self, records: i64) {
+        self.records.expect(records);
     }
 
     pub(super) fn passed(&self, records: i64, events: usize) {
-        self.passed
-            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        self.records.done(records);
         self.events.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn expect_blocks(&self, blocks: i64) {
+        self.blocks.expect(blocks);
+    }
+
+    pub(super) fn compared(&self, blocks: i64) {
+        self.blocks.done(blocks);
     }
 
     pub(super) fn gave_way(&self, all_in_all: Duration) {
@@ -109,30 +174,59 @@ impl Meter {
     }
 
     fn look(&self) -> Look {
+        let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         Look {
-            phase: *self.phase.lock().unwrap_or_else(PoisonError::into_inner),
-            expected: self.expected.load(Ordering::Relaxed),
-            passed: self.passed.load(Ordering::Relaxed),
+            stage,
+            work: self.work(stage.phase).look(),
+            records: self.records.look(),
             events: self.events.load(Ordering::Relaxed),
             gave_way: Duration::from_millis(self.gave_way_ms.load(Ordering::Relaxed)),
         }
     }
 }
 
+/// Work at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Done {
+    expected: u64,
+    done: u64,
+}
+
 /// A meter at one moment.
 struct Look {
-    phase: Phase,
-    expected: u64,
-    passed: u64,
+    stage: Stage,
+    /// Of the phase.
+    work: Done,
+    records: Done,
     events: u64,
     gave_way: Duration,
 }
 
 impl Look {
-    /// How long filling will take from here, at the pace so far.
-    fn eta(&self, elapsed: Duration) -> Option<Duration> {
-        let left = self.expected.saturating_sub(self.passed);
-        (self.passed > 0).then(|| elapsed.mul_f64(left as f64 / self.passed as f64))
+    /// How long the phase will take from here, at its pace so far; none where that is not known.
+    fn eta(&self) -> Option<Duration> {
+        let Done { expected, done } = self.work;
+        let since = done.saturating_sub(self.stage.before);
+        let is_measured = matches!(self.stage.phase, Phase::Filling | Phase::Verifying);
+        let left = expected.saturating_sub(done) as f64;
+        let elapsed = self.stage.begun.elapsed();
+        (is_measured && since > 0).then(|| elapsed.mul_f64(left / since as f64))
+    }
+
+    /// For people.
+    fn message(&self, rate: f64) -> String {
+        let phase = self.stage.phase;
+        let left = self
+            .eta()
+            .map_or_else(String::new, |eta| format!(", ETA {}", HumanDuration(eta)));
+        let gave_way = match self.gave_way.as_secs() {
+            0 => String::new(),
+            seconds => format!(", gave way to live traffic for {seconds} s"),
+        };
+        format!(
+            "{phase}: {} events, {rate:.0}/s{left}{gave_way}",
+            self.events
+        )
     }
 }
 
@@ -144,46 +238,39 @@ pub(super) fn show<P: Projection>(
 ) -> Aside {
     Aside(tokio::spawn(async move {
         let bar = bar::<P>(show);
-        let begun = Instant::now();
-        let mut second = (begun, 0);
+        let mut second = (Instant::now(), 0);
         let mut rate = 0.0;
         let mut registry = None;
         let mut ticks = tokio::time::interval(BAR_INTERVAL);
         loop {
             ticks.tick().await;
             let look = meter.look();
-            let eta = look.eta(begun.elapsed());
-            bar.set_length(look.expected.max(1));
-            bar.set_position(look.passed);
-            let left = eta.map_or_else(String::new, |eta| format!(", ETA {}", HumanDuration(eta)));
-            let gave_way = match look.gave_way.as_secs() {
-                0 => String::new(),
-                seconds => format!(", gave way to live traffic for {seconds} s"),
-            };
-            bar.set_message(format!(
-                "{}: {} events, {rate:.0}/s{left}{gave_way}",
-                look.phase, look.events
-            ));
+            bar.set_length(look.work.expected.max(1));
+            bar.set_position(look.work.done);
+            bar.set_message(look.message(rate));
             if second.0.elapsed() < LINE_INTERVAL {
                 continue;
             }
             rate = (look.events - second.1) as f64 / second.0.elapsed().as_secs_f64();
             second = (Instant::now(), look.events);
+            let phase = look.stage.phase;
+            let eta_seconds = look.eta().map(|eta| eta.as_secs());
+            let Done { expected, done } = look.records;
             if show == Show::Lines {
-                let eta_seconds = eta.map(|eta| eta.as_secs());
+                let phase_percent = 100 * look.work.done / look.work.expected.max(1);
                 tracing::info!(
-                    projection = P::NAME, version, phase = %look.phase, events = look.events,
-                    records = look.passed, of_records = look.expected, events_per_second = rate.round(), eta_seconds,
+                    projection = P::NAME, version, %phase, phase_percent, events = look.events,
+                    records = done, of_records = expected, events_per_second = rate.round(), eta_seconds,
                     gave_way_seconds = look.gave_way.as_secs(), "rebuilding"
                 );
             }
             let progress = BuildProgress {
-                phase: look.phase.as_str(),
+                phase: phase.as_str(),
                 events: look.events,
-                records: look.passed,
-                of_records: look.expected,
+                records: done,
+                of_records: expected,
                 events_per_second: rate,
-                eta_seconds: eta.map(|eta| eta.as_secs()),
+                eta_seconds,
             };
             report::<P>(&database, &mut registry, version, progress).await;
         }
@@ -226,5 +313,55 @@ async fn report<P: Projection>(
     let reported = registry::report_progress(connection, P::NAME, version, progress);
     if reported.await.is_err() {
         *registry = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(meter: &Meter, elapsed: Duration) -> Look {
+        let mut look = meter.look();
+        look.stage.begun = Instant::now().checked_sub(elapsed).expect("not at boot");
+        look
+    }
+
+    fn eta_seconds(look: &Look) -> Option<f64> {
+        look.eta().map(|eta| eta.as_secs_f64().round())
+    }
+
+    const TEN: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn each_phase_is_reckoned_by_its_own_work() {
+        let meter = Meter::default();
+        meter.expect_records(1_000);
+        assert_eq!(eta_seconds(&after(&meter, TEN)), None, "no pace yet");
+        meter.passed(800, 700);
+        let filling = after(&meter, TEN);
+        assert_eq!(eta_seconds(&filling), Some(3.0), "200 at 80 a second");
+        assert!(
+            filling
+                .message(70.0)
+                .starts_with("filling: 700 events, 70/s, ETA ")
+        );
+
+        meter.enter(Phase::Verifying);
+        meter.expect_blocks(64);
+        assert_eq!(eta_seconds(&after(&meter, TEN)), None);
+        meter.compared(16);
+        let verifying = after(&meter, TEN);
+        assert_eq!((verifying.work.done, verifying.work.expected), (16, 64));
+        assert_eq!(verifying.records.done, 800);
+        assert_eq!(eta_seconds(&verifying), Some(30.0));
+
+        // What comes after is no faster for what was done before.
+        meter.enter(Phase::Filling);
+        assert_eq!(eta_seconds(&after(&meter, TEN)), None);
+        meter.passed(50, 50);
+        assert_eq!(eta_seconds(&after(&meter, TEN)), Some(30.0));
+
+        meter.enter(Phase::Indexing);
+        assert_eq!(eta_seconds(&after(&meter, TEN)), None, "nobody knows");
     }
 }

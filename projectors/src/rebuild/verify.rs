@@ -124,6 +124,7 @@ pub(super) async fn verify<P: Projection, S: Log>(
         },
         Scope::AllRows,
         &filling.gate,
+        &filling.meter,
     )
     .await?;
     snapshot.rollback().await?;
