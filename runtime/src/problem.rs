@@ -33,7 +33,7 @@ pub struct Problem {
     /// Stable; what programs go by.
     code: &'static str,
     /// What is particular to this request.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     detail: Option<Box<str>>,
     /// Where the request is invalid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -159,6 +159,18 @@ impl Problem {
         }
     }
 
+    /// Where nothing was said that is particular: the first invalid member, or else the title.
+    fn default_detail(&self) -> Box<str> {
+        match &*self.errors {
+            [] => self.title.into(),
+            [only] => format!("{}: {}", only.pointer, only.detail).into(),
+            [first, others @ ..] => {
+                let more = others.len();
+                format!("{}: {}, and {more} more", first.pointer, first.detail).into()
+            }
+        }
+    }
+
     /// The invalid members.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
@@ -176,6 +188,7 @@ impl Problem {
             "route-not-found",
             "There is no such route",
         )
+        .detail("those that there are, GET /openapi.json tells")
     }
 
     /// 405: the route does not know this method; `Allow` names those it knows.
@@ -186,6 +199,7 @@ impl Problem {
             "method-not-allowed",
             "The route does not answer this method",
         )
+        .detail("the header Allow names those that it does")
     }
 
     /// 422: understood, and invalid; add an [`error`](Self::error) for each member.
@@ -234,6 +248,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
         let cause = self.cause.take();
+        let detail = self.detail.take();
+        self.detail = Some(detail.unwrap_or_else(|| self.default_detail()));
         let body = serde_json::to_vec(&self).expect("a problem has string keys and plain values");
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response =
@@ -290,6 +306,18 @@ mod tests {
                 }],
             })
         );
+    }
+
+    #[tokio::test]
+    async fn has_a_detail_where_none_was_given() {
+        let detail =
+            async |problem: Problem| json_of(problem.into_response()).await["detail"].clone();
+        let nothing = Problem::internal("a cause");
+        assert_eq!(detail(nothing).await, "Something went wrong on our side");
+        let one = Problem::validation().error("/quantity", "out-of-range", "must be 1 to 9");
+        assert_eq!(detail(one.clone()).await, "/quantity: must be 1 to 9");
+        let two = one.error("/sku", "missing-field", "is missing");
+        assert_eq!(detail(two).await, "/quantity: must be 1 to 9, and 1 more");
     }
 
     #[tokio::test]

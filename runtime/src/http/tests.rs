@@ -101,7 +101,7 @@ async fn panics_and_failures_are_problems_without_their_cause() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let problem = problem(response).await;
         assert_eq!(problem["code"], "internal");
-        assert!(problem.get("detail").is_none());
+        assert_eq!(problem["detail"], problem["title"]);
     }
 }
 
