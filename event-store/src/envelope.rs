@@ -49,11 +49,15 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let (topic, rest) = text.split_once('/').ok_or(InvalidPosition)?;
         let (partition, offset) = rest.split_once('@').ok_or(InvalidPosition)?;
-        let partition = partition.parse().map_err(|_| InvalidPosition)?;
-        let offset = offset.parse().map_err(|_| InvalidPosition)?;
-        if topic.is_empty() || partition < 0 || offset < 0 {
+        let is_topic = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        // A number may have a sign, and none of these has.
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_whole = !topic.is_empty() && topic.bytes().all(is_topic);
+        if !(is_whole && is_number(partition) && is_number(offset)) {
             return Err(InvalidPosition);
         }
+        let partition = partition.parse().map_err(|_| InvalidPosition)?;
+        let offset = offset.parse().map_err(|_| InvalidPosition)?;
         Ok(Self {
             topic: topic.into(),
             partition,
@@ -137,5 +141,31 @@ impl ReadEvent for RawEvent {
             version,
             payload: serde_json::Value::deserialize(payload)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_as_it_is_written() {
+        for text in ["OrderEvents/3@1234", "a.b-c_d/0@9223372036854775807"] {
+            let position: Position = text.parse().expect("a position");
+            assert_eq!(position.to_string(), text);
+        }
+        for text in [
+            "",
+            "OrderEvents/3",
+            "/3@1",
+            "OrderEvents/@1",
+            "OrderEvents/3@",
+            "OrderEvents/+3@1",
+            "OrderEvents/3@-1",
+            "Order Events/3@1",
+            "OrderEvents/2147483648@1",
+        ] {
+            assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text}");
+        }
     }
 }

@@ -53,23 +53,35 @@ impl RebuildArgs {
         mut print: impl FnMut(&str),
     ) -> Result<bool, ProjectorError> {
         let mut reports = Vec::new();
-        let mut differ = false;
-        for name in self.projections()? {
-            let (report, text) = if self.dry_run {
-                let found = dry_run(name, source, database, self.options(), &self.only).await?;
-                differ |= !found.is_equal();
-                (as_json(&found), found.to_string())
-            } else {
-                let report = rebuild(name, source, database, self.options()).await?;
-                (as_json(&report), report.to_string())
-            };
-            match json {
+        let ran = self
+            .run_each(source, database, |report, text| match json {
                 true => reports.push(report),
                 false => print(&text),
-            }
-        }
+            })
+            .await;
+        // Where one could not be rebuilt, those before it were.
         if json {
             print(&format!("{:#}", serde_json::Value::Array(reports)));
+        }
+        ran
+    }
+
+    async fn run_each<S: Log>(
+        &self,
+        source: &S,
+        database: &Database,
+        mut tell: impl FnMut(serde_json::Value, String),
+    ) -> Result<bool, ProjectorError> {
+        let mut differ = false;
+        for name in self.projections()? {
+            if self.dry_run {
+                let found = dry_run(name, source, database, self.options(), &self.only).await?;
+                differ |= !found.is_equal();
+                tell(as_json(&found), found.to_string());
+            } else {
+                let report = rebuild(name, source, database, self.options()).await?;
+                tell(as_json(&report), report.to_string());
+            }
         }
         Ok(differ)
     }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     NotDropped, Orders, Projection, ProjectionName, ProjectorError, Report,
+    args::RebuildArgs,
     feed::Feed,
     live::origin_of,
     operate::drop_version,
@@ -283,6 +284,35 @@ async fn a_version_that_is_being_built_is_not_dropped() {
     drop_version(&world.database, ProjectionName::Orders, 2)
         .await
         .expect("drops what was given up");
+}
+
+#[tokio::test]
+async fn what_was_rebuilt_before_one_that_fails_is_reported() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let mut other = world.connect().await;
+    let rebuilding =
+        "select pg_advisory_lock(hashtext('offset_zero.rebuild'), hashtext('payments'))";
+    let rebuilding = sqlx::raw_sql(rebuilding).execute(&mut other).await;
+    rebuilding.expect("as a rebuild elsewhere does");
+    let wanted = RebuildArgs {
+        names: ["orders", "payments", "carts"].map(str::to_owned).into(),
+        ..RebuildArgs::default()
+    };
+    let mut printed = Vec::new();
+    let ran = wanted.run(&shop.log, &world.database, true, |text| {
+        printed.push(text.to_owned());
+    });
+    let error = ran.await.expect_err("payments are being rebuilt");
+    assert!(
+        matches!(error, ProjectorError::RebuildRunning { .. }),
+        "{error:?}"
+    );
+    let [printed] = &*printed else {
+        panic!("one array: {printed:?}");
+    };
+    let reports: serde_json::Value = serde_json::from_str(printed).expect("JSON");
+    assert_eq!(reports[0]["projection"], "orders");
+    assert_eq!(reports.as_array().map(Vec::len), Some(1));
 }
 
 #[test]
