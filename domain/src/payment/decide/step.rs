@@ -219,12 +219,16 @@ impl Step {
     fn unresolved(&self, asked: &Asked, latest: Option<DateTime<Utc>>) -> PaymentEvent {
         let doubled = FIRST_PAUSE_SECONDS << asked.tries.min(MAX_TRIES);
         let next = self.at + TimeDelta::seconds(doubled.min(MAX_PAUSE_SECONDS));
+        let tries = asked.tries.saturating_add(1);
+        // A deadline's command is named by its microsecond, and carried out once under that name: where clocks differ, it may be
+        // due before it is time to give up, and has to come again.
+        let latest = latest.map(|latest| latest + TimeDelta::microseconds(tries.into()));
         PaymentEvent::Unresolved(PaymentUnresolved {
             payment_id: self.stream.payment_id,
             order_id: self.stream.order_id,
             operation: asked.request.operation(),
             request_id: asked.request_id,
-            tries: asked.tries.saturating_add(1),
+            tries,
             reconcile_at: latest.map_or(next, |latest| next.min(latest)),
         })
     }

@@ -95,6 +95,25 @@ fn what_is_not_set_aside_in_time_is_given_up_within_a_minute() {
     assert_eq!(end, [declined(45, "gateway-unavailable", detail), void]);
 }
 
+/// A deadline's command is named by its time, and carried out once: the same time again would never come.
+#[test]
+fn a_clock_that_goes_back_does_not_keep_it_from_being_given_up() {
+    let (mut history, mut due) = (authorising(), Vec::new());
+    for _ in 0..4 {
+        let unknown = unknown(44, authorisation(), Operation::Authorise);
+        history.extend(Payments::decide(&replay(&history), &unknown).unwrap());
+        let due_at = Payments::deadline(&replay(&history)).expect("it is looked into");
+        history.extend(Payments::decide(&replay(&history), &reconcile(due_at)).unwrap());
+        due.push(due_at);
+    }
+    let mut times = due.clone();
+    times.dedup();
+    assert_eq!(times, due);
+    let end = unknown(46, authorisation(), Operation::Authorise);
+    let end = Payments::decide(&replay(&history), &end).unwrap();
+    assert!(matches!(end[..], [PaymentEvent::Declined(_), _]));
+}
+
 #[test]
 fn an_authorisation_that_comes_after_that_is_let_go_of() {
     let payment = given(&given_up());
