@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-pub use self::reactor::{Doing, Reactor};
+pub use self::reactor::{Doing, Effect, Reactor};
 use self::{ledger::Ledger, reactions::Reacting};
 use crate::{
     checkpoint::{Checkpoint, Landmarks, LastEvent, Passed, Proof},

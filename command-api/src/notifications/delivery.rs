@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{NotificationId, OrderId},
     notification::{
-        Channel, DeliveryOutcome, FailureReason, Message, NotificationCommand, NotificationEvent,
-        Notifications, RecordDelivery,
+        Channel, DeliveryOutcome, FailureReason, InquireDelivery, Message, NotificationCommand,
+        NotificationEvent, Notifications, RecordDelivery,
     },
     policy::{Cause, Reaction},
     topics,
@@ -81,10 +81,14 @@ impl Reactor for Delivering {
             let stale = undeliverable("it has waited for too long");
             return Doing::Commands(vec![outgoing.record(stale, cause.now, cause)]);
         }
+        let inquiry = NotificationCommand::Inquire(InquireDelivery {
+            order_id: outgoing.order_id,
+        });
         let outlets = Arc::clone(&self.outlets);
-        Doing::Effect(Box::pin(async move {
-            vec![outlets.deliver(outgoing, cause).await]
-        }))
+        Doing::Once {
+            inquiry: cause.command(RECORD, "", inquiry),
+            effect: Box::pin(async move { vec![outlets.deliver(outgoing, cause).await] }),
+        }
     }
 }
 
@@ -206,7 +210,7 @@ mod tests {
         };
         let commands = match delivering.react(&requested(&outgoing), cause) {
             Doing::Commands(commands) => commands,
-            Doing::Effect(effect) => effect.await,
+            Doing::Once { effect, .. } | Doing::Effect(effect) => effect.await,
         };
         let [
             Reaction {

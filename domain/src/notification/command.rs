@@ -22,6 +22,8 @@ pub enum NotificationCommand {
     Notify(Notify),
     /// What became of sending it.
     RecordDelivery(RecordDelivery),
+    /// Whether that was recorded.
+    Inquire(InquireDelivery),
     /// Try again what did not arrive.
     Retry(RetryDeliveries),
 }
@@ -69,6 +71,13 @@ pub struct RecordDelivery {
     pub at: DateTime<Utc>,
 }
 
+/// Changes nothing. Under the id of a [`RecordDelivery`], the answer says whether that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquireDelivery {
+    /// About which order the message is.
+    pub order_id: OrderId,
+}
+
 /// Whether a message has arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryOutcome {
@@ -103,6 +112,7 @@ impl NotificationCommand {
             Self::KeepContact(command) => NotificationStream(command.order_id),
             Self::Notify(command) => NotificationStream(command.order_id),
             Self::RecordDelivery(command) => NotificationStream(command.order_id),
+            Self::Inquire(command) => NotificationStream(command.order_id),
             Self::Retry(command) => command.stream,
         }
     }

@@ -32,6 +32,7 @@ pub(super) fn decide(
         NotificationCommand::KeepContact(command) => keep_contact(state, command),
         NotificationCommand::Notify(command) => notify(state, command),
         NotificationCommand::RecordDelivery(command) => record_delivery(state, command),
+        NotificationCommand::Inquire(_) => vec![],
         NotificationCommand::Retry(command) => retry(state, command),
     }
 }

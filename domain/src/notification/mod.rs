@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     command::{
-        DeliveryOutcome, KeepContact, NotificationCommand, Notify, RecordDelivery, RetryDeliveries,
+        DeliveryOutcome, InquireDelivery, KeepContact, NotificationCommand, Notify, RecordDelivery,
+        RetryDeliveries,
     },
     event::{
         ContactKept, CustomerContact, NotificationAbandoned, NotificationDeferred, NotificationDue,

@@ -60,6 +60,13 @@ impl Drop for HeldUp<'_> {
     }
 }
 
+/// When a command was carried out that is now known to be.
+enum Carried {
+    Now,
+    /// When its event was delivered before.
+    Before,
+}
+
 /// An event that is reacted to.
 struct Due<P: Reactor> {
     recorded: Recorded<P::Event>,
@@ -135,7 +142,7 @@ impl<P: Reactor> Reacting<P> {
             cause,
             doing,
         } = due;
-        for reaction in doing.commands().await {
+        for reaction in self.commands(&recorded, doing).await {
             let command_id = reaction.command_id;
             let Err(rejection) = self.execute(&recorded, reaction).await else {
                 continue;
@@ -158,20 +165,38 @@ impl<P: Reactor> Reacting<P> {
         }
     }
 
+    async fn commands(
+        &self,
+        recorded: &Recorded<P::Event>,
+        doing: Doing<CommandOf<P>>,
+    ) -> Vec<Reaction<CommandOf<P>>> {
+        match doing {
+            Doing::Commands(commands) => commands,
+            Doing::Effect(effect) => effect.await,
+            Doing::Once { inquiry, effect } => match self.execute(recorded, inquiry).await {
+                Ok(Carried::Before) => Vec::new(),
+                Ok(Carried::Now) | Err(_) => effect.await,
+            },
+        }
+    }
+
     /// Tries until it is known what became of the command; fails where it was rejected.
     async fn execute(
         &self,
         recorded: &Recorded<P::Event>,
         reaction: Reaction<CommandOf<P>>,
-    ) -> Result<(), RejectionOf<P>> {
+    ) -> Result<Carried, RejectionOf<P>> {
         let request = self.request(recorded, reaction);
         let mut pause = FIRST_PAUSE;
         let mut held_up = None;
         loop {
             let refusal = match self.store.execute(request.clone()).await {
-                Ok(_) => {
+                Ok(accepted) => {
                     self.metrics.commands.increment(1);
-                    return Ok(());
+                    return Ok(match accepted.replayed {
+                        true => Carried::Before,
+                        false => Carried::Now,
+                    });
                 }
                 Err(Refusal::Rejected(rejection)) => return Err(rejection),
                 Err(Refusal::KeyReused) => {
@@ -182,7 +207,7 @@ impl<P: Reactor> Reacting<P> {
                         command_id = %request.metadata.command_id,
                         "a command's id was used before for another"
                     );
-                    return Ok(());
+                    return Ok(Carried::Before);
                 }
                 Err(Refusal::VersionMismatch { .. }) => {
                     unreachable!("a policy's command expects no version")

@@ -44,9 +44,19 @@ pub trait Reactor: Send + Sync + 'static {
 pub enum Doing<C> {
     /// It gives these commands, or none.
     Commands(Vec<Reaction<C>>),
-    /// It asks somebody outside first. Has to end by itself: what follows for the partition waits for it.
-    Effect(Pin<Box<dyn Future<Output = Vec<Reaction<C>>> + Send>>),
+    /// It asks somebody outside first, who knows by the request's name whether that was asked before.
+    Effect(Effect<C>),
+    /// It asks somebody outside who does not: only where what followed from it is not recorded yet.
+    Once {
+        /// Under the id of a command that the effect ends in, one that changes nothing.
+        inquiry: Reaction<C>,
+        /// As above.
+        effect: Effect<C>,
+    },
 }
+
+/// Ends in what was heard. Has to end by itself: what follows for the partition waits for it.
+pub type Effect<C> = Pin<Box<dyn Future<Output = Vec<Reaction<C>>> + Send>>;
 
 impl<C> Doing<C> {
     /// Nothing follows from the event.
@@ -57,13 +67,6 @@ impl<C> Doing<C> {
 
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self, Self::Commands(commands) if commands.is_empty())
-    }
-
-    pub(super) async fn commands(self) -> Vec<Reaction<C>> {
-        match self {
-            Self::Commands(commands) => commands,
-            Self::Effect(effect) => effect.await,
-        }
     }
 }
 
