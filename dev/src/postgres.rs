@@ -2,6 +2,7 @@
 
 mod binaries;
 mod database;
+mod relay;
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -19,6 +20,7 @@ use crate::process::{self, Output, Process, Spec};
 use binaries::Binaries;
 pub use database::ScratchDatabase;
 pub(crate) use database::{create_database, database_name, ping, with_database};
+pub use relay::Relay;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);

@@ -14,6 +14,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 /// Where sqlx notes what it has applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a feed asks is answered in moments. After that its connection is taken for dead: where Postgres' machine vanishes between its
+/// receipt of a statement and the answer, nothing would ever say so.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whoever locks checkpoints and stands still within the transaction, with its process or its machine, is ended by Postgres: it would hold
 /// up whoever is to feed in its place, and that is decided after three seconds.
@@ -32,6 +35,7 @@ pub(crate) fn processors_to_use() -> usize {
 #[derive(Debug, Clone)]
 pub struct Database {
     options: PgConnectOptions,
+    answer_timeout: Duration,
 }
 
 impl Database {
@@ -47,7 +51,28 @@ impl Database {
                 ("max_parallel_workers_per_gather", &*others),
                 ("max_parallel_maintenance_workers", &*others),
             ]),
+            answer_timeout: ANSWER_TIMEOUT,
         })
+    }
+
+    /// One that gives up on an answer after so long.
+    #[cfg(test)]
+    pub(crate) fn answering_within(self, answer_timeout: Duration) -> Self {
+        Self {
+            answer_timeout,
+            ..self
+        }
+    }
+
+    /// What Postgres answers in time. Whatever connection was waited for has to be dropped where it does not.
+    pub(crate) async fn answered<T, E>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ProjectorError>
+    where
+        ProjectorError: From<E>,
+    {
+        within(self.answer_timeout, answer).await
     }
 
     /// A connection for the registry.
@@ -100,9 +125,18 @@ impl Database {
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, ProjectorError> {
     // Dropping a half-made connection harms nobody: it is in no pool.
-    let connecting = PgConnection::connect_with(options);
-    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(connection) => Ok(connection?),
+    within(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await
+}
+
+async fn within<T, E>(
+    timeout: Duration,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, ProjectorError>
+where
+    ProjectorError: From<E>,
+{
+    match tokio::time::timeout(timeout, answer).await {
+        Ok(answer) => Ok(answer?),
         Err(elapsed) => Err(sqlx::Error::Io(elapsed.into()).into()),
     }
 }

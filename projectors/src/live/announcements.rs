@@ -49,7 +49,8 @@ impl Announcements {
         let mut connection = None;
         loop {
             self.added.notified().await;
-            if let Err(error) = self.announce(&database, &mut connection).await {
+            let announced = database.answered(self.announce(&database, &mut connection));
+            if let Err(error) = announced.await {
                 // The feeds say what is wrong with Postgres.
                 tracing::debug!(%error, "cannot tell how far the rows have come");
                 connection = None;

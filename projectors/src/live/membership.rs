@@ -116,7 +116,8 @@ impl Membership {
     pub(crate) async fn keep(&self, database: &Database, stop: &mut watch::Receiver<bool>) {
         let mut registry = None;
         loop {
-            if let Err(error) = self.beat(database, &mut registry).await {
+            let beat = database.answered(self.beat(database, &mut registry));
+            if let Err(error) = beat.await {
                 // The feeds say what is wrong with Postgres.
                 tracing::debug!(%error, "no sign of life");
                 registry = None;
@@ -128,7 +129,7 @@ impl Membership {
         }
         if let Some(mut registry) = registry {
             let left = sqlx::query!("delete from offset_zero.projectors where id = $1", self.id);
-            drop(left.execute(&mut registry).await);
+            drop(database.answered(left.execute(&mut registry)).await);
         }
     }
 

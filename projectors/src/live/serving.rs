@@ -105,21 +105,50 @@ impl<S: Log> Live<S> {
         refused: &mut Refused,
         pause: &mut Duration,
     ) -> Result<Ended, ProjectorError> {
+        let opened = self.database.answered(self.open::<P>(origin, partitions));
+        let (mut feed, version) = match opened.await? {
+            Ok(opened) => opened,
+            Err(ended) => return Ok(ended),
+        };
+        feed.park(refused);
+        *pause = FIRST_PAUSE;
+        match self.follow(&mut feed, origin, partitions).await {
+            Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
+            Err(ProjectorError::Unappliable { position, reason }) => {
+                match refused.add(version, position, reason) {
+                    Ok(()) => Ok(Ended::Refused),
+                    Err(too_many) => told::<P>(self.database.answered(feed.fail(&too_many)).await?),
+                }
+            }
+            Err(error) if error.is_final() => {
+                told::<P>(self.database.answered(feed.fail(&error)).await?)
+            }
+            ended => ended,
+        }
+    }
+
+    /// A feed of these partitions of the version that is live now, and its number; else why there is none.
+    async fn open<P: Projection>(
+        &self,
+        origin: &Origin,
+        partitions: &[i32],
+    ) -> Result<Result<(Feed<P>, i32), Ended>, ProjectorError> {
         let mut registry = self.database.connect().await?;
         let version = registry::ensure_live::<P>(&mut registry, origin).await?;
         if version.shape != P::SHAPE {
             // What is whose will soon say so too.
-            return Ok(Ended::Superseded);
+            return Ok(Err(Ended::Superseded));
         }
         if registry::is_paused(&mut registry, P::NAME).await? {
-            return Ok(Ended::Paused);
+            return Ok(Err(Ended::Paused));
         }
         if let Some(error) = version.error {
             return Err(ProjectorError::Failed(error));
         }
+        let number = version.number;
         let claimed = registry::claim_live(&mut registry, P::NAME, &version, partitions).await?;
         let Some(checkpoints) = claimed else {
-            return Ok(Ended::Superseded);
+            return Ok(Err(Ended::Superseded));
         };
         require_topics::<P>(&version, &checkpoints)?;
         let connection = self.database.connect_to_feed(&version.schema).await?;
@@ -128,29 +157,13 @@ impl<S: Log> Live<S> {
             ..BatchLimits::default()
         };
         let known = checkpoints.clone();
-        let opened = Feed::open(&self.source, connection, &version, known, limits).await;
-        let mut feed: Feed<P> = match opened {
+        match Feed::open(&self.source, connection, &version, known, limits).await {
+            Ok(feed) => Ok(Ok((feed, number))),
             Err(error) if error.is_final() => {
-                return told::<P>(
-                    registry::fail::<P>(&mut registry, version.number, &checkpoints, &error)
-                        .await?,
-                );
+                let failed = registry::fail::<P>(&mut registry, number, &checkpoints, &error);
+                told::<P>(failed.await?).map(Err)
             }
-            opened => opened?,
-        };
-        drop(registry);
-        feed.park(refused);
-        *pause = FIRST_PAUSE;
-        match self.follow(&mut feed, origin, partitions).await {
-            Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
-            Err(ProjectorError::Unappliable { position, reason }) => {
-                match refused.add(version.number, position, reason) {
-                    Ok(()) => Ok(Ended::Refused),
-                    Err(too_many) => told::<P>(feed.fail(&too_many).await?),
-                }
-            }
-            Err(error) if error.is_final() => told::<P>(feed.fail(&error).await?),
-            ended => ended,
+            Err(error) => Err(error),
         }
     }
 
@@ -183,14 +196,18 @@ impl<S: Log> Live<S> {
             }
             match come {
                 Come::Batch(batch) => {
-                    let (progress, count) = absorb_what_is_there(feed, batch).await?;
-                    feed.flush().await?;
+                    let written = async {
+                        let absorbed = absorb_what_is_there(feed, batch).await?;
+                        feed.flush().await?;
+                        Ok::<_, ProjectorError>(absorbed)
+                    };
+                    let (progress, count) = self.database.answered(written).await?;
                     self.announcements.add(P::NAME, &progress);
                     self.membership.count(P::NAME, count);
                     events.increment(count);
                 }
                 Come::Ends(ends) => {
-                    let records = feed.note_ends(ends).await?;
+                    let records = self.database.answered(feed.note_ends(ends)).await?;
                     lag.set(records as f64);
                     self.is_well();
                 }

@@ -1,5 +1,8 @@
 //! The live runner: keeps up, shares with a second one, recovers, and gives up only where it must.
 
+use std::time::Duration;
+
+use dev::postgres::Relay;
 use event_store::log::Log;
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinHandle};
@@ -10,7 +13,8 @@ use super::{
     shop::{EVENTS_OF_THREE, Shop},
 };
 use crate::{
-    Orders, Projection, ProjectionName, ProjectorError, operate, rebuild, rebuild::Options,
+    Database, Orders, Projection, ProjectionName, ProjectorError, operate, rebuild,
+    rebuild::Options,
 };
 
 pub(super) struct Runner {
@@ -70,6 +74,23 @@ async fn keeps_up_and_stops_when_told() {
     rows_reach(&world, "orders_1", 12).await;
     let lag = "select sum(end_offset - next_offset)::bigint from offset_zero.checkpoints where next_offset > 0";
     eventually("no lag", async || world.number(lag).await == 0).await;
+    runner.stop().await;
+}
+
+/// As where the other machine vanishes: no connection is closed, and nothing is answered any more.
+#[tokio::test]
+async fn connections_that_vanish_are_given_up() {
+    let (mut world, shop) = (World::new().await, Shop::open(2));
+    let relay = Relay::to(&world.url).await;
+    let relayed = Database::new(&relay.url).expect("a URL");
+    world.database = relayed.answering_within(Duration::from_secs(2));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(12).await;
+    rows_reach(&world, "orders_1", 12).await;
+    relay.lose();
+    shop.trade(12).await;
+    rows_reach(&world, "orders_1", 24).await;
+    eventually("ready", async || runner.readiness.is_ready()).await;
     runner.stop().await;
 }
 

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use dev::postgres::Relay;
 use futures::future::join_all;
 use query_api::{Database, Streams};
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use tokio::task::spawn_blocking;
 
-use crate::{
-    relay::Relay,
-    world::{Answer, NativePostgres, Order, World, send},
-};
+use crate::world::{Answer, NativePostgres, Order, World, send};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A read is answered within six seconds, whatever happens to its connection.

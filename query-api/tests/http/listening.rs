@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use dev::postgres::Relay;
 use query_api::Database;
 
-use crate::{relay::Relay, world::World};
+use crate::world::World;
 
 const ROUNDS: i64 = 20;
 /// Less than looking again by oneself would take.

@@ -15,7 +15,6 @@ mod payments;
 mod plans;
 mod products;
 mod projections;
-mod relay;
 mod sales;
 mod server;
 mod shapes;

@@ -11,10 +11,11 @@ use tokio::{
 
 const CHUNK_BYTES: usize = 8 << 10;
 
-/// Ends with the test's runtime.
-pub(crate) struct Relay {
+/// Ends with the runtime that it was started on.
+#[derive(Debug)]
+pub struct Relay {
     /// The database's, by this way.
-    pub(crate) url: String,
+    pub url: String,
     losses: watch::Sender<Losses>,
 }
 
@@ -27,7 +28,11 @@ struct Losses {
 }
 
 impl Relay {
-    pub(crate) async fn to(url: &str) -> Self {
+    /// A way to the database at this URL.
+    ///
+    /// # Panics
+    /// When that is no URL with an authority and a database, or no port is to be had.
+    pub async fn to(url: &str) -> Self {
         let options = PgConnectOptions::from_str(url).expect("a valid URL");
         let server = (options.get_host().to_owned(), options.get_port());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
@@ -58,12 +63,12 @@ impl Relay {
     }
 
     /// Loses the connections that there are.
-    pub(crate) fn lose(&self) {
+    pub fn lose(&self) {
         self.lose_once(false);
     }
 
     /// Loses each of the connections that there are after the next answer on it.
-    pub(crate) fn lose_after_answer(&self) {
+    pub fn lose_after_answer(&self) {
         self.lose_once(true);
     }
 
