@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::derived::{
-    RequestIdentity, deadline_command_id, event_id, gateway_request_id, policy_command_id,
-    request_hash,
+    RequestIdentity, deadline_command_id, event_id, gateway_request_id, later_event_id,
+    policy_command_id, request_hash,
 };
 use crate::text::{InvalidText, Text};
 

@@ -8,7 +8,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{Context, Event, ids::deadline_command_id};
+use domain::{
+    Context, Event,
+    ids::{deadline_command_id, event_id, later_event_id},
+};
 
 use crate::{
     codec::{self, Replayed},
@@ -223,6 +226,7 @@ impl<C: Context> Streams<C> {
         self.load(&target);
         let stream = self.resident.get(&target);
         let known = stream.and_then(|stream| stream.recall(&target, &request.metadata));
+        let is_known = known.is_some();
         if let Some(verdict) = known.filter(|_| !C::is_decided_anew(&request.command)) {
             return verdict;
         }
@@ -240,7 +244,8 @@ impl<C: Context> Streams<C> {
             Err(rejection) => Verdict::Rejected(rejection),
             Ok(events) if events.is_empty() => stream.unchanged(target),
             Ok(events) => {
-                self.append(&target, &events, request, number, records);
+                let earlier = is_known.then_some(stream.version);
+                self.append(&target, &events, request, earlier, number, records);
                 let stream = self.resident.get(&target);
                 let stream = stream.expect("a decision has an event of the stream it is taken on");
                 Verdict::Accepted(stream.last(target))
@@ -248,11 +253,13 @@ impl<C: Context> Streams<C> {
         }
     }
 
+    /// Of a command that was decided earlier, too, with the version at which it is now.
     fn append(
         &mut self,
         target: &StreamIdOf<C>,
         events: &[C::Event],
         request: &Request<C>,
+        earlier: Option<u32>,
         number: u64,
         records: &mut Vec<OutgoingRecord>,
     ) {
@@ -276,7 +283,10 @@ impl<C: Context> Streams<C> {
                 self.resident.get(&id).map_or(1, |stream| stream.version)
             };
             let metadata = Metadata {
-                event_id: domain::ids::event_id(command.command_id, index),
+                event_id: match earlier {
+                    None => event_id(command.command_id, index),
+                    Some(version) => later_event_id(command.command_id, version, index),
+                },
                 source: Arc::clone(&self.source),
                 stream: name,
                 stream_version,

@@ -22,6 +22,15 @@ pub fn event_id(command_id: Uuid, index: u16) -> Uuid {
     Uuid::new_v5(&command_id, &index.to_be_bytes())
 }
 
+/// As [`event_id`], of a command that is decided once more and on a stream of that version: its events are others than before.
+#[must_use]
+pub fn later_event_id(command_id: Uuid, stream_version: u32, index: u16) -> Uuid {
+    event_id(
+        Uuid::new_v5(&command_id, &stream_version.to_be_bytes()),
+        index,
+    )
+}
+
 /// The id of the command that follows from an event: the same for every delivery. A policy that gives several commands tells
 /// them apart by the label, and by what the label is about (a SKU).
 #[must_use]
@@ -216,6 +225,8 @@ mod tests {
         assert_ne!(LineId::of(order, 0), LineId::of(order, 1));
         let id = order.as_uuid();
         assert_ne!(event_id(id, 1), event_id(id, 2));
+        assert_ne!(later_event_id(id, 7, 1), event_id(id, 1));
+        assert_ne!(later_event_id(id, 7, 1), later_event_id(id, 8, 1));
         let command = policy_command_id(id, "reserve", "TEA");
         assert_ne!(policy_command_id(id, "reserve", "MUG"), command);
         assert_ne!(policy_command_id(id, "release", "TEA"), command);

@@ -166,6 +166,8 @@ pub(crate) struct Tickets;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum TicketCommand {
     Punch(Uuid),
+    /// Punches, however often it is delivered.
+    Stamp(Uuid),
     Expire(Uuid),
 }
 
@@ -189,7 +191,9 @@ impl Context for Tickets {
     type Status = u32;
 
     fn target(command: &TicketCommand) -> Name {
-        let (TicketCommand::Punch(ticket) | TicketCommand::Expire(ticket)) = command;
+        let (TicketCommand::Punch(ticket)
+        | TicketCommand::Stamp(ticket)
+        | TicketCommand::Expire(ticket)) = command;
         Name::Ticket(*ticket)
     }
 
@@ -202,6 +206,7 @@ impl Context for Tickets {
                 TicketEvent::Punched { ticket },
                 TicketEvent::Reported { ticket },
             ],
+            TicketCommand::Stamp(ticket) => vec![TicketEvent::Punched { ticket }],
             TicketCommand::Expire(ticket) => match state.due_at {
                 Some(_) => vec![TicketEvent::Expired { ticket }],
                 None => Vec::new(),
@@ -243,6 +248,10 @@ impl Context for Tickets {
             Name::Ticket(ticket) => Some(TicketCommand::Expire(*ticket)),
             Name::Sale(_) => None,
         }
+    }
+
+    fn is_decided_anew(command: &TicketCommand) -> bool {
+        matches!(command, TicketCommand::Stamp(_))
     }
 
     fn remembered(_stream: &Name) -> usize {

@@ -56,6 +56,7 @@ macro_rules! contract {
         );
         contract!($subject; several;
             what_another_service_opens_is_found,
+            what_is_decided_anew_has_events_of_its_own,
             a_message_changes_no_state,
             a_deadline_passes_once,
             a_policy_reacts_once,

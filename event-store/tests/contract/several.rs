@@ -1,6 +1,7 @@
 //! What is promised where several services share topics: who opens what, messages, deadlines, policies, replicas.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use domain::{Context, Policy};
+use domain::{Context, Policy, ids::event_id};
 use event_store::{
     Checkpoint, CommandMetadata, EventStore, LogError, Recorded, Refusal, Request, follow,
     log::Log, run_policy,
@@ -85,6 +86,24 @@ pub(crate) async fn what_another_service_opens_is_found<S: Subject>(subject: S) 
     }
     stop(tickets).await;
     stop(desk).await;
+}
+
+/// What is decided anew each time is known by its id, and its events are not those of before.
+pub(crate) async fn what_is_decided_anew_has_events_of_its_own<S: Subject>(subject: S) {
+    let desk = store::<Desk, _>(subject.log()).await;
+    let ticket = sell(&desk, None).await;
+    stop(desk).await;
+    let stamp = request::<Tickets>(TicketCommand::Stamp(ticket));
+    for version in 2..5 {
+        let tickets = store::<Tickets, _>(subject.log()).await;
+        let stamped = tickets.execute(stamp.clone()).await.expect("it is open");
+        assert_eq!(stamped.stream_version, version);
+        stop(tickets).await;
+    }
+    let events = ticket_events(&subject, ticket).await;
+    let ids: BTreeSet<Uuid> = events.iter().map(|of| of.metadata.event_id).collect();
+    assert_eq!((events.len(), ids.len()), (4, 4));
+    assert!(ids.contains(&event_id(stamp.metadata.command_id, 1)));
 }
 
 /// A message is in the topic that it is addressed to, with the version of the stream that it tells of, and leaves the state
