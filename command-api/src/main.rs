@@ -2,9 +2,17 @@
 
 use command_api::{Args, Server};
 use runtime::{config, shutdown, telemetry};
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    let runtime = Runtime::new()?;
+    let ran = runtime.block_on(run());
+    // What the server has given up on, such as a writer that reads a long log to take over, would be waited for.
+    runtime.shutdown_background();
+    ran
+}
+
+async fn run() -> anyhow::Result<()> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("command-api", &args.log)?;
     let shutdown = shutdown::signal()?;

@@ -98,7 +98,8 @@ impl HttpGateway {
 
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(path);
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
         url
     }
 
@@ -323,4 +324,23 @@ pub(super) struct ToldRequest {
     pub(super) operation: Operation,
     #[serde(flatten)]
     pub(super) told: ToldOutcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_below_a_path_is_asked_for_there() {
+        for (base, asked) in [
+            ("http://127.0.0.1:8083", "http://127.0.0.1:8083/v1/captures"),
+            (
+                "https://gateway.example/api/",
+                "https://gateway.example/api/v1/captures",
+            ),
+        ] {
+            let gateway = HttpGateway::new(base).expect("an address");
+            assert_eq!(gateway.url("/v1/captures").as_str(), asked);
+        }
+    }
 }
