@@ -6,7 +6,7 @@ use runtime::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::database::{Database, ReadError, UNDEFINED_TABLE, detached, has_code};
+use crate::database::{Database, detached, of_registry};
 
 /// One version of a projection: the live one, or one on its way.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,10 +111,7 @@ pub(crate) async fn list_projections(
         .fetch_all(&mut *connection)
         .await;
         connection.give_back();
-        match rows {
-            Err(error) if has_code(&error, UNDEFINED_TABLE) => Err(ReadError::NotMigrated),
-            rows => Ok(rows?),
-        }
+        rows.map_err(of_registry)
     });
     let items = items.await?.into_iter().map(|row| Projection {
         name: row.name,

@@ -197,7 +197,8 @@ struct Standing {
 
 /// Finds the version to be read, how far it has come, and whether it could apply what this row is made of.
 ///
-/// Positions in topics and partitions that the projection does not read are no concern of its.
+/// Positions in topics and partitions that the projection does not read are no concern of its. What was made from another log has
+/// reached no position of this one.
 async fn standing<R: Read>(
     connection: &mut PgConnection,
     read: &R,
@@ -209,7 +210,7 @@ async fn standing<R: Read>(
     let standing = select_readable!(
         r#"
         v.version as "version!", v.version = p.live_version as "is_live!",
-        not exists (
+        v.state <> 'diverged' and not exists (
             select from offset_zero.checkpoints c
             join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)
                 on p.topic = c.topic and p.partition = c.partition

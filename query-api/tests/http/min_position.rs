@@ -55,6 +55,20 @@ async fn gives_up_after_the_preferred_time() {
     }
 }
 
+/// Offsets of a log that was replaced say nothing of this one's.
+#[tokio::test]
+async fn what_is_of_another_log_has_reached_nothing() {
+    let world = World::new().await;
+    world.execute(&advance(1, 1235)).await;
+    world
+        .execute("update offset_zero.projection_versions set state = 'diverged'")
+        .await;
+    let headers = [("x-min-position", "OrderEvents/1@3"), ("prefer", "wait=0")];
+    let answer = world.send("GET", "/v1/orders", &headers).await;
+    answer.problem(503, "not-yet-visible");
+    world.get("/v1/orders").await.json();
+}
+
 #[tokio::test]
 async fn a_parked_row_is_not_what_its_writer_has_written() {
     let world = World::new().await;

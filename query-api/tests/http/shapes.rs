@@ -140,4 +140,10 @@ async fn it_says_that_a_migration_is_missing() {
         let answer = world.send("GET", "/v1/orders", headers).await;
         assert_unavailable(&answer, "offset-zero migrate");
     }
+
+    world
+        .execute("alter table offset_zero.projection_versions drop column phase")
+        .await;
+    let answer = world.get("/v1/projections").await;
+    assert_unavailable(&answer, "offset-zero migrate");
 }
