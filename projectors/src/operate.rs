@@ -56,15 +56,16 @@ pub async fn pause(database: &Database, projection: ProjectionName) -> Result<()
 pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
     let mut tx = registry.begin().await?;
-    if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
-        registry::note_fed(&mut tx, projection.as_str(), live.number).await?;
-    }
+    // First, as a swap and a reset do: what is locked in another order is locked for ever.
     sqlx::query!(
         "update offset_zero.projections set paused = false where name = $1",
         projection.as_str(),
     )
     .execute(&mut *tx)
     .await?;
+    if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
+        registry::note_fed(&mut tx, projection.as_str(), live.number).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -45,10 +45,9 @@ impl Checkpoint {
 /// The offset after the last one applied, by topic and partition.
 pub(crate) type Positions = BTreeMap<(String, i32), i64>;
 
-/// Whether positions are at a goal or past it, in every partition that the goal names.
+/// Whether positions are at a goal or past it, in every partition that the goal names. Before its beginning, all are.
 pub(crate) fn has_reached(positions: &Positions, goal: &Positions) -> bool {
-    goal.iter()
-        .all(|(place, next)| positions.get(place).is_some_and(|reached| reached >= next))
+    distance(positions, goal) == 0
 }
 
 /// How many records lie between them and the goal.

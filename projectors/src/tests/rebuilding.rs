@@ -315,6 +315,20 @@ async fn what_was_rebuilt_before_one_that_fails_is_reported() {
     assert_eq!(reports.as_array().map(Vec::len), Some(1));
 }
 
+/// As where the log was lost, and made anew with fewer partitions.
+#[tokio::test]
+async fn a_log_of_fewer_partitions_is_rebuilt_from() {
+    let (world, before) = (World::new().await, Shop::open(2));
+    let runner = Runner::start(&world, &before);
+    before.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    runner.stop().await;
+    let now = Shop::open(1);
+    now.trade(3).await;
+    let report = rebuild_orders(&world, &now).await.expect("rebuilds");
+    assert_eq!((report.replaced, report.rows), (1, 3));
+}
+
 #[test]
 fn an_unknown_name_is_refused_with_those_there_are() {
     let error = "order".parse::<ProjectionName>().expect_err("unknown");
