@@ -3,11 +3,11 @@
 //! Trying again and giving up hold the partition's checkpoint for as long as they take, and move its epoch: a feed that is at work
 //! waits, fails whole, and finds out anew what is parked.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use event_store::{BatchLimits, LogError, Recorded, StartAt, log::Log};
-use futures::{FutureExt, future::BoxFuture};
+use event_store::{BatchLimits, LogError, Position, Recorded, StartAt, log::Log};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
@@ -21,6 +21,10 @@ use crate::{
 
 /// An event is read within this, or the log is away.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// So many are tried again in one transaction, which holds their feeds still; one in tests, so that there are several.
+const AT_ONCE: usize = if cfg!(test) { 1 } else { 100 };
+/// Each is read by a consumer of its own.
+const READ_AT_ONCE: usize = 8;
 
 /// A key of the live version that is parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -184,57 +188,57 @@ impl<S: Log> Retry<'_, S> {
         let mut registry = self.database.connect().await?;
         let mut retried = Retried::default();
         loop {
-            let (version, letters) = match parked(&mut registry, P::NAME, self.key).await {
+            let (version, mut letters) = match parked(&mut registry, P::NAME, self.key).await {
                 // More may have been parked while the last were applied.
                 Err(ProjectorError::NotParked { .. }) if retried.applied > 0 => return Ok(retried),
                 parked => parked?,
             };
             version.require_shape::<P>()?;
-            retried.stopped_by = None;
-            let mut events = Vec::new();
-            for letter in &letters {
-                match self.read::<P>(letter).await? {
-                    Ok(event) => events.push(event),
-                    Err(reason) => {
-                        retried.stopped_by = Some(reason);
-                        break;
-                    }
-                }
-            }
+            letters.truncate(AT_ONCE);
+            let (events, unreadable) = self.read_all::<P>(&letters).await?;
             let mut connection = self.database.connect_to(&version.schema).await?;
             let mut tx = connection.begin().await?;
             if !hold(&mut tx, P::NAME, self.key, &version, &letters).await? {
                 continue;
             }
-            for event in &events {
-                let mut chunk = Chunk::<P>::default();
-                match chunk
-                    .absorb(&mut tx, std::slice::from_ref(event), None)
-                    .await
-                {
-                    Ok(()) => {}
-                    Err(ProjectorError::Unappliable { position, reason }) => {
-                        retried.stopped_by = Some(format!("{position}: {reason}"));
-                        break;
-                    }
-                    Err(error) => return Err(error),
-                }
-                chunk.write(&mut tx).await?;
-                remove(&mut tx, P::NAME, version.number, event).await?;
-                retried.applied += 1;
+            let (applied, unappliable) = apply::<P>(&mut tx, version.number, &events).await?;
+            let refused = unappliable.or(unreadable);
+            if let Some((position, reason)) = &refused {
+                // It may only have followed another until now.
+                blame(&mut tx, P::NAME, version.number, position, reason).await?;
             }
             tx.commit().await?;
-            if retried.stopped_by.is_some() {
+            retried.applied += applied;
+            if let Some((position, reason)) = refused {
+                retried.stopped_by = Some(format!("{position}: {reason}"));
                 return Ok(retried);
             }
         }
     }
 
+    /// The events up to the first that is none, and why that is.
+    async fn read_all<P: Projection>(
+        &self,
+        letters: &[Place],
+    ) -> Result<(Vec<Recorded<P::Event>>, Option<Refused>), ProjectorError> {
+        let letters = letters.iter().cloned();
+        let reads = letters.map(|letter| self.read::<P>(letter));
+        let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
+        let mut events = Vec::new();
+        while let Some(read) = reads.next().await {
+            match read? {
+                Ok(event) => events.push(event),
+                Err(refused) => return Ok((events, Some(refused))),
+            }
+        }
+        Ok((events, None))
+    }
+
     /// The event, from the log, lifted to what it is today; else why it is none.
     async fn read<P: Projection>(
         &self,
-        letter: &Place,
-    ) -> Result<Result<Recorded<P::Event>, String>, ProjectorError> {
+        letter: Place,
+    ) -> Result<Result<Recorded<P::Event>, Refused>, ProjectorError> {
         let from = StartAt {
             topic: Arc::clone(&letter.topic),
             partition: letter.partition,
@@ -254,10 +258,7 @@ impl<S: Log> Retry<'_, S> {
         let is_it = |offset| offset == letter.offset;
         let undecodable = batch.undecodable.into_iter().next();
         if let Some(undecodable) = undecodable.filter(|of| is_it(of.position.offset)) {
-            return Ok(Err(format!(
-                "{}: {}",
-                undecodable.position, undecodable.reason
-            )));
+            return Ok(Err((undecodable.position, undecodable.reason)));
         }
         let event = batch.events.into_iter().next();
         match event.filter(|event| is_it(event.position.offset)) {
@@ -272,8 +273,35 @@ impl<S: Log> Retry<'_, S> {
     }
 }
 
+/// What still cannot be applied, and why.
+type Refused = (Position, String);
+
+/// Applies them one by one, each with those before it in its row; answers how many, and what the next was refused for.
+async fn apply<P: Projection>(
+    connection: &mut PgConnection,
+    version: i32,
+    events: &[Recorded<P::Event>],
+) -> Result<(u64, Option<Refused>), ProjectorError> {
+    let mut applied = 0;
+    for event in events {
+        let mut chunk = Chunk::<P>::default();
+        let absorbed = chunk.absorb(connection, std::slice::from_ref(event), None);
+        match absorbed.await {
+            Ok(()) => {}
+            Err(ProjectorError::Unappliable { position, reason }) => {
+                return Ok((applied, Some((position, reason))));
+            }
+            Err(error) => return Err(error),
+        }
+        chunk.write(connection).await?;
+        remove(connection, P::NAME, version, event).await?;
+        applied += 1;
+    }
+    Ok((applied, None))
+}
+
 /// Where a parked event stands.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Place {
     topic: Arc<str>,
     partition: i32,
@@ -310,7 +338,7 @@ async fn parked(
     }
 }
 
-/// Until the transaction ends, no feed moves the checkpoints of the key's partition; and after it, none that is open now. False where
+/// Until the transaction ends, no feed moves the checkpoints of the key's partitions; and after it, none that is open now. False where
 /// what is parked is not what was found: somebody else has tried or given up meanwhile, or another version has gone live.
 async fn hold(
     connection: &mut PgConnection,
@@ -320,9 +348,10 @@ async fn hold(
     letters: &[Place],
 ) -> Result<bool, ProjectorError> {
     registry::never_stand_still(connection).await?;
-    // All of a key's events have one partition number.
-    let partition: Vec<i32> = letters.iter().take(1).map(|of| of.partition).collect();
-    registry::claim(connection, name, version.number, &partition).await?;
+    // One, but for foreign records.
+    let partitions: BTreeSet<i32> = letters.iter().map(|of| of.partition).collect();
+    let partitions: Vec<i32> = partitions.into_iter().collect();
+    registry::claim(connection, name, version.number, &partitions).await?;
     match parked(connection, name, key).await {
         Ok((live, current)) => Ok(live.number == version.number && current.starts_with(letters)),
         Err(ProjectorError::NotParked { .. }) => Ok(false),
@@ -344,6 +373,29 @@ async fn remove<E>(
         &*event.position.topic,
         event.position.partition,
         event.position.offset,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes why a letter could not be applied.
+async fn blame(
+    connection: &mut PgConnection,
+    name: &str,
+    version: i32,
+    position: &Position,
+    reason: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"update offset_zero.dead_letters set reason = $6
+           where name = $1 and version = $2 and topic = $3 and partition = $4 and "offset" = $5"#,
+        name,
+        version,
+        &*position.topic,
+        position.partition,
+        position.offset,
+        reason,
     )
     .execute(connection)
     .await?;

@@ -150,7 +150,7 @@ impl<S: Log> Live<S> {
         let Some(checkpoints) = claimed else {
             return Ok(Err(Ended::Superseded));
         };
-        require_topics::<P>(&version, &checkpoints)?;
+        require_places::<P>(&version, partitions, &checkpoints)?;
         let connection = self.database.connect_to_feed(&version.schema).await?;
         let limits = BatchLimits {
             every_ms: FLUSH_EVERY_MS,
@@ -258,20 +258,27 @@ async fn absorb_what_is_there<P: Projection>(
     Ok((progress, count as u64))
 }
 
-/// A version that an older projector has made may be made of other topics, and could never become what this one makes.
-fn require_topics<P: Projection>(
+/// A version that an older projector has made may be made of other topics, or of fewer partitions than they have by now: it could never
+/// become what this one makes.
+fn require_places<P: Projection>(
     version: &Version,
+    partitions: &[i32],
     checkpoints: &[Checkpoint],
 ) -> Result<(), ProjectorError> {
+    let number = version.number;
+    let name = P::NAME;
     let of_version: BTreeSet<&str> = checkpoints.iter().map(|of| &*of.topic).collect();
     let of_projection: BTreeSet<&str> = P::TOPICS.iter().copied().collect();
-    if of_version == of_projection {
-        return Ok(());
+    if of_version != of_projection {
+        return Err(ProjectorError::Failed(format!(
+            "version {number} of {name} is made of {of_version:?}, where this projector reads {of_projection:?}; \
+             type: projectors rebuild {name}"
+        )));
     }
-    Err(ProjectorError::Failed(format!(
-        "version {number} of {name} is made of {of_version:?}, where this projector reads {of_projection:?}; \
-         type: projectors rebuild {name}",
-        number = version.number,
-        name = P::NAME,
-    )))
+    if checkpoints.len() != of_projection.len() * partitions.len() {
+        return Err(ProjectorError::Failed(format!(
+            "version {number} of {name} lacks partitions that its topics have by now; type: projectors rebuild {name}"
+        )));
+    }
+    Ok(())
 }

@@ -231,6 +231,60 @@ async fn what_is_parked_is_not_parked_again_by_whoever_goes_on() {
     runner.stop().await;
 }
 
+/// It may have followed another, which needs no reason of its own.
+#[tokio::test]
+async fn what_stops_a_retry_is_shown_with_its_reason() {
+    let (world, shop, broken) = with_a_broken_end().await;
+    let runner = Runner::start(&world, &shop);
+    eventually("parked", async || letters(&world).await == 1).await;
+    runner.stop().await;
+    world
+        .execute("update offset_zero.dead_letters set reason = null")
+        .await;
+    let retried =
+        dead_letters::retry(&shop.log, &world.database, ORDERS, &broken.to_string()).await;
+    let stopped_by = retried.expect("tries").stopped_by.expect("still broken");
+    let [found] = &*parked(&world).await else {
+        panic!("one key");
+    };
+    let reason = found.reason.as_deref().expect("a reason");
+    assert_eq!(stopped_by, format!("{}: {reason}", found.position));
+}
+
+/// In several transactions, so that none holds feeds still for long.
+#[tokio::test]
+async fn many_are_tried_again_in_their_order() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let ids = shop.trade(1).await;
+    shop.cancel(ids[0]).await;
+    let runner = Runner::start(&world, &shop);
+    eventually("it is cancelled", async || {
+        cancelled(&world, "orders_1").await == 1
+    })
+    .await;
+    let of_order =
+        format!("from history_1.history where topic = '{ORDER_EVENTS}' and type ^@ 'Order'");
+    let count = format!("select count(*) {of_order} and type = 'OrderCancelled'");
+    eventually("it is told", async || world.number(&count).await == 1).await;
+    runner.stop().await;
+    let before = world.rows("orders_1").await;
+    let key = ids[0].to_string();
+    world
+        .execute(&format!(
+            "delete from orders_1.orders;
+             insert into offset_zero.dead_letters (name, version, topic, partition, \"offset\", key)
+             select 'orders', 1, topic, partition, position, '{key}' {of_order} order by position"
+        ))
+        .await;
+    let parked = letters(&world).await;
+    assert!(parked > 1, "{parked} are one transaction's");
+    let retried = dead_letters::retry(&shop.log, &world.database, ORDERS, &key).await;
+    let retried = retried.expect("tries");
+    assert_eq!(retried.stopped_by, None);
+    assert_eq!(retried.applied, parked.unsigned_abs());
+    assert_eq!(world.rows("orders_1").await, before);
+}
+
 #[tokio::test]
 async fn what_was_given_up_does_not_come_again() {
     let (world, shop, broken) = with_a_broken_end().await;
