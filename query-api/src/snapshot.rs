@@ -110,19 +110,24 @@ async fn attempt<R: Read>(
     result
 }
 
-/// Another version went live, ours was dropped after we found it so, or the pool gave out a connection that had died.
+/// Another version is live, or the pool gave out a connection that had died.
 fn may_succeed_at_once(error: &ReadError) -> bool {
     match error {
         ReadError::Postgres(Error::PoolTimedOut) => false,
-        ReadError::Postgres(error) => is_dropped(error) || is_disconnected(error),
-        error => matches!(error, ReadError::Swapped(_)),
+        ReadError::Postgres(lost) if is_disconnected(lost) => true,
+        error => is_swapped(error),
     }
 }
 
-fn is_dropped(error: &Error) -> bool {
-    [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
-        .iter()
-        .any(|state| has_code(error, state))
+/// Another version went live than the process knew, or the one that it knew was dropped.
+fn is_swapped(error: &ReadError) -> bool {
+    match error {
+        ReadError::Swapped(_) => true,
+        ReadError::Postgres(error) => [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
+            .iter()
+            .any(|state| has_code(error, state)),
+        _ => false,
+    }
 }
 
 async fn once<R: Read>(
@@ -140,12 +145,7 @@ async fn once<R: Read>(
     let mut connection = live.acquire().await?;
     let result = of_version(known, &mut connection, read, positions).await;
     connection.give_back();
-    let has_moved = match &result {
-        Err(ReadError::Postgres(error)) => is_dropped(error),
-        Err(error) => matches!(error, ReadError::Swapped(_)),
-        Ok(_) => false,
-    };
-    if has_moved {
+    if result.as_ref().is_err_and(is_swapped) {
         database.look().await?;
     }
     result
