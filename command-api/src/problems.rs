@@ -300,6 +300,9 @@ impl Rejection for ShippingRejection {
             Self::ShipmentAlreadyDelivered => {
                 conflict("shipment-already-delivered", "The shipment has arrived")
             }
+            Self::CarriageMismatch => {
+                conflict("carriage-mismatch", "The shipment was sent in another way").detail(self)
+            }
         }
     }
 }

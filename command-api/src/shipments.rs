@@ -1,5 +1,6 @@
 //! Having goods leave, and telling whether they arrived.
 
+mod carriage;
 mod deliver;
 mod dispatch;
 mod fail;

@@ -8,11 +8,10 @@ use runtime::{
 };
 use uuid::Uuid;
 
-use super::execute;
+use super::{carriage::CarriageBody, execute};
 use crate::{
     OpeningStore,
     answer::{Answered, CommandAnswer},
-    execute::NoMembers,
     intake::{CommandHeaders, Intake},
 };
 
@@ -22,6 +21,7 @@ use crate::{
     path = "/v1/shipments/{id}/fail",
     tag = "shipments",
     params(("id" = Uuid, Path), CommandHeaders),
+    request_body = CarriageBody,
     responses(
         (status = 200, body = CommandAnswer, headers(
             ("etag" = String, description = "The version, for `If-Match`"),
@@ -30,7 +30,7 @@ use crate::{
         )),
         (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`shipment-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`shipment-not-dispatched`, `shipment-already-delivered`, `shipment-cancelled`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`shipment-not-dispatched`, `shipment-already-delivered`, `shipment-cancelled`, `carriage-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),
@@ -40,10 +40,11 @@ pub(crate) async fn fail_shipment(
     State(store): State<OpeningStore<Shipments>>,
     ApiPath(id): ApiPath<Uuid>,
     intake: Intake,
-    OptionalJson(body): OptionalJson<NoMembers>,
+    OptionalJson(body): OptionalJson<CarriageBody>,
 ) -> Result<Answered, Problem> {
     let command = ShippingCommand::Fail(FailShipment {
         shipment_id: id.into(),
+        carriage: body.parse()?,
         failed_at: intake.received_at,
     });
     execute(&store, "fail", intake, &body, command).await

@@ -13,7 +13,7 @@ use crate::{
         ProductEvent,
         stock::{Location, StockOpened, StockReceived},
     },
-    shipping::{DeliverShipment, FailShipment, RequestDispatch, ShippingCommand},
+    shipping::{Carriage, DeliverShipment, FailShipment, RequestDispatch, ShippingCommand},
 };
 
 pub(super) fn begin() -> DateTime<Utc> {
@@ -112,6 +112,7 @@ pub(super) fn pack(shipment_id: ShipmentId, requested_at: DateTime<Utc>) -> Ship
 pub(super) fn arrive(shipment_id: ShipmentId, delivered_at: DateTime<Utc>) -> ShippingCommand {
     ShippingCommand::Deliver(DeliverShipment {
         shipment_id,
+        carriage: Carriage::default(),
         delivered_at,
     })
 }
@@ -119,6 +120,7 @@ pub(super) fn arrive(shipment_id: ShipmentId, delivered_at: DateTime<Utc>) -> Sh
 pub(super) fn fail(shipment_id: ShipmentId, failed_at: DateTime<Utc>) -> ShippingCommand {
     ShippingCommand::Fail(FailShipment {
         shipment_id,
+        carriage: Carriage::default(),
         failed_at,
     })
 }

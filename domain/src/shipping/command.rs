@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::event::ShipmentLine;
+use super::{event::ShipmentLine, state::Carriage};
 use crate::{ids::ShipmentId, personal::ShippingAddress, text::Text};
 
 /// Any of them.
@@ -74,6 +74,9 @@ pub struct DispatchShipment {
 pub struct DeliverShipment {
     /// Which.
     pub shipment_id: ShipmentId,
+    /// Who says so, of which goods.
+    #[serde(default)]
+    pub carriage: Carriage,
     /// When.
     pub delivered_at: DateTime<Utc>,
 }
@@ -83,6 +86,9 @@ pub struct DeliverShipment {
 pub struct FailShipment {
     /// Which.
     pub shipment_id: ShipmentId,
+    /// Who says so, of which goods.
+    #[serde(default)]
+    pub carriage: Carriage,
     /// When.
     pub failed_at: DateTime<Utc>,
 }

@@ -33,6 +33,9 @@ pub enum ShippingRejection {
     /// It has arrived.
     #[error("the shipment has arrived")]
     ShipmentAlreadyDelivered,
+    /// Another carrier has it, or under another number.
+    #[error("the shipment left with another carrier, or under another tracking number")]
+    CarriageMismatch,
 }
 
 pub(super) fn decide(
@@ -153,6 +156,9 @@ fn deliver(
     command: &DeliverShipment,
 ) -> Result<Vec<ShippingEvent>, ShippingRejection> {
     match state {
+        Shipment::Dispatched { carriage, .. } if !carriage.agrees_with(&command.carriage) => {
+            Err(ShippingRejection::CarriageMismatch)
+        }
         Shipment::Dispatched { .. } => Ok(vec![ShippingEvent::Delivered(ShipmentDelivered {
             shipment_id: command.shipment_id,
             order_id: command.shipment_id.order_id(),
@@ -169,6 +175,9 @@ fn deliver(
 
 fn fail(state: &Shipment, command: &FailShipment) -> Result<Vec<ShippingEvent>, ShippingRejection> {
     match state {
+        Shipment::Dispatched { carriage, .. } if !carriage.agrees_with(&command.carriage) => {
+            Err(ShippingRejection::CarriageMismatch)
+        }
         Shipment::Dispatched { .. } => Ok(vec![ShippingEvent::Failed(ShipmentFailed {
             shipment_id: command.shipment_id,
             order_id: command.shipment_id.order_id(),

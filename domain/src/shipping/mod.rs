@@ -22,7 +22,7 @@ pub use self::{
         ShippingEvent,
     },
     policy::{ShippingPolicy, ShippingPolicyEvent},
-    state::{Shipment, ShipmentStatus},
+    state::{Carriage, Shipment, ShipmentStatus},
 };
 use crate::{Context, topics};
 
@@ -33,7 +33,7 @@ pub struct Shipments;
 impl Context for Shipments {
     const SERVICE: &'static str = "shipping";
     const TOPICS: &'static [&'static str] = &[topics::SHIPPING_EVENTS];
-    const STATE_FORMAT: u32 = 1;
+    const STATE_FORMAT: u32 = 2;
 
     type Command = ShippingCommand;
     type Event = ShippingEvent;

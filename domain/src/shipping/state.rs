@@ -34,6 +34,8 @@ pub enum Shipment {
     Dispatched {
         /// What was sent.
         lines: Box<[ShipmentLine]>,
+        /// By whom.
+        carriage: Carriage,
     },
     /// It did not arrive.
     Failed {
@@ -53,6 +55,17 @@ pub struct Carriage {
     pub carrier: Option<Text<100>>,
     /// The carrier's name for it.
     pub tracking_number: Option<Text<100>>,
+}
+
+impl Carriage {
+    /// Whether both may be said of the same goods: what one leaves open, the other may say.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let agree = |one: &Option<Text<100>>, other: &Option<Text<100>>| {
+            one.is_none() || other.is_none() || one == other
+        };
+        agree(&self.carrier, &other.carrier) && agree(&self.tracking_number, &other.tracking_number)
+    }
 }
 
 impl Shipment {
@@ -75,6 +88,10 @@ impl Shipment {
             },
             ShippingEvent::Dispatched(event) => Self::Dispatched {
                 lines: event.lines.as_slice().into(),
+                carriage: Carriage {
+                    carrier: event.carrier.clone(),
+                    tracking_number: event.tracking_number.clone(),
+                },
             },
             ShippingEvent::Failed(_) => Self::Failed {
                 lines: self.into_lines(),
@@ -89,7 +106,7 @@ impl Shipment {
             Self::Planned { lines }
             | Self::Created { lines }
             | Self::DispatchRequested { lines, .. }
-            | Self::Dispatched { lines }
+            | Self::Dispatched { lines, .. }
             | Self::Failed { lines } => lines,
             Self::Nothing | Self::Delivered | Self::Cancelled => Box::default(),
         }

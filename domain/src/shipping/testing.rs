@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    CancelShipment, CreateShipment, DeliverShipment, DispatchRequested, DispatchShipment,
+    CancelShipment, Carriage, CreateShipment, DeliverShipment, DispatchRequested, DispatchShipment,
     FailShipment, PlanShipment, Recipient, RequestDispatch, Shipment, ShipmentCancelled,
     ShipmentCreated, ShipmentDelivered, ShipmentDispatched, ShipmentFailed, ShipmentLine,
     ShipmentPlanned, Shipments, ShippingCommand, ShippingEvent, ShippingRejection,
@@ -121,17 +121,37 @@ pub(super) fn dispatch() -> ShippingCommand {
 }
 
 pub(super) fn deliver() -> ShippingCommand {
+    delivered_by((None, None))
+}
+
+pub(super) fn fail() -> ShippingCommand {
+    failed_by((None, None))
+}
+
+/// A carrier, and its name for the goods.
+type Said<'a> = (Option<&'a str>, Option<&'a str>);
+
+pub(super) fn delivered_by(said: Said<'_>) -> ShippingCommand {
     ShippingCommand::Deliver(DeliverShipment {
         shipment_id: shipment_id(),
+        carriage: carriage(said),
         delivered_at: at(4),
     })
 }
 
-pub(super) fn fail() -> ShippingCommand {
+pub(super) fn failed_by(said: Said<'_>) -> ShippingCommand {
     ShippingCommand::Fail(FailShipment {
         shipment_id: shipment_id(),
+        carriage: carriage(said),
         failed_at: at(4),
     })
+}
+
+fn carriage((carrier, tracking_number): Said<'_>) -> Carriage {
+    Carriage {
+        carrier: text(carrier),
+        tracking_number: text(tracking_number),
+    }
 }
 
 pub(super) fn cancel() -> ShippingCommand {

@@ -11,7 +11,7 @@ use domain::{
     product::stock::Location,
     quantity::Quantity,
     shipping::{
-        CancelShipment, CreateShipment, DeliverShipment, DispatchShipment, FailShipment,
+        CancelShipment, Carriage, CreateShipment, DeliverShipment, DispatchShipment, FailShipment,
         PlanShipment, RequestDispatch, ShipmentLine, ShippingCommand,
     },
 };
@@ -223,10 +223,12 @@ pub(super) fn shipment(order: Uuid, way: Way) -> Vec<ShippingCommand> {
     });
     let fail = ShippingCommand::Fail(FailShipment {
         shipment_id,
+        carriage: Carriage::default(),
         failed_at: now(),
     });
     let deliver = ShippingCommand::Deliver(DeliverShipment {
         shipment_id,
+        carriage: Carriage::default(),
         delivered_at: now(),
     });
     let cancel = ShippingCommand::Cancel(CancelShipment {

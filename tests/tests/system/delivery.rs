@@ -138,9 +138,14 @@ async fn an_order_goes_from_cart_to_delivery() {
         .await;
     assert_eq!((status, &failed["status"]), (200, &json!("failed")));
     shop.dispatch(&id).await;
-    let (status, delivered) = shop
-        .post(&format!("/v1/shipments/{id}/deliver"), &json!({}))
-        .await;
+    let deliver = format!("/v1/shipments/{id}/deliver");
+    let (status, others) = shop.post(&deliver, &json!({"carrier": "By drone"})).await;
+    assert_eq!(
+        (status, &others["code"]),
+        (409, &json!("carriage-mismatch"))
+    );
+    let said = json!({"carrier": "By hand", "tracking_number": "1"});
+    let (status, delivered) = shop.post(&deliver, &said).await;
     assert_eq!((status, &delivered["status"]), (200, &json!("delivered")));
     shop.until(&id, "completed").await;
     let (stock, money) = shop.at_rest().await;

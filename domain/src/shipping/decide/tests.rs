@@ -109,6 +109,36 @@ fn what_has_left_arrives_or_does_not() {
     given(&gone()).when(&fail()).then(&[failed()]);
 }
 
+/// A carrier that tells of another parcel has mixed them up.
+#[test]
+fn what_is_told_has_to_be_of_the_goods_that_left() {
+    let unnamed = [
+        packing(),
+        vec![dispatch_requested(None), dispatched(3, None)],
+    ]
+    .concat();
+    let somebody = (Some("Royal Mail"), Some("RM-1"));
+    for said in [(None, None), (None, Some("RM-1")), somebody] {
+        given(&gone())
+            .when(&delivered_by(said))
+            .then(&[delivered()]);
+        given(&gone()).when(&failed_by(said)).then(&[failed()]);
+        given(&unnamed)
+            .when(&delivered_by(said))
+            .then(&[delivered()]);
+    }
+    for said in [
+        (Some("Post"), Some("RM-1")),
+        (Some("Royal Mail"), Some("RM-2")),
+    ] {
+        for command in [delivered_by(said), failed_by(said)] {
+            given(&gone())
+                .when(&command)
+                .then_rejected(CarriageMismatch);
+        }
+    }
+}
+
 #[test]
 fn what_has_not_left_neither_arrives_nor_fails_to() {
     for command in [deliver(), fail()] {
