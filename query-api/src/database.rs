@@ -59,8 +59,6 @@ pub(crate) enum ReadError {
     Outdated,
     #[error("no version of the projection {0} can be read")]
     NotLive(&'static str),
-    #[error("another version of the projection {0} has gone live")]
-    Swapped(&'static str),
     #[error("the rows of {0} that this program reads are fed no more")]
     Superseded(&'static str),
     #[error("cannot read from Postgres")]
@@ -281,7 +279,7 @@ impl From<ReadError> for Problem {
             ReadError::NotMigrated | ReadError::NotLive(_) => Self::unavailable().detail(
                 format_args!("{error}; no projector of this release has made it yet"),
             ),
-            ReadError::Outdated | ReadError::Swapped(_) => Self::unavailable().detail(error),
+            ReadError::Outdated => Self::unavailable().detail(error),
             ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
                 "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
             )),

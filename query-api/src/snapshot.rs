@@ -3,9 +3,9 @@
 //! A projection's versions are schemas with the same tables, and `search_path` picks the live one, so SQL is static. A read is
 //! one statement over the pool of all live versions ([`live`](crate::live)). One that asks for a position is preceded by
 //! another: which version is live, and how far that has come. What a version has come to it never goes back behind, so the
-//! rows need not be of the same snapshot. Where another version is live than the process knew, it goes over first: so a
-//! position is never promised of a version that is fed no more, and the reads of one process never go back. When a version is
-//! dropped under a read, the read is done again.
+//! rows need not be of the same snapshot. Where another version is live than the process knew, that one is read, and answered
+//! after the process has gone over: so a position is never promised of a version that is fed no more, and the reads of one
+//! process never go back. When a version is dropped under a read, the read is done again, and asks as well.
 //!
 //! Where a version is live whose rows this program does not know, it reads the last one that it does, as long as that has come
 //! as far as was asked.
@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
 use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
-use sqlx::{Connection, Error, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Error, PgConnection};
 
 use crate::{
     database::{
@@ -29,9 +29,6 @@ const MAX_TRIES: u32 = 3;
 
 /// "cached plan must not change result type": the versions differ in a column's type.
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
-
-/// Has Postgres plan anew for the parameters of each statement.
-const BEGIN_PLANNING: &str = "begin read only; set local plan_cache_mode = force_custom_plan";
 
 /// Something that can be read from a projection's tables.
 pub(crate) trait Read: Clone + Send + Sync + 'static {
@@ -95,45 +92,39 @@ async fn attempt<R: Read>(
     read: &R,
     min: &MinPosition,
 ) -> Result<Snapshot<R::Answer>, ReadError> {
-    let once = || {
+    let once = |is_first| {
         let (database, read, positions) =
             (database.clone(), read.clone(), Arc::clone(&min.positions));
-        detached(async move { once(&database, &read, &positions).await })
+        detached(async move { once(&database, &read, &positions, is_first).await })
     };
-    let mut result = once().await;
+    let mut result = once(true).await;
     for _ in 1..MAX_TRIES {
         match &result {
-            Err(error) if may_succeed_at_once(error) => result = once().await,
+            Err(ReadError::Postgres(error)) if may_succeed_at_once(error) => {
+                result = once(false).await;
+            }
             _ => break,
         }
     }
     result
 }
 
-/// Another version is live, or the pool gave out a connection that had died.
-fn may_succeed_at_once(error: &ReadError) -> bool {
-    match error {
-        ReadError::Postgres(Error::PoolTimedOut) => false,
-        ReadError::Postgres(lost) if is_disconnected(lost) => true,
-        error => is_swapped(error),
-    }
+/// The version was dropped after we found it live, or the pool gave out a connection that had died.
+fn may_succeed_at_once(error: &Error) -> bool {
+    is_dropped(error) || (is_disconnected(error) && !matches!(error, Error::PoolTimedOut))
 }
 
-/// Another version went live than the process knew, or the one that it knew was dropped.
-fn is_swapped(error: &ReadError) -> bool {
-    match error {
-        ReadError::Swapped(_) => true,
-        ReadError::Postgres(error) => [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
-            .iter()
-            .any(|state| has_code(error, state)),
-        _ => false,
-    }
+fn is_dropped(error: &Error) -> bool {
+    [UNDEFINED_TABLE, FEATURE_NOT_SUPPORTED]
+        .iter()
+        .any(|state| has_code(error, state))
 }
 
 async fn once<R: Read>(
     database: &Database,
     read: &R,
     positions: &[Position],
+    is_first: bool,
 ) -> Result<Snapshot<R::Answer>, ReadError> {
     let mut live = database.live();
     if live.version_of(R::PROJECTION).is_none() {
@@ -143,52 +134,74 @@ async fn once<R: Read>(
     let known = live.version_of(R::PROJECTION);
     let known = known.ok_or(ReadError::NotLive(R::PROJECTION))?;
     let mut connection = live.acquire().await?;
-    let result = of_version(known, &mut connection, read, positions).await;
+    // One that what the process knew has led astray asks what is live.
+    let result = match is_first && positions.is_empty() {
+        true => run(&mut connection, read, None).await,
+        false => ask_and_run(&mut connection, read, known, positions).await,
+    };
     connection.give_back();
-    if result.as_ref().is_err_and(is_swapped) {
+    let has_moved = match &result {
+        Ok((_, is_another)) => *is_another,
+        Err(ReadError::Postgres(error)) => is_dropped(error),
+        Err(_) => false,
+    };
+    if has_moved {
         database.look().await?;
     }
-    result
+    Ok(result?.0)
 }
 
-/// Of the version that the connection leads to.
-async fn of_version<R: Read>(
-    known: i32,
+/// Also answers whether it was of another version than was known.
+async fn ask_and_run<R: Read>(
     connection: &mut PgConnection,
     read: &R,
+    known: i32,
     positions: &[Position],
-) -> Result<Snapshot<R::Answer>, ReadError> {
-    if !positions.is_empty() {
-        let standing = standing(connection, read, positions).await?;
-        if standing.version != known {
-            return Err(ReadError::Swapped(R::PROJECTION));
-        }
-        if !standing.has_reached {
-            return match standing.is_live {
-                true => Ok(Snapshot::Behind),
-                // To wait would be in vain.
-                false => Err(ReadError::Superseded(R::PROJECTION)),
-            };
-        }
-        if standing.is_parked {
-            return Ok(Snapshot::Parked);
-        }
+) -> Result<(Snapshot<R::Answer>, bool), ReadError> {
+    let standing = standing(connection, read, positions).await?;
+    if !standing.has_reached {
+        return match standing.is_live {
+            true => Ok((Snapshot::Behind, false)),
+            // To wait would be in vain.
+            false => Err(ReadError::Superseded(R::PROJECTION)),
+        };
     }
-    let answer = match R::IS_PLANNED {
-        false => read.run(connection).await?,
-        true => {
-            let mut transaction = connection.begin_with(BEGIN_PLANNING).await?;
-            let answer = read.run(&mut transaction).await?;
-            transaction.commit().await?;
-            answer
-        }
-    };
-    Ok(Snapshot::Answer(answer))
+    if !positions.is_empty() && standing.is_parked {
+        return Ok((Snapshot::Parked, false));
+    }
+    let another = (standing.version != known).then_some(&*standing.schema);
+    run(connection, read, another).await
+}
+
+/// Of the version that the connection leads to, or of another, by its schema.
+async fn run<R: Read>(
+    connection: &mut PgConnection,
+    read: &R,
+    another: Option<&str>,
+) -> Result<(Snapshot<R::Answer>, bool), ReadError> {
+    if another.is_none() && !R::IS_PLANNED {
+        return Ok((Snapshot::Answer(read.run(connection).await?), false));
+    }
+    let mut begin = "begin read only".to_owned();
+    if let Some(schema) = another {
+        begin.push_str("; set local search_path = ");
+        begin.push_str(schema);
+    }
+    if R::IS_PLANNED {
+        begin.push_str("; set local plan_cache_mode = force_custom_plan");
+    }
+    // Safe: the schema's name is quoted by Postgres itself.
+    let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
+    let answer = read.run(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok((Snapshot::Answer(answer), another.is_some()))
 }
 
 /// Of the version that is to be read.
 struct Standing {
     version: i32,
+    /// Quoted where it has to be.
+    schema: String,
     /// Whether it is fed.
     is_live: bool,
     has_reached: bool,
@@ -209,7 +222,7 @@ async fn standing<R: Read>(
     let offsets: Vec<i64> = positions.iter().map(|of| of.offset).collect();
     let standing = select_readable!(
         r#"
-        v.version as "version!", v.version = p.live_version as "is_live!",
+        v.version as "version!", quote_ident(v.schema_name) as "schema!", v.version = p.live_version as "is_live!",
         v.state <> 'diverged' and not exists (
             select from offset_zero.checkpoints c
             join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)
@@ -236,6 +249,7 @@ async fn standing<R: Read>(
     let standing = standing.ok_or(ReadError::NotLive(R::PROJECTION))?;
     Ok(Standing {
         version: standing.version,
+        schema: standing.schema,
         is_live: standing.is_live,
         has_reached: standing.has_reached,
         is_parked: standing.is_parked,
