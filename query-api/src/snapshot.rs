@@ -136,7 +136,10 @@ async fn once<R: Read>(
     let mut connection = live.acquire().await?;
     // One that what the process knew has led astray asks what is live.
     let result = match is_first && positions.is_empty() {
-        true => run(&mut connection, read, None).await,
+        true => match run(&mut connection, read, None).await {
+            Ok(answer) => Ok((Snapshot::Answer(answer), false)),
+            Err(error) => Err(error.into()),
+        },
         false => ask_and_run(&mut connection, read, known, positions).await,
     };
     connection.give_back();
@@ -170,7 +173,8 @@ async fn ask_and_run<R: Read>(
         return Ok((Snapshot::Parked, false));
     }
     let another = (standing.version != known).then_some(&*standing.schema);
-    run(connection, read, another).await
+    let answer = run(connection, read, another).await?;
+    Ok((Snapshot::Answer(answer), another.is_some()))
 }
 
 /// Of the version that the connection leads to, or of another, by its schema.
@@ -178,9 +182,9 @@ async fn run<R: Read>(
     connection: &mut PgConnection,
     read: &R,
     another: Option<&str>,
-) -> Result<(Snapshot<R::Answer>, bool), ReadError> {
+) -> Result<R::Answer, Error> {
     if another.is_none() && !R::IS_PLANNED {
-        return Ok((Snapshot::Answer(read.run(connection).await?), false));
+        return read.run(connection).await;
     }
     let mut begin = "begin read only".to_owned();
     if let Some(schema) = another {
@@ -194,7 +198,7 @@ async fn run<R: Read>(
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
     let answer = read.run(&mut transaction).await?;
     transaction.commit().await?;
-    Ok((Snapshot::Answer(answer), another.is_some()))
+    Ok(answer)
 }
 
 /// Of the version that is to be read.
