@@ -17,6 +17,8 @@ use crate::{
     rebuild::Options,
 };
 
+const WHAT_TO_TYPE: &str = "projectors rebuild orders";
+
 pub(super) struct Runner {
     pub(super) readiness: Readiness,
     stop: watch::Sender<bool>,
@@ -35,6 +37,16 @@ impl Runner {
             stop,
             task,
         }
+    }
+
+    /// Waits until orders are not well, for such a reason.
+    async fn ails(&self, is_such: impl Fn(&str) -> bool) {
+        eventually("orders ail for that reason", async || {
+            let failing = self.readiness.failing();
+            let orders = failing.iter().find(|(name, _)| *name == Orders::NAME);
+            orders.is_some_and(|(_, reason)| is_such(reason))
+        })
+        .await;
     }
 
     pub(super) async fn stop(self) {
@@ -172,39 +184,32 @@ async fn a_log_out_of_reach_is_waited_for() {
     shop.trade(3).await;
     shop.log.set_reachable(false);
     let runner = Runner::start(&world, &shop);
-    eventually("not ready", async || {
-        let failing = runner.readiness.failing();
-        let orders = failing.iter().find(|(name, _)| *name == Orders::NAME);
-        orders.is_some_and(|(_, reason)| reason != "starting")
-    })
-    .await;
+    runner.ails(|reason| reason != "starting").await;
     shop.log.set_reachable(true);
     eventually("ready", async || runner.readiness.is_ready()).await;
     rows_reach(&world, "orders_1", 3).await;
     runner.stop().await;
 }
 
-/// Whatever has become of the log, the version says so and what to type, and a rebuild cures it.
-async fn diverges_and_is_cured(damage: &str) {
-    let (world, shop) = (World::new().await, Shop::open(1));
+/// Three orders that were fed, a statement that was executed then, and who feeds them after it.
+async fn started_again_after(partitions: i32, statement: &str) -> (World, Shop, Runner) {
+    let (world, shop) = (World::new().await, Shop::open(partitions));
     shop.trade(3).await;
     let runner = Runner::start(&world, &shop);
     rows_reach(&world, "orders_1", 3).await;
     runner.stop().await;
-    world
-        .execute(&format!(
-            "update offset_zero.checkpoints set {damage} where name = 'orders'"
-        ))
-        .await;
+    world.execute(statement).await;
     let runner = Runner::start(&world, &shop);
-    eventually("told what to type", async || {
-        let failing = runner.readiness.failing();
-        let orders = failing.iter().find(|(name, _)| *name == Orders::NAME);
-        orders.is_some_and(|(_, reason)| {
-            reason.contains("diverged") && reason.contains("projectors rebuild orders")
-        })
-    })
-    .await;
+    (world, shop, runner)
+}
+
+/// Whatever has become of the log, the version says so and what to type, and a rebuild cures it.
+async fn diverges_and_is_cured(damage: &str) {
+    let damaged = format!("update offset_zero.checkpoints set {damage} where name = 'orders'");
+    let (world, shop, runner) = started_again_after(1, &damaged).await;
+    runner
+        .ails(|reason| reason.contains("diverged") && reason.contains(WHAT_TO_TYPE))
+        .await;
     let diverged = "select count(*) from offset_zero.projection_versions where state = 'diverged'";
     assert_eq!(world.number(diverged).await, 1);
     let options = Options::default();
@@ -236,24 +241,10 @@ async fn a_log_of_another_cluster_is_told() {
 #[tokio::test]
 async fn a_version_of_other_topics_or_fewer_partitions_waits_to_be_rebuilt() {
     for lacked in ["topic = 'PaymentEvents'", "partition = 1"] {
-        let (world, shop) = (World::new().await, Shop::open(2));
-        shop.trade(3).await;
-        let runner = Runner::start(&world, &shop);
-        rows_reach(&world, "orders_1", 3).await;
-        runner.stop().await;
-        world
-            .execute(&format!(
-                "delete from offset_zero.checkpoints where {lacked} and name = 'orders'"
-            ))
-            .await;
-
-        let runner = Runner::start(&world, &shop);
-        eventually("told what to type", async || {
-            let failing = runner.readiness.failing();
-            let orders = failing.iter().find(|(name, _)| *name == Orders::NAME);
-            orders.is_some_and(|(_, reason)| reason.contains("projectors rebuild orders"))
-        })
-        .await;
+        let lacking =
+            format!("delete from offset_zero.checkpoints where {lacked} and name = 'orders'");
+        let (world, shop, runner) = started_again_after(2, &lacking).await;
+        runner.ails(|reason| reason.contains(WHAT_TO_TYPE)).await;
         rebuild_orders(&world, &shop).await.expect("rebuilds");
         eventually("ready", async || runner.readiness.is_ready()).await;
         runner.stop().await;
