@@ -118,7 +118,7 @@ pub(super) async fn compare(
             continue;
         };
         let blocks = [table.blocks(live).await?, table.blocks(new).await?];
-        meter.expect_blocks(blocks.iter().sum());
+        meter.blocks.expect(blocks.iter().sum());
         common.push((table, blocks));
     }
     for (table, [old_blocks, new_blocks]) in common {
@@ -249,7 +249,7 @@ impl Table {
                 *all_rows += rows;
                 *all ^= checksum;
             }
-            meter.compared(end - first);
+            meter.blocks.done(end - first);
         }
         Ok(digest)
     }

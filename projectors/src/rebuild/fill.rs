@@ -177,7 +177,7 @@ impl<S: Log> Filling<S> {
     ) -> Result<(), ProjectorError> {
         let (Goal::AtLeast(ends) | Goal::Exactly(ends)) = goal;
         let mut remaining = feed.remaining(ends);
-        self.meter.expect_records(remaining);
+        self.meter.records.expect(remaining);
         while remaining > 0 {
             self.gate.pass().await;
             let batch = match goal {

@@ -79,9 +79,9 @@ impl fmt::Display for Phase {
 pub(super) struct Meter {
     stage: Mutex<Stage>,
     /// To pass while filling, control records included: offsets are known beforehand, events are not.
-    records: Work,
+    pub(super) records: Work,
     /// Of both versions' tables, to go through while verifying.
-    blocks: Work,
+    pub(super) blocks: Work,
     pub(super) events: AtomicU64,
     pub(super) rows: AtomicU64,
     /// How long it stood still for what is live.
@@ -109,18 +109,18 @@ impl Default for Stage {
 
 /// What is known beforehand to be done, and how much of it is.
 #[derive(Debug, Default)]
-struct Work {
+pub(super) struct Work {
     expected: AtomicU64,
     done: AtomicU64,
 }
 
 impl Work {
-    fn expect(&self, amount: i64) {
+    pub(super) fn expect(&self, amount: i64) {
         self.expected
             .fetch_add(amount.unsigned_abs(), Ordering::Relaxed);
     }
 
-    fn done(&self, amount: i64) {
+    pub(super) fn done(&self, amount: i64) {
         self.done
             .fetch_add(amount.unsigned_abs(), Ordering::Relaxed);
     }
@@ -151,21 +151,9 @@ impl Meter {
         }
     }
 
-    pub(super) fn expect_records(&self, records: i64) {
-        self.records.expect(records);
-    }
-
     pub(super) fn passed(&self, records: i64, events: usize) {
         self.records.done(records);
         self.events.fetch_add(events as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn expect_blocks(&self, blocks: i64) {
-        self.blocks.expect(blocks);
-    }
-
-    pub(super) fn compared(&self, blocks: i64) {
-        self.blocks.done(blocks);
     }
 
     pub(super) fn gave_way(&self, all_in_all: Duration) {
@@ -335,7 +323,7 @@ mod tests {
     #[test]
     fn each_phase_is_reckoned_by_its_own_work() {
         let meter = Meter::default();
-        meter.expect_records(1_000);
+        meter.records.expect(1_000);
         assert_eq!(eta_seconds(&after(&meter, TEN)), None, "no pace yet");
         meter.passed(800, 700);
         let filling = after(&meter, TEN);
@@ -347,9 +335,9 @@ mod tests {
         );
 
         meter.enter(Phase::Verifying);
-        meter.expect_blocks(64);
+        meter.blocks.expect(64);
         assert_eq!(eta_seconds(&after(&meter, TEN)), None);
-        meter.compared(16);
+        meter.blocks.done(16);
         let verifying = after(&meter, TEN);
         assert_eq!((verifying.work.done, verifying.work.expected), (16, 64));
         assert_eq!(verifying.records.done, 800);
