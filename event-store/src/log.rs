@@ -142,8 +142,8 @@ pub trait Membership: Send + Sync + 'static {
     /// Takes part for so long, and gives word of changes from within.
     ///
     /// # Errors
-    /// [`Replaced`] when a process of the same name has joined; this membership has ended then.
-    fn tend(&self, duration: Duration) -> Result<(), Replaced>;
+    /// When this membership has ended without having been told to.
+    fn tend(&self, duration: Duration) -> Result<(), Expelled>;
 
     /// Asks the group whether it still counts on us for the partition.
     ///
@@ -165,10 +165,16 @@ pub struct Member {
     pub session_timeout: Duration,
 }
 
-/// Another process has joined under our name, and is given what we had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("another process has joined under our name")]
-pub struct Replaced;
+/// Why a group counts a member among its own no more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Expelled {
+    /// Another process has joined under our name, and is given what we had.
+    #[error("another process has joined under our name")]
+    Replaced,
+    /// The client can take part no longer.
+    #[error("it cannot go on: {0}")]
+    Broken(String),
+}
 
 /// Partitions that change hands.
 #[derive(Debug, Clone, PartialEq, Eq)]

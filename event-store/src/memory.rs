@@ -44,6 +44,8 @@ struct State {
     /// Who shares partitions, in the order in which they joined.
     seats: Vec<Seat>,
     joined: u64,
+    /// How many of those who join next are told that another has their name.
+    turned_away: usize,
     /// What becomes of the next appends; nothing, where there is none.
     faults: VecDeque<Option<Fault>>,
     reachable: bool,
@@ -92,6 +94,7 @@ impl MemoryLog {
                     groups: HashMap::new(),
                     seats: Vec::new(),
                     joined: 0,
+                    turned_away: 0,
                     faults: VecDeque::new(),
                     reachable: true,
                     cluster_id: uuid::Uuid::now_v7().to_string(),
@@ -136,6 +139,11 @@ impl MemoryLog {
     /// Puts the log out of reach, or back.
     pub fn set_reachable(&self, reachable: bool) {
         self.lock().reachable = reachable;
+    }
+
+    /// Has so many who join next be told that another has taken their name, as by a group that has lost its coordinator.
+    pub fn turn_away(&self, members: usize) {
+        self.lock().turned_away = members;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

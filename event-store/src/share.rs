@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::{
     inbox::{Duty, Front, Relief},
-    log::{Handover, Log, LogError, Member, Membership, Replaced, WriterId},
-    ownership::last_owner,
+    log::{Expelled, Handover, Log, LogError, Member, Membership, WriterId},
+    ownership::{OwnershipRecord, Sight, owner_in_sight},
 };
 
 /// How long one look at the group may take; also how soon a membership ends when it is to.
@@ -108,7 +108,7 @@ pub(crate) struct Sharing<C: Context, L: Log> {
 enum Ended {
     /// It was to.
     Told,
-    Replaced(Replaced),
+    Expelled(Expelled),
     /// A writer makes no progress: its partition is better off elsewhere.
     Stuck(usize),
 }
@@ -129,9 +129,12 @@ impl<C: Context, L: Log> Sharing<C, L> {
                 hand_over(&fronts, handover);
                 share.settled.store(true, Ordering::Release);
             };
-            let joined = self.log.join(C::SERVICE, &self.member, handover);
-            let membership = match joined {
-                Ok(membership) => Arc::new(membership),
+            let joined = self.namesakes().and_then(|claims| {
+                let membership = self.log.join(C::SERVICE, &self.member, handover)?;
+                Ok((claims, Arc::new(membership)))
+            });
+            let (claims, membership) = match joined {
+                Ok(joined) => joined,
                 Err(error) => {
                     warn!(service = C::SERVICE, %error, "cannot share partitions, will try again");
                     std::thread::sleep(PAUSE);
@@ -143,22 +146,20 @@ impl<C: Context, L: Log> Sharing<C, L> {
             *self.share.lock() = None;
             match ended {
                 Ended::Told => membership.leave(),
-                Ended::Replaced(replaced) => {
+                Ended::Expelled(expelled) => {
                     let all = (0..).zip(&self.fronts).map(|(partition, _)| partition);
                     hand_over(&self.fronts, Handover::Lost(all.collect()));
-                    if self.is_succeeded() {
+                    if expelled == Expelled::Replaced && self.is_succeeded(&claims) {
                         let member = &self.member.name;
                         error!(
                             service = C::SERVICE,
                             ?member,
-                            "{replaced}; give each process a name of its own"
+                            "{expelled}; give each process a name of its own"
                         );
                         return;
                     }
-                    warn!(
-                        service = C::SERVICE,
-                        "the group took us for another; joining again"
-                    );
+                    warn!(service = C::SERVICE, %expelled, "out of the group; joining again");
+                    std::thread::sleep(PAUSE);
                 }
                 Ended::Stuck(partition) => {
                     error!(
@@ -174,8 +175,8 @@ impl<C: Context, L: Log> Sharing<C, L> {
 
     fn tend(&self, membership: &L::Membership) -> Ended {
         loop {
-            if let Err(replaced) = membership.tend(TEND) {
-                return Ended::Replaced(replaced);
+            if let Err(expelled) = membership.tend(TEND) {
+                return Ended::Expelled(expelled);
             }
             if self.share.is_ending() {
                 return Ended::Told;
@@ -186,27 +187,36 @@ impl<C: Context, L: Log> Sharing<C, L> {
         }
     }
 
-    /// Whether there really is another process of our name, once it has had the time to take something over. A group that
-    /// has lost its coordinator may take our own coming back for one; and a process without a name has no namesake.
-    fn is_succeeded(&self) -> bool {
+    /// Whether there really is another process of our name, once it has had the time to take something over: a claim in
+    /// our name that is newer than those of our joining. (A group that has lost its coordinator may take our own coming
+    /// back for another's, and a predecessor that was killed leaves its claims behind.)
+    fn is_succeeded(&self, before: &[Option<u32>]) -> bool {
         let until = Instant::now() + SUCCESSION;
         while Instant::now() < until && !self.share.is_ending() {
             std::thread::sleep(TEND);
         }
-        let is_named = self.member.name.is_some();
-        is_named
-            && (0..).zip(&self.fronts).any(|(partition, _)| {
-                let writer = WriterId {
-                    service: C::SERVICE,
-                    partition,
-                };
-                let owner = last_owner(&self.log, &writer, SUCCESSION).ok().flatten();
-                owner.is_some_and(|owner| {
-                    owner.member == self.member.name
-                        && owner.instance != self.instance
-                        && !owner.released
-                })
-            })
+        let now = self.namesakes().unwrap_or_default();
+        now.iter().zip(before).any(|(now, before)| now > before)
+    }
+
+    /// The generation of each partition's last claim that can be seen, where another process of our name made it and holds
+    /// on to it. A process without a name has no namesake.
+    fn namesakes(&self) -> Result<Vec<Option<u32>>, LogError> {
+        if self.member.name.is_none() {
+            return Ok(Vec::new());
+        }
+        let is_namesake = |owner: &OwnershipRecord| {
+            owner.member == self.member.name && owner.instance != self.instance && !owner.released
+        };
+        let partitions = (0..).zip(&self.fronts).map(|(partition, _)| WriterId {
+            service: C::SERVICE,
+            partition,
+        });
+        let claim_to = |writer| {
+            let (Sight::Whole(last) | Sight::Part(last, _)) = owner_in_sight(&self.log, &writer)?;
+            Ok(last.filter(is_namesake).map(|owner| owner.generation))
+        };
+        partitions.map(claim_to).collect()
     }
 
     fn stuck(&self) -> Option<usize> {

@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use super::{KafkaConfig, unavailable};
 use crate::{
-    log::{Handover, LogError, Member, Membership, Replaced},
+    log::{Expelled, Handover, LogError, Member, Membership},
     ownership::OWNERSHIP_TOPIC,
 };
 
@@ -76,17 +76,14 @@ impl KafkaMembership {
 }
 
 impl Membership for KafkaMembership {
-    fn tend(&self, duration: Duration) -> Result<(), Replaced> {
+    fn tend(&self, duration: Duration) -> Result<(), Expelled> {
         // A record may have been fetched before its partition was paused; errors that pass are librdkafka's to mend.
         if let Some(Err(error)) = self.consumer.poll(duration) {
             debug!(%error, "group member");
         }
         match self.consumer.client().fatal_error() {
-            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(Replaced),
-            Some((code, reason)) => {
-                warn!(%code, reason, "a member of the group cannot go on");
-                Err(Replaced)
-            }
+            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(Expelled::Replaced),
+            Some((code, reason)) => Err(Expelled::Broken(format!("{code}: {reason}"))),
             None => Ok(()),
         }
     }

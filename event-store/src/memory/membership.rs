@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{MemoryLog, State};
-use crate::log::{Handover, LogError, Member, Membership, Replaced};
+use crate::log::{Expelled, Handover, LogError, Member, Membership};
 
 /// A member, as the log knows it.
 #[derive(Debug)]
@@ -65,9 +65,13 @@ impl MemoryMembership {
             holds: BTreeSet::new(),
             told: false,
         };
-        match state.seats.iter().position(is_replaced) {
-            Some(index) => state.seats[index] = seat,
-            None => state.seats.push(seat),
+        if state.turned_away > 0 {
+            state.turned_away -= 1;
+        } else {
+            match state.seats.iter().position(is_replaced) {
+                Some(index) => state.seats[index] = seat,
+                None => state.seats.push(seat),
+            }
         }
         drop(state);
         log.shared.grown.notify_all();
@@ -130,12 +134,12 @@ impl State {
 }
 
 impl Membership for MemoryMembership {
-    fn tend(&self, duration: Duration) -> Result<(), Replaced> {
+    fn tend(&self, duration: Duration) -> Result<(), Expelled> {
         let deadline = Instant::now() + duration;
         loop {
             let mut state = self.log.lock();
             match state.change(self.number) {
-                Change::Replaced => return Err(Replaced),
+                Change::Replaced => return Err(Expelled::Replaced),
                 Change::GiveUp(partitions) => {
                     drop(state);
                     self.give_up(&partitions);

@@ -1,7 +1,9 @@
 //! The twin keeps the contract, and every answer agrees with the log whatever happens to the outcomes of appends.
 
+use domain::Context;
 use event_store::{
-    Refusal, Request,
+    EventStore, OwnershipRecord, PartitionStatus, Refusal, Request,
+    log::{Appender, AppenderId, CommitterId, Lane, Log},
     memory::{Fault, MemoryLog},
     partition_for,
 };
@@ -13,7 +15,7 @@ use crate::{
     counter::{COUNTER_EVENTS, Counters, LIMIT},
     desk::{DESK_EVENTS, TICKET_EVENTS},
     restart::{eager, serving},
-    suite::{self, Subject, all_events, request, stop, store},
+    suite::{self, Subject, all_events, request, start_as, stop, store, wait_for},
 };
 
 pub(crate) struct Memory(MemoryLog);
@@ -72,6 +74,29 @@ async fn a_store_that_is_ahead_of_the_log_is_thrown_away() {
     let store = serving::<Counters, _>(&memory.0, eager(folder.path())).await;
     let no_op = store.execute(request(counter, 0)).await.expect("a no-op");
     assert_eq!((no_op.stream_version, no_op.status), (6, 6));
+    stop(store).await;
+}
+
+/// A claim that a killed predecessor left behind is no proof that another process has our name now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_its_group_takes_for_another_comes_back() {
+    let memory = fresh().await;
+    let left_behind = OwnershipRecord {
+        service: Counters::SERVICE.to_owned(),
+        partition: 1,
+        generation: 7,
+        instance: Uuid::now_v7(),
+        member: Some("ada".to_owned()),
+        committer: CommitterId::new(),
+        address: String::new(),
+        released: false,
+    };
+    let somebody = AppenderId::Committer(left_behind.committer, Lane::A);
+    let mut appender = memory.0.appender(&somebody).expect("an appender");
+    appender.append(&[left_behind.record()]).expect("appended");
+    memory.0.turn_away(1);
+    let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
+    wait_for(&store, PartitionStatus::Ready).await;
     stop(store).await;
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use event_store::{
     Checkpoint, LogError, StartAt,
     kafka::KafkaLog,
-    log::{AppendError, AppenderId, Handover, Log, Member, Membership, Replaced},
+    log::{AppendError, AppenderId, Expelled, Handover, Log, Member, Membership},
 };
 
 /// Kafka's log, shared out by such a group.
@@ -51,7 +51,7 @@ enum Belief {
 }
 
 impl Membership for AstrayMembership {
-    fn tend(&self, duration: Duration) -> Result<(), Replaced> {
+    fn tend(&self, duration: Duration) -> Result<(), Expelled> {
         let mut believes = self.believes.lock().unwrap_or_else(PoisonError::into_inner);
         match *believes {
             Belief::NothingYet => {
