@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use dev::carrier::MAX_DELAY;
-use event_store::kafka::{Durability, KafkaConfig, TopicSpec};
+use event_store::kafka::{Durability, KafkaArgs, TopicSpec};
 use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 use uuid::Uuid;
@@ -45,18 +45,9 @@ pub struct Target {
     )]
     pub database_url: String,
 
-    /// Kafka's bootstrap addresses, separated by commas.
-    #[arg(
-        long,
-        env = "KAFKA_BROKERS",
-        default_value = "127.0.0.1:9092",
-        global = true
-    )]
-    pub kafka_brokers: String,
-
-    /// Put before every topic's name, where deployments share a cluster.
-    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "", global = true)]
-    pub namespace: String,
+    /// Which Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
 
     /// Partitions of every topic, as fixed at creation.
     #[arg(long, env = "OFFSET_ZERO_PARTITIONS", default_value_t = PARTITIONS, global = true)]
@@ -80,13 +71,6 @@ impl Target {
             replication: self.replication_factor,
         };
         command_api::topic_specs(self.partitions, durability)
-    }
-
-    /// The Kafka that the flags name.
-    pub fn kafka(&self) -> KafkaConfig {
-        let mut config = KafkaConfig::new(&self.kafka_brokers);
-        config.namespace.clone_from(&self.namespace);
-        config
     }
 }
 
@@ -343,6 +327,19 @@ mod tests {
     use clap::Parser;
 
     use super::{Args, Command};
+
+    #[test]
+    fn kafka_is_told_before_and_after_the_command() {
+        let flag = "--kafka-property=security.protocol=SSL";
+        for line in [
+            ["offset-zero", flag, "doctor"],
+            ["offset-zero", "doctor", flag],
+        ] {
+            let args = Args::try_parse_from(line).expect("they are flags");
+            let property = ("security.protocol".to_owned(), "SSL".to_owned());
+            assert_eq!(args.target.kafka.config().properties, [property]);
+        }
+    }
 
     /// A command's flags and those of all commands share their ids, and with them their values.
     #[test]

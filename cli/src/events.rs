@@ -32,7 +32,7 @@ const MAX_NAMED: usize = 8;
 
 /// Shows events.
 pub async fn run(target: &Target, command: &EventsCommand, json: bool) -> Result<()> {
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     match command {
         EventsCommand::Tail { topics, count } => tail(&log, topics, *count, json).await,
         EventsCommand::Show { order_id } => show(&log, *order_id, json).await,

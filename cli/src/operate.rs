@@ -22,7 +22,7 @@ pub async fn migrate(target: &Target, json: bool) -> Result<()> {
 
 /// Rebuilds projections one after the other; answers whether a dry run has found that this would change them.
 pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Result<bool> {
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
     let print = |text: &str| println!("{text}");
     Ok(wanted.run(&log, &database, json, print).await?)
@@ -30,7 +30,7 @@ pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Resul
 
 /// Does something to a projection.
 pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -> Result<()> {
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
     let done = command.run(&log, &database).await?;
     match json {
@@ -42,7 +42,7 @@ pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -
 
 /// Does something with events that could not be applied.
 pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: bool) -> Result<()> {
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
     println!("{}", command.run(&log, &database, json).await?);
     Ok(())
@@ -52,7 +52,7 @@ pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: b
 pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Result<()> {
     match command {
         TopicsCommand::Check => {
-            let log = KafkaLog::connect(&target.kafka())?;
+            let log = KafkaLog::connect(&target.kafka.config())?;
             let specs = target.topic_specs();
             log.verify_topics(&specs).await?;
             match json {

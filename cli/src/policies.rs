@@ -10,7 +10,7 @@ use crate::args::{PoliciesCommand, Target};
 
 /// Shows them, or has some of them begin again.
 pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Result<()> {
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     match command {
         PoliciesCommand::List => {
             let lags = lags(&log).await?;

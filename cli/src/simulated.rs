@@ -30,10 +30,12 @@ pub async fn gateway(args: &GatewayArgs, metrics: Metrics) -> Result<()> {
 /// Carries shipments until it is told to stop.
 pub async fn carrier(args: &CarrierArgs, target: &Target) -> Result<()> {
     let stop = shutdown::signal()?;
+    let kafka = target.kafka.config();
     let options = CarrierOptions {
         command_url: args.command_url.clone(),
-        brokers: target.kafka_brokers.clone(),
-        namespace: target.namespace.clone(),
+        brokers: kafka.brokers,
+        properties: kafka.properties,
+        namespace: kafka.namespace,
         delay: args.delay,
     };
     Ok(carrier::run(options, stop).await?)

@@ -6,6 +6,7 @@ use dev::{
     postgres::ScratchDatabase,
     stack::{Placement, Stack, StackOptions},
 };
+use event_store::kafka::KafkaArgs;
 use uuid::Uuid;
 
 use crate::args::Target;
@@ -51,8 +52,11 @@ impl Site {
     pub fn target(&self, partitions: i32) -> Target {
         Target {
             database_url: self.database_url.clone(),
-            kafka_brokers: self.stack.brokers(),
-            namespace: self.namespace.clone(),
+            kafka: KafkaArgs {
+                brokers: self.stack.brokers(),
+                properties: Vec::new(),
+                namespace: self.namespace.clone(),
+            },
             partitions,
             replication_factor: 1,
         }

@@ -1,6 +1,6 @@
 //! What the process can be told.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::TimeDelta;
 use clap::{Parser, ValueEnum, value_parser};
@@ -15,7 +15,7 @@ use domain::{
 };
 use event_store::{
     StateConfig,
-    kafka::{Durability, KafkaConfig},
+    kafka::{Durability, KafkaArgs},
     log::Member,
 };
 use runtime::{signature::Secret, telemetry::LogArgs};
@@ -134,23 +134,9 @@ pub struct Args {
     #[arg(long, hide = true)]
     pub no_policies: bool,
 
-    /// Kafka, several brokers separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
-    pub kafka_brokers: String,
-
-    /// A further property of librdkafka, such as `security.protocol=SSL`; may be given several times.
-    #[arg(
-        long = "kafka-property",
-        env = "OFFSET_ZERO_KAFKA_PROPERTIES",
-        hide_env_values = true,
-        value_delimiter = ',',
-        value_name = "NAME=VALUE"
-    )]
-    pub kafka_properties: Vec<KafkaProperty>,
-
-    /// Put before every topic and transactional id, so that several deployments can share a cluster.
-    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "")]
-    pub namespace: String,
+    /// Which Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
 
     /// Partitions of every topic; fixed when the topics are created.
     #[arg(
@@ -231,36 +217,6 @@ impl ServiceName {
     }
 }
 
-/// A property of librdkafka. Its value may be a secret, so it is never shown.
-#[derive(Clone)]
-pub struct KafkaProperty {
-    name: String,
-    value: String,
-}
-
-/// Not of the form `name=value`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a property reads `name=value`")]
-pub struct InvalidProperty;
-
-impl FromStr for KafkaProperty {
-    type Err = InvalidProperty;
-
-    fn from_str(text: &str) -> Result<Self, InvalidProperty> {
-        let (name, value) = text.split_once('=').ok_or(InvalidProperty)?;
-        Ok(Self {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        })
-    }
-}
-
-impl fmt::Debug for KafkaProperty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=…", self.name)
-    }
-}
-
 impl Args {
     /// Whether this process is to run a service.
     #[must_use]
@@ -296,22 +252,11 @@ impl Args {
         }
     }
 
-    pub(crate) fn kafka(&self) -> KafkaConfig {
-        let properties = self.kafka_properties.iter().cloned();
-        KafkaConfig {
-            brokers: self.kafka_brokers.clone(),
-            namespace: self.namespace.clone(),
-            properties: properties
-                .map(|property| (property.name, property.value))
-                .collect(),
-        }
-    }
-
     /// Where state is kept on disk.
     pub(crate) fn state(&self) -> Option<StateConfig> {
         let folder = self.state_dir.as_ref()?;
         Some(StateConfig {
-            namespace: self.namespace.clone(),
+            namespace: self.kafka.namespace.clone(),
             standby: self.standby,
             ..StateConfig::new(folder)
         })

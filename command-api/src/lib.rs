@@ -33,7 +33,7 @@ mod service;
 mod shipments;
 mod validation;
 
-pub use args::{Args, InvalidProperty, KafkaProperty, ServiceName};
+pub use args::{Args, ServiceName};
 pub use catalogue::Catalogue;
 pub use notifications::{
     Beginning, Delivering, InvalidMailServer, MailServer, Mailer, NotificationArgs, Planning,

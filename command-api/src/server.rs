@@ -133,7 +133,7 @@ impl Server {
             readiness,
             services,
             opening: Opening {
-                kafka: args.kafka(),
+                kafka: args.kafka.config(),
                 partitions: args.partitions,
                 durability: args.durability(),
                 reacts: !args.no_policies,

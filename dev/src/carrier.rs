@@ -34,6 +34,8 @@ pub struct CarrierOptions {
     pub command_url: String,
     /// Kafka's bootstrap addresses.
     pub brokers: String,
+    /// Further properties of librdkafka.
+    pub properties: Vec<(String, String)>,
     /// Put before the topic's name.
     pub namespace: String,
     /// How long it takes for each step.

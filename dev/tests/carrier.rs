@@ -146,6 +146,7 @@ async fn shipments_are_dispatched_and_delivered_once() -> Outcome {
     let options = CarrierOptions {
         command_url,
         brokers: brokers.clone(),
+        properties: vec![("client.id".to_owned(), "carrier".to_owned())],
         namespace: "test.".to_owned(),
         delay: Duration::from_millis(20),
     };

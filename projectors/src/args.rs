@@ -5,7 +5,7 @@ mod rebuilding;
 use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
-use event_store::kafka::KafkaConfig;
+use event_store::kafka::KafkaArgs;
 use event_store::log::Log;
 use runtime::telemetry::LogArgs;
 use serde::Serialize;
@@ -36,18 +36,9 @@ pub struct Args {
     )]
     pub database_url: String,
 
-    /// Kafka's bootstrap addresses, separated by commas.
-    #[arg(
-        long,
-        env = "KAFKA_BROKERS",
-        default_value = "127.0.0.1:9092",
-        global = true
-    )]
-    pub kafka_brokers: String,
-
-    /// Put before every topic's name, where deployments share a cluster.
-    #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "", global = true)]
-    pub namespace: String,
+    /// Which Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
 
     /// Address of health checks and metrics; port 0 takes a free one.
     #[arg(
@@ -258,15 +249,5 @@ fn said<T: Serialize + ?Sized>(json: bool, value: &T, text: String) -> String {
     match json {
         true => serde_json::to_string_pretty(value).expect("its maps have string keys"),
         false => text,
-    }
-}
-
-impl Args {
-    /// The Kafka that the flags name.
-    #[must_use]
-    pub fn kafka(&self) -> KafkaConfig {
-        let mut config = KafkaConfig::new(&self.kafka_brokers);
-        config.namespace.clone_from(&self.namespace);
-        config
     }
 }

@@ -70,6 +70,6 @@ async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Resul
 }
 
 fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {
-    let log = KafkaLog::connect(&args.kafka())?;
+    let log = KafkaLog::connect(&args.kafka.config())?;
     Ok((log, Database::new(&args.database_url)?))
 }

@@ -119,7 +119,7 @@ pub async fn measure(orders: u64, seconds: u64) -> Result<LogSpeed> {
 async fn make_up(site: &Site, orders: u64) -> Result<Target> {
     let target = site.target(PARTITIONS);
     projectors::migrate(&target.database_url).await?;
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     log.ensure_topics(&target.topic_specs()).await?;
     eprintln!("making up {orders} orders");
     let write = move || made_up::write(&log, PARTITIONS, orders, Then::Paid);
@@ -129,7 +129,7 @@ async fn make_up(site: &Site, orders: u64) -> Result<Target> {
 
 async fn measure_on(site: &Site, orders: u64, seconds: u64, tenth: Rebuilt) -> Result<LogSpeed> {
     let target = make_up(site, orders).await?;
-    let (config, url) = (target.kafka(), target.database_url.clone());
+    let (config, url) = (target.kafka.config(), target.database_url.clone());
     let rebuild = move |what| rebuild(what, &target);
     let (first, verified, all, events) = tokio::task::spawn_blocking(move || -> Result<_> {
         let (first, reports) = rebuild(MEASURED)?;
@@ -182,9 +182,9 @@ async fn measure_on(site: &Site, orders: u64, seconds: u64, tenth: Rebuilt) -> R
 pub fn rebuild(what: &str, target: &Target) -> Result<(Rebuilt, Value)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["rebuild", what, "--json"])
-        .args(["--kafka-brokers", &target.kafka_brokers])
+        .args(["--kafka-brokers", &target.kafka.brokers])
         .args(["--database-url", &target.database_url])
-        .args(["--namespace", &target.namespace])
+        .args(["--namespace", &target.kafka.namespace])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut peak_mib = 0.0;

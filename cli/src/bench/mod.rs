@@ -106,7 +106,7 @@ fn start_beside(what: &str, flags: &[&str], folder: &Path) -> Result<Server> {
 
 /// Is the prototype that is measured beside the system.
 pub async fn prototype(target: &Target, port: u16) -> Result<()> {
-    prototype::serve(target.kafka(), target.partitions, port).await
+    prototype::serve(target.kafka.config(), target.partitions, port).await
 }
 
 /// Is the bare select that is measured beside the query API.

@@ -85,7 +85,7 @@ async fn measure_on(
 
     eprintln!("rebuilding");
     let reading = Reading::start(&running.query_api.url, &example)?;
-    let log = KafkaLog::connect(&running.target().kafka())?;
+    let log = KafkaLog::connect(&running.target().kafka.config())?;
     let database = Database::new(&running.wiring.database_url)?;
     let options = Options {
         show: Show::detect(),
@@ -101,7 +101,7 @@ async fn measure_on(
         rows_differing == 0,
         "{rows_differing} rows differ after the rebuild"
     );
-    let config = running.target().kafka();
+    let config = running.target().kafka.config();
     let consumed = tokio::task::spawn_blocking(move || raw::consume(&config, MEASURED_TOPIC));
     let (records, raw_consume_rate) = consumed.await??;
     let raw_copy_seconds = raw::copy(url, &format!("orders_{}.orders", report.version)).await?;

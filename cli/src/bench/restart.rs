@@ -66,7 +66,7 @@ async fn measure_on(site: &Site, orders: u64) -> Result<Restarted> {
         namespace: site.namespace.clone(),
         ..StateConfig::new(&folder)
     };
-    let config = site.target(PARTITIONS).kafka();
+    let config = site.target(PARTITIONS).kafka.config();
     let log = KafkaLog::connect(&config)?;
     log.ensure_topics(&[
         TopicSpec::events(ORDER_EVENTS, PARTITIONS, Durability::DEVELOPMENT),

@@ -106,7 +106,7 @@ async fn rebuild(demo: &Demo, order: &str) -> Result<Report> {
     let prose = demo.prose;
     prose.step("rebuilding the read model from offset zero, while the old one serves");
     let target = demo.running.target();
-    let log = KafkaLog::connect(&target.kafka())?;
+    let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
     let options = Options {
         show: Show::detect(),

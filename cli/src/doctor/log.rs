@@ -52,7 +52,7 @@ pub(super) async fn is_reachable(
         Ok(cluster) => findings.well("kafka", format!("cluster {cluster} answers")),
         Err(error) => findings.wrong(
             "kafka",
-            format!("{}: {error}", target.kafka_brokers),
+            format!("{}: {error}", target.kafka.brokers),
             "start the brokers, or name others with --kafka-brokers",
         ),
     }

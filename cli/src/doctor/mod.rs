@@ -61,7 +61,7 @@ impl Findings {
 /// Looks at everything, and fails where something is wrong.
 pub async fn run(target: &Target, json: bool) -> Result<()> {
     let mut findings = Findings::default();
-    let kafka = KafkaLog::connect(&target.kafka())?;
+    let kafka = KafkaLog::connect(&target.kafka.config())?;
     if log::is_reachable(&kafka, target, &mut findings).await? {
         let before = policies::lags(&kafka).await;
         let unseen = topics::look(&kafka, target, &mut findings).await?;

@@ -121,7 +121,8 @@ impl Records {
 }
 
 fn consumer(options: &CarrierOptions) -> KafkaResult<BaseConsumer> {
-    ClientConfig::new()
+    let mut client = ClientConfig::new();
+    client
         .set("bootstrap.servers", &options.brokers)
         .set("client.id", "carrier")
         // For offsets alone: partitions are assigned by hand, so that a start need not wait for a group.
@@ -136,8 +137,11 @@ fn consumer(options: &CarrierOptions) -> KafkaResult<BaseConsumer> {
         .set("queued.max.messages.kbytes", "4096")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
-        .set("log.connection.close", "false")
-        .create()
+        .set("log.connection.close", "false");
+    for (name, value) in &options.properties {
+        client.set(name, value);
+    }
+    client.create()
 }
 
 /// The thread's own.

@@ -1,6 +1,7 @@
 //! The log on Apache Kafka, by librdkafka. The settings here are promises: each comment names what breaks without it.
 
 mod appender;
+mod args;
 mod groups;
 mod membership;
 mod reader;
@@ -23,6 +24,7 @@ use tracing::debug;
 use self::groups::Groups;
 pub use self::{
     appender::KafkaAppender,
+    args::{InvalidProperty, KafkaArgs, KafkaProperty},
     membership::KafkaMembership,
     reader::KafkaReader,
     topics::{Durability, TopicSpec},

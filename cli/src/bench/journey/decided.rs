@@ -24,7 +24,7 @@ pub struct Decided {
 impl Decided {
     /// Reads all orders from offset zero on, until it is dropped.
     pub fn follow(running: &Running) -> Result<Self> {
-        let log = KafkaLog::connect(&running.target().kafka())?;
+        let log = KafkaLog::connect(&running.target().kafka.config())?;
         let starts = (0..running.wiring.partitions).map(|partition| StartAt {
             topic: ORDER_EVENTS.into(),
             partition,
