@@ -11,14 +11,15 @@ use std::{
 use anyhow::{Context, Error, Result, anyhow, bail};
 use domain::topics;
 use event_store::{
-    BatchLimits, LogError, Position, Progress, RawEvent, Recorded, StartAt, Subscription,
-    kafka::KafkaLog, log::Log, partition_for,
+    Batch, BatchLimits, LogError, Position, Progress, RawEvent, Recorded, StartAt, Subscription,
+    Undecodable, kafka::KafkaLog, log::Log, partition_for,
 };
 use serde_json::{Value, json};
 use tokio::{
     task::spawn_blocking,
     time::{Instant, timeout_at},
 };
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::args::{EventsCommand, Target};
@@ -94,12 +95,12 @@ impl Span {
         starts.collect()
     }
 
-    /// Visits every event of it; ends early where the visitor says so, or where it comes no nearer to its end for so long.
+    /// Visits every record of it; ends early where the visitor says so, or where it comes no nearer to its end for so long.
     async fn visit<L: Log>(
         mut self,
         log: &L,
         patience: Duration,
-        mut visit: impl FnMut(Recorded<RawEvent>) -> Result<()>,
+        mut visit: impl FnMut(Entry) -> Result<()>,
     ) -> Result<()> {
         self.0.retain(|_, stretch| !stretch.is_empty());
         let mut subscription = subscribe(log, self.starts()).await?;
@@ -113,13 +114,13 @@ impl Span {
             let Ok(batch) = next.await else {
                 continue;
             };
-            let batch = batch?;
-            for event in batch.events {
-                if self.covers(&event.position) {
-                    visit(event)?;
+            let (entries, progress) = entries(batch?);
+            for entry in entries {
+                if self.covers(position(&entry)) {
+                    visit(entry)?;
                 }
             }
-            if self.pass(&batch.progress) {
+            if self.pass(&progress) {
                 nearer_at = Instant::now();
             }
         }
@@ -177,6 +178,29 @@ impl Span {
     }
 }
 
+/// A record, and why it is no event where it is none.
+type Entry = Result<Recorded<RawEvent>, Undecodable>;
+
+/// Each record of a batch, in its partition's order.
+fn entries(batch: Batch<RawEvent>) -> (Vec<Entry>, Vec<Progress>) {
+    let in_order = batch.undecodable.is_empty();
+    let events = batch.events.into_iter().map(Ok);
+    let mut entries: Vec<Entry> = events
+        .chain(batch.undecodable.into_iter().map(Err))
+        .collect();
+    if !in_order {
+        entries.sort_by(|one, other| position(one).cmp(position(other)));
+    }
+    (entries, batch.progress)
+}
+
+const fn position(entry: &Entry) -> &Position {
+    match entry {
+        Ok(event) => &event.position,
+        Err(record) => &record.position,
+    }
+}
+
 /// Which of so many partitions of a topic to read: of what is keyed by orders, that of the one.
 fn partitions_to_read(topic: &str, partitions: i32, order_id: Option<Uuid>) -> Range<i32> {
     match order_id {
@@ -200,12 +224,13 @@ async fn tail(log: &KafkaLog, topics: &[String], count: Option<u64>, json: bool)
     let mut subscription = subscribe(log, span.starts()).await?;
     let mut left = count.unwrap_or(u64::MAX);
     while left > 0 {
-        for event in subscription.next_batch().await?.events {
+        let (entries, _) = entries(subscription.next_batch().await?);
+        for entry in entries {
             if left == 0 {
                 break;
             }
             left -= 1;
-            print(&event, json)?;
+            print(&entry, json)?;
         }
     }
     Ok(())
@@ -217,16 +242,23 @@ async fn show(log: &KafkaLog, order_id: Uuid, json: bool) -> Result<()> {
     if events.is_empty() {
         bail!("no event is part of the order {order_id}");
     }
-    events.iter().try_for_each(|event| print(event, json))
+    events
+        .into_iter()
+        .try_for_each(|event| print(&Ok(event), json))
 }
 
 /// Every event of an order's journey, the oldest first.
 async fn journey<L: Log>(log: &L, order_id: Uuid) -> Result<Vec<Recorded<RawEvent>>> {
     let mut events = Vec::new();
     let span = Span::of(log, &[], Some(order_id)).await?;
-    span.visit(log, PATIENCE, |event| {
-        if event.metadata.correlation_id == order_id {
-            events.push(event);
+    let key = order_id.to_string();
+    span.visit(log, PATIENCE, |entry| {
+        match entry {
+            Ok(event) if event.metadata.correlation_id == order_id => events.push(event),
+            Err(record) if *record.key == *key => {
+                warn!(position = %record.position, record.reason, "a record of the order is no event");
+            }
+            Ok(_) | Err(_) => {}
         }
         match events.len() <= MAX_SHOWN {
             true => Ok(()),
@@ -238,17 +270,39 @@ async fn journey<L: Log>(log: &L, order_id: Uuid) -> Result<Vec<Recorded<RawEven
     Ok(events)
 }
 
-/// Prints every event, a line of JSON each, partition by partition as they come.
+/// Prints every record, a line of JSON each, partition by partition as they come. Fails at the end where some are no events.
 async fn export(log: &KafkaLog, topics: &[String]) -> Result<()> {
     let span = Span::of(log, topics, None).await?;
-    span.visit(log, PATIENCE, |event| print(&event, true)).await
+    match print_all(log, span).await? {
+        0 => Ok(()),
+        unreadable => bail!(
+            "everything is exported, but {unreadable} records are no events: their lines have an `unreadable` that says why"
+        ),
+    }
 }
 
-fn print(event: &Recorded<RawEvent>, json: bool) -> Result<()> {
+/// Answers how many were no events.
+async fn print_all<L: Log>(log: &L, span: Span) -> Result<usize> {
+    let mut unreadable = 0;
+    span.visit(log, PATIENCE, |entry| {
+        unreadable += usize::from(entry.is_err());
+        print(&entry, true)
+    })
+    .await?;
+    Ok(unreadable)
+}
+
+fn print(entry: &Entry, json: bool) -> Result<()> {
     let mut out = io::stdout().lock();
-    match json {
-        true => writeln!(out, "{}", line(event))?,
-        false => {
+    match (entry, json) {
+        (Ok(event), true) => writeln!(out, "{}", line(event))?,
+        (Err(record), true) => writeln!(out, "{}", unreadable_line(record))?,
+        (Err(record), false) => writeln!(
+            out,
+            "{} (key {}) is no event: {}",
+            record.position, record.key, record.reason
+        )?,
+        (Ok(event), false) => {
             let Recorded {
                 position,
                 metadata,
@@ -293,6 +347,17 @@ fn line(event: &Recorded<RawEvent>) -> Value {
         "command_id": metadata.command_id,
         "actor": &*metadata.actor,
         "data": event.payload,
+    })
+}
+
+fn unreadable_line(record: &Undecodable) -> Value {
+    json!({
+        "position": record.position.to_string(),
+        "key": record.key,
+        "id": record.event_id,
+        "type": record.event_type,
+        "stream": record.stream,
+        "unreadable": record.reason,
     })
 }
 

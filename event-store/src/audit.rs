@@ -79,7 +79,7 @@ pub enum Finding {
         /// The one before it.
         after: u32,
     },
-    /// A record that is no event.
+    /// A record that is no event: a header is missing or malformed, or its payload is no JSON.
     Unreadable {
         /// Where and why.
         reason: String,

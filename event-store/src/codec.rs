@@ -6,6 +6,7 @@ use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{Event, EventKind, ReadEvent};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
 
 pub(crate) use self::replayed::{Replayed, Unread, replayed, unread};
@@ -177,17 +178,34 @@ pub(crate) fn decode<E: ReadEvent>(
     decode_parts(record, interned).map_err(|reason| record.undecodable(reason))
 }
 
-/// Where a record lies and what is known of its event, without reading the payload.
+/// Where a record lies and what is known of its event, whose payload is JSON; whether it has its type's members, nobody asks.
 ///
 /// # Errors
-/// [`LogError::Undecodable`] when it is no event of ours.
+/// [`LogError::Undecodable`] when it is no event.
 pub(crate) fn metadata(
     record: &RawRecord<'_>,
     interned: &mut Interned,
 ) -> Result<(Position, Metadata), LogError> {
-    let metadata = EventHeaders::find(record).metadata(interned);
-    let metadata = metadata.map_err(|reason| record.undecodable(reason))?;
+    let headers = EventHeaders::find(record);
+    let checked = headers.kind().and_then(|(name, version)| {
+        read_event::<Unlooked>(name, version, record.payload)?;
+        headers.metadata(interned)
+    });
+    let metadata = checked.map_err(|reason| record.undecodable(reason))?;
     Ok((position(record, interned), metadata))
+}
+
+/// Any JSON, skipped.
+struct Unlooked;
+
+impl ReadEvent for Unlooked {
+    fn deserialize<'de, D: Deserializer<'de>>(
+        _name: &str,
+        _version: u16,
+        payload: D,
+    ) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(payload).map(|_| Self)
+    }
 }
 
 /// As [`decode`]; the error is the reason.

@@ -13,8 +13,8 @@ use domain::{
     quantity::Units,
 };
 use event_store::{
-    DecisionMark, Metadata, encode,
-    log::{Appender, AppenderId, CommitterId, Lane},
+    DecisionMark, Finding, Metadata, Owned, audit, encode,
+    log::{Appender, AppenderId, CommitterId, Lane, OutgoingRecord},
     memory::MemoryLog,
 };
 
@@ -29,6 +29,10 @@ fn log() -> MemoryLog {
 }
 
 fn append<E: Event>(log: &MemoryLog, event: &E) {
+    append_as(log, event, |_| {});
+}
+
+fn append_as<E: Event>(log: &MemoryLog, event: &E, change: impl FnOnce(&mut OutgoingRecord)) {
     let key = E::key(&event.stream());
     let partition = partition_for(key.as_bytes(), PARTITIONS);
     let id = Uuid::now_v7();
@@ -50,7 +54,8 @@ fn append<E: Event>(log: &MemoryLog, event: &E) {
         },
         traceparent: None,
     };
-    let record = encode(event, key, &metadata, partition);
+    let mut record = encode(event, key, &metadata, partition);
+    change(&mut record);
     let committer = AppenderId::Committer(CommitterId::new(), Lane::A);
     let mut appender = log.appender(&committer).expect("the log is in reach");
     appender.append(&[record]).expect("nobody fences it");
@@ -152,6 +157,37 @@ async fn what_is_appended_meanwhile_is_not_visited() {
     };
     span.visit(&log, PATIENCE, count).await.expect("the end");
     assert_eq!(visited, 1);
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_event_is_shown_in_its_place() {
+    let log = log();
+    let order_id = OrderId::from(Uuid::from_u128(7));
+    let broken = |record: &mut OutgoingRecord| record.payload = b"{".to_vec();
+    append(&log, &completed(order_id));
+    append_as(&log, &completed(order_id), broken);
+    append(&log, &completed(order_id));
+
+    let span = Span::of(&log, &[], None).await.expect("where it ends");
+    let mut visited = Vec::new();
+    let note = |entry: Entry| {
+        visited.push(entry.is_ok());
+        Ok(())
+    };
+    span.visit(&log, PATIENCE, note).await.expect("the end");
+    assert_eq!(visited, [true, false, true]);
+
+    let span = Span::of(&log, &[], None).await.expect("where it ends");
+    assert_eq!(print_all(&log, span).await.expect("the end"), 1);
+    let found = journey(&log, order_id.as_uuid()).await;
+    assert_eq!(found.expect("the end").len(), 2);
+    let orders = Owned {
+        service: "order",
+        topics: &[topics::ORDER_EVENTS],
+    };
+    let findings = audit(&log, &[orders], |_, _| {}).expect("the end").findings;
+    let unreadable = |found: &Finding| matches!(found, Finding::Unreadable { .. });
+    assert_eq!(findings.iter().filter(|found| unreadable(found)).count(), 1);
 }
 
 /// As behind a transaction that nobody ends: there is more than can be read.
