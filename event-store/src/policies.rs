@@ -108,7 +108,7 @@ async fn blocking<L: Log, T: Send + 'static>(
     }
 }
 
-/// An event, and what orders it: events of one key are reacted to one after the other.
+/// An event, and the key of its record: events of one journey at one key are reacted to one after the other.
 struct Keyed<E> {
     key: Box<[u8]>,
     recorded: Recorded<E>,

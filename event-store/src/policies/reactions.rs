@@ -15,6 +15,7 @@ use domain::{
 use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 use super::{Doing, Keyed, Reactor};
 use crate::{
@@ -89,11 +90,12 @@ impl<P: Reactor> Reacting<P> {
         &self.store
     }
 
-    /// Carries out everything that follows from these events: in order for each key, and keys beside each other.
+    /// Carries out everything that follows from these events: in order for each journey at each key, and the others beside
+    /// each other.
     pub(super) async fn react_to(self: &Arc<Self>, events: Vec<Keyed<P::Event>>) {
         self.metrics.events.increment(events.len() as u64);
         let mut running = JoinSet::new();
-        for group in self.due_by_key(events) {
+        for group in grouped(self.due(events)) {
             if running.len() >= KEYS_AT_ONCE {
                 heed(running.join_next().await);
             }
@@ -110,30 +112,23 @@ impl<P: Reactor> Reacting<P> {
     }
 
     /// Most events of a topic concern no policy: they end here.
-    fn due_by_key(&self, events: Vec<Keyed<P::Event>>) -> Vec<Vec<Due<P>>> {
-        let mut places: FxHashMap<Box<[u8]>, usize> = FxHashMap::default();
-        let mut groups: Vec<Vec<Due<P>>> = Vec::new();
+    fn due(&self, events: Vec<Keyed<P::Event>>) -> Vec<(Order, Due<P>)> {
         let now = self.store.now();
-        for Keyed { key, recorded } in events {
+        let due = |Keyed { key, recorded }: Keyed<P::Event>| {
             let cause = Cause {
                 event_id: recorded.metadata.event_id,
                 now,
             };
             let doing = self.policy.react(&recorded, cause);
-            if doing.is_nothing() {
-                continue;
-            }
-            let place = *places.entry(key).or_insert(groups.len());
-            if place == groups.len() {
-                groups.push(Vec::new());
-            }
-            groups[place].push(Due {
+            let order = (key, recorded.metadata.correlation_id);
+            let due = Due {
                 recorded,
                 cause,
                 doing,
-            });
-        }
-        groups
+            };
+            (!due.doing.is_nothing()).then_some((order, due))
+        };
+        events.into_iter().filter_map(due).collect()
     }
 
     async fn carry_out(&self, due: Due<P>) {
@@ -186,7 +181,7 @@ impl<P: Reactor> Reacting<P> {
         recorded: &Recorded<P::Event>,
         reaction: Reaction<CommandOf<P>>,
     ) -> Result<Carried, RejectionOf<P>> {
-        let request = self.request(recorded, reaction);
+        let mut request = self.request(recorded, reaction);
         let mut pause = FIRST_PAUSE;
         let mut held_up = None;
         loop {
@@ -226,6 +221,23 @@ impl<P: Reactor> Reacting<P> {
             }
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
+            self.renew(&mut request, recorded);
+        }
+    }
+
+    /// Has a command that comes late say so: a deadline that it sets would have passed already, counted from the first try.
+    fn renew(&self, request: &mut Request<P::Context>, recorded: &Recorded<P::Event>) {
+        let cause = Cause {
+            event_id: recorded.metadata.event_id,
+            now: self.store.now(),
+        };
+        request.metadata.time = cause.now;
+        if let Doing::Commands(commands) = self.policy.react(recorded, cause) {
+            let of_this_name =
+                |reaction: &Reaction<_>| reaction.command_id == request.metadata.command_id;
+            if let Some(anew) = commands.into_iter().find(of_this_name) {
+                request.command = anew.command;
+            }
         }
     }
 
@@ -255,11 +267,51 @@ impl<P: Reactor> Reacting<P> {
     }
 }
 
+/// What is reacted to one after the other: a record key, and a journey. Of one piece of stock the answers to all orders have one
+/// key, and nothing to do with each other: one at a time, a popular one would have its orders expire.
+type Order = (Box<[u8]>, Uuid);
+
+/// As they came, within each group.
+fn grouped<T>(items: Vec<(Order, T)>) -> Vec<Vec<T>> {
+    let mut places: FxHashMap<Order, usize> = FxHashMap::default();
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for (order, item) in items {
+        let place = *places.entry(order).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[place].push(item);
+    }
+    groups
+}
+
 /// A panic of a reaction is the policy's own.
 fn heed(ended: Option<Result<(), tokio::task::JoinError>>) {
     if let Some(Err(failed)) = ended
         && failed.is_panic()
     {
         std::panic::resume_unwind(failed.into_panic());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_order_does_not_wait_for_another_s_answer() {
+        let order = |key: &str, journey| (key.as_bytes().into(), Uuid::from_u128(journey));
+        let items = vec![
+            (order("tea", 1), "reserved"),
+            (order("tea", 2), "reserved for another"),
+            (order("cup", 1), "reserved a cup"),
+            (order("tea", 1), "committed"),
+        ];
+        let expected = [
+            vec!["reserved", "committed"],
+            vec!["reserved for another"],
+            vec!["reserved a cup"],
+        ];
+        assert_eq!(grouped(items), expected);
     }
 }

@@ -9,8 +9,8 @@ use domain::{
 
 use crate::envelope::Recorded;
 
-/// Reads topics and gives commands. Its events come at least once and in order for each key, so what it does outside has to
-/// be done under a name that follows from the event.
+/// Reads topics and gives commands. Its events come at least once, and in order for each journey at each key, so what it does
+/// outside has to be done under a name that follows from the event.
 pub trait Reactor: Send + Sync + 'static {
     /// The service that it is part of, and whose commands it gives.
     type Context: Context;
