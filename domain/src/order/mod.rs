@@ -40,7 +40,7 @@ pub struct Orders;
 impl Context for Orders {
     const SERVICE: &'static str = "order";
     const TOPICS: &'static [&'static str] = &[topics::ORDER_EVENTS];
-    const STATE_FORMAT: u32 = 1;
+    const STATE_FORMAT: u32 = 2;
     const OPENED_ELSEWHERE: bool = true;
 
     type Command = OrderCommand;

@@ -20,6 +20,8 @@ pub struct Order {
 /// What an operator has to look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stuck {
+    /// Whether a step of its own was refused.
+    pub step: bool,
     /// The payments that do not go on. One that came to nothing before may still have to be undone.
     pub payments: Vec<PaymentId>,
 }
@@ -125,6 +127,13 @@ pub struct Paid {
     pub amount: Money,
 }
 
+impl Stuck {
+    fn holds_up(&self, stage: &OrderStage) -> bool {
+        let is_stuck = |payment_id| self.payments.contains(&payment_id);
+        self.step || stage.payment_id().is_some_and(is_stuck)
+    }
+}
+
 impl Order {
     /// The state after one more event.
     #[must_use]
@@ -172,6 +181,7 @@ impl Order {
             OrderEvent::Expired(_) => self.stage = OrderStage::Expired,
             OrderEvent::Stuck(event) => {
                 let stuck = self.stuck.get_or_insert_default();
+                stuck.step |= event.payment_id.is_none();
                 stuck.payments.extend(event.payment_id);
             }
             OrderEvent::Resumed(_) => self.stuck = None,
@@ -203,10 +213,15 @@ impl Order {
     }
 
     /// When it expires, or completes, if nothing happens before. What is stuck waits for its operator instead, and nothing
-    /// falls due while a payment is under way.
+    /// falls due while a payment is under way. One that came to nothing holds nothing up, stuck or not: its goods would be set
+    /// aside for ever.
     #[must_use]
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        if self.stuck.is_some() {
+        if self
+            .stuck
+            .as_deref()
+            .is_some_and(|stuck| stuck.holds_up(&self.stage))
+        {
             return None;
         }
         match &self.stage {

@@ -43,14 +43,14 @@ pub(super) fn expire(state: &Order, command: &ExpireOrder) -> Vec<OrderEvent> {
 }
 
 /// Never rejected: it is what is done about rejections. An order that has ended may still have money to give back. One that
-/// is stuck already is stuck by another payment as well.
+/// is stuck already is stuck by another payment, or by a step of its own, as well.
 pub(super) fn mark_stuck(state: &Order, command: &MarkOrderStuck) -> Vec<OrderEvent> {
     let is_new = match &state.stuck {
         None => state.stage != OrderStage::Unplaced,
-        Some(stuck) => {
-            let payment_id = command.payment_id.as_ref();
-            payment_id.is_some_and(|payment_id| !stuck.payments.contains(payment_id))
-        }
+        Some(stuck) => match &command.payment_id {
+            Some(payment_id) => !stuck.payments.contains(payment_id),
+            None => !stuck.step,
+        },
     };
     if !is_new {
         return vec![];
