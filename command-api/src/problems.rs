@@ -252,6 +252,10 @@ impl Rejection for OrderRejection {
             Self::OrderNotFound => not_found("order-not-found", "There is no such order"),
             Self::OrderAlreadyExists => conflict("order-exists", "The order exists already"),
             Self::OrderAlreadyPaid => conflict("order-already-paid", "The order is paid already"),
+            Self::TooManyPayments => conflict(
+                "too-many-payments",
+                "So many payments of the order have failed that no more are taken",
+            ),
             Self::PaymentInProgress => conflict(
                 "payment-in-progress",
                 "Another payment of the order is in progress",

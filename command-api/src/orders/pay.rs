@@ -50,7 +50,7 @@ pub(crate) struct PayOrderBody {
         )),
         (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`order-already-paid`, `payment-in-progress`, `order-cancelled`, `order-not-payable`, `amount-mismatch`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order-already-paid`, `payment-in-progress`, `order-cancelled`, `order-not-payable`, `amount-mismatch`, `too-many-payments`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`, `currency-mismatch`, `idempotency-key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: not applied; `outcome-unknown`: perhaps", body = Problem, content_type = "application/problem+json"),

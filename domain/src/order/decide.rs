@@ -22,6 +22,9 @@ use crate::{
     personal::Personal,
 };
 
+/// More than anybody needs to find a card that works, and few for those who try out cards that are not theirs.
+pub const MAX_PAYMENTS: u32 = 20;
+
 /// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum OrderRejection {
@@ -37,6 +40,9 @@ pub enum OrderRejection {
     /// Its goods have left, or are about to.
     #[error("the order's goods have left, or are about to")]
     OrderAlreadyShipped,
+    /// So many have failed that no more are tried.
+    #[error("{MAX_PAYMENTS} payments of the order have failed, and no more are taken")]
+    TooManyPayments,
     /// Another payment is under way, or waits for its stock.
     #[error("another payment of the order is in progress")]
     PaymentInProgress,
@@ -130,6 +136,9 @@ fn pay(stage: &OrderStage, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderR
         OrderStage::Checking(checking) => keep(checking.total, checking.kept.as_deref(), command),
         OrderStage::AwaitingPayment(billing) => {
             agree(billing.total, command.amount)?;
+            if billing.attempts >= MAX_PAYMENTS {
+                return Err(OrderRejection::TooManyPayments);
+            }
             let kept = Kept {
                 payment_id: command.payment_id,
                 method: command.method.clone(),

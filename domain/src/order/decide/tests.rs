@@ -1,4 +1,4 @@
-use super::OrderRejection::*;
+use super::{MAX_PAYMENTS, OrderRejection::*};
 use crate::order::testing::*;
 
 #[test]
@@ -35,6 +35,22 @@ fn an_order_whose_stock_is_set_aside_asks_for_its_money() {
             .when(&pay(1, amount))
             .then(&asked(1, 1, 1));
     }
+}
+
+#[test]
+fn so_many_payments_are_tried_and_no_more() {
+    let mut history = awaiting_payment();
+    for number in 1..=MAX_PAYMENTS {
+        let payment = u128::from(number);
+        given(&history)
+            .when(&pay(payment, None))
+            .then(&asked(payment, number, 1));
+        history.extend(asked(payment, number, 1));
+        history.push(failed(payment));
+    }
+    let order = given(&history);
+    order.when(&pay(1_000, None)).then_rejected(TooManyPayments);
+    order.when(&cancel()).then(&[cancelled()]);
 }
 
 #[test]
