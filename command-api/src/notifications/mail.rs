@@ -147,8 +147,9 @@ fn worded(template: Template, order_id: OrderId) -> (String, String) {
             "your order is cancelled and will not be sent. If money was set aside or taken for it, you get it back.",
         ),
         Template::Refunded => (
-            "You are not charged",
-            "what was set aside or taken for your order is yours again. It may be some days before your bank shows it.",
+            "A payment is undone",
+            "a payment for your order is undone: what it had set aside or taken is yours again. It may be some days before your bank \
+             shows it. If you have paid in another way since, that payment stands.",
         ),
     };
     let text = format!("Hello,\r\n\r\n{news}\r\n\r\nYour order: {order_id}\r\n\r\nOffset Zero\r\n");

@@ -125,12 +125,7 @@ impl Step {
         outcome: &GatewayOutcome,
     ) -> Vec<PaymentEvent> {
         match outcome {
-            GatewayOutcome::Voided => vec![PaymentEvent::Voided(PaymentVoided {
-                payment_id: self.stream.payment_id,
-                order_id: self.stream.order_id,
-                amount: payment.amount,
-                voided_at: self.at,
-            })],
+            GatewayOutcome::Voided => vec![self.gone(payment)],
             GatewayOutcome::Refused { code, detail } => {
                 vec![self.stuck(asked, StuckBy::Refusal, &format!("{code}: {detail}"))]
             }
@@ -139,6 +134,15 @@ impl Step {
             | GatewayOutcome::Captured { .. }
             | GatewayOutcome::Refunded { .. } => vec![],
         }
+    }
+
+    fn gone(&self, payment: &BegunPayment) -> PaymentEvent {
+        PaymentEvent::Voided(PaymentVoided {
+            payment_id: self.stream.payment_id,
+            order_id: self.stream.order_id,
+            amount: payment.amount,
+            voided_at: self.at,
+        })
     }
 
     pub(super) fn refunded(
@@ -170,7 +174,11 @@ impl Step {
         }
     }
 
+    /// Of no money at all nothing was set aside, and no gateway knows of it.
     pub(super) fn void(&self, payment: &BegunPayment) -> PaymentEvent {
+        if payment.amount.amount() == 0 {
+            return self.gone(payment);
+        }
         PaymentEvent::VoidRequested(PaymentVoidRequested {
             payment_id: self.stream.payment_id,
             order_id: self.stream.order_id,

@@ -1,8 +1,11 @@
 mod outcomes;
 mod unknown;
 
-use super::PaymentRejection::*;
-use crate::payment::{GatewayOutcome, Operation, PaymentEvent, PaymentStatus, testing::*};
+use super::{PaymentRejection::*, decide};
+use crate::payment::{
+    GatewayOutcome, Operation, PaymentAuthorised, PaymentEvent, PaymentStarted, PaymentStatus,
+    testing::*,
+};
 
 fn after(history: Vec<PaymentEvent>, events: &[PaymentEvent]) -> Vec<PaymentEvent> {
     [history, events.to_vec()].concat()
@@ -39,6 +42,28 @@ fn a_payment_that_was_cancelled_before_it_began_never_does() {
     payment
         .when(&of_authorisation(set_aside(total())))
         .then(&[]);
+}
+
+/// Things may be free, and no gateway has heard of such a payment.
+#[test]
+fn of_no_money_at_all_nothing_has_to_be_undone() {
+    let amount = euros(0);
+    let for_nothing = |event| match event {
+        PaymentEvent::Started(started) => {
+            PaymentEvent::Started(PaymentStarted { amount, ..started })
+        }
+        PaymentEvent::Authorised(authorised) => PaymentEvent::Authorised(PaymentAuthorised {
+            amount,
+            ..authorised
+        }),
+        other => other,
+    };
+    let history: Vec<_> = holding().into_iter().map(for_nothing).collect();
+    let decided = decide(&replay(&history), &cancel()).expect("it is a payment");
+    let [PaymentEvent::Cancelled(_), PaymentEvent::Voided(voided)] = &decided[..] else {
+        panic!("{decided:?}");
+    };
+    assert_eq!(voided.amount, amount);
 }
 
 #[test]
