@@ -6,7 +6,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use domain::Context;
@@ -29,6 +29,10 @@ use crate::{
 
 /// A foreign open transaction ends with its timeout (10 s) plus the broker's scan interval (10 s by default).
 const REHYDRATION_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What would have moved a deadline may lie in the log for policies to read, which do so only while the partition is ours: for so
+/// long what has fallen due meanwhile waits for them.
+const DEADLINES_HELD: Duration = Duration::from_secs(5);
 
 /// A process as the owner of one partition of one service.
 pub(crate) struct Owner {
@@ -54,6 +58,7 @@ pub(crate) struct Tenure<C: Context, L: Log> {
     pub(crate) tail: Tail<L>,
     pub(crate) ownership: OwnershipRecord,
     decisions: u32,
+    since: Instant,
 }
 
 /// Why a partition could not be taken over.
@@ -147,6 +152,7 @@ impl Owner {
             tail: Tail::new(log.clone(), places),
             ownership,
             decisions: 0,
+            since: Instant::now(),
         })
     }
 
@@ -202,6 +208,11 @@ impl<C: Context, L: Log> Tenure<C, L> {
     pub(crate) fn next_decision(&mut self) -> u64 {
         self.decisions = self.decisions.wrapping_add(1);
         u64::from(self.ownership.generation) << 32 | u64::from(self.decisions)
+    }
+
+    /// How long deadlines are still held back.
+    pub(crate) fn holds_deadlines_for(&self) -> Duration {
+        DEADLINES_HELD.saturating_sub(self.since.elapsed())
     }
 
     /// Appends all records, or none, under the claim that was made.

@@ -148,7 +148,10 @@ pub(crate) fn decide<C: Context, L: Log>(
 ) -> Vec<Waiting<C>> {
     let mut waiting = Vec::with_capacity(turn.commands.len());
     let mut commands = turn.commands.into_iter();
-    let mut room = MAX_EXPIRIES;
+    let mut room = match tenure.holds_deadlines_for().is_zero() {
+        true => MAX_EXPIRIES,
+        false => 0,
+    };
     while let Some(pending) = commands
         .next()
         .or_else(|| next_expired(&mut tenure.streams, now, &mut room))

@@ -247,7 +247,9 @@ impl<C: Context, L: Log> Writer<C, L> {
         let until_due = tenure.streams.next_deadline().map(|due_at| {
             // One that has passed gives a negative duration, which is no time at all.
             let left = due_at.signed_duration_since((self.clock)());
-            left.to_std().unwrap_or_default()
+            left.to_std()
+                .unwrap_or_default()
+                .max(tenure.holds_deadlines_for())
         });
         match until_due {
             // The clock is not ours, so it may get there sooner than the time that we wait.

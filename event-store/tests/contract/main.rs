@@ -59,6 +59,7 @@ macro_rules! contract {
             what_is_decided_anew_has_events_of_its_own,
             a_message_changes_no_state,
             a_deadline_passes_once,
+            what_lies_in_the_log_comes_before_a_deadline,
             a_policy_reacts_once,
             a_policy_whose_place_is_lost_stops,
             so_many_commands_are_remembered,

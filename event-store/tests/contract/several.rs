@@ -178,6 +178,32 @@ pub(crate) async fn a_deadline_passes_once<S: Subject>(subject: S) {
     }
 }
 
+/// What has come before a deadline counts as in time, though the deadline has passed while nobody owned the partition: policies have
+/// yet to read it.
+pub(crate) async fn what_lies_in_the_log_comes_before_a_deadline<S: Subject>(subject: S) {
+    let desk = store::<Desk, _>(subject.log()).await;
+    let past = DateTime::from_timestamp(1_700_000_000, 0).expect("a valid time");
+    let ticket = sell(&desk, Some(past)).await;
+    stop(desk).await;
+    let tickets = store::<Tickets, _>(subject.log()).await;
+    Running::to_the_end(subject.log(), &tickets).await;
+    wait_for_expiry(&subject, ticket).await;
+    stop(tickets).await;
+    let events = ticket_events(&subject, ticket).await;
+    let names: Vec<_> = events.iter().map(|recorded| &recorded.event).collect();
+    assert!(
+        matches!(
+            names[..],
+            [
+                TicketEvent::Opened { .. },
+                TicketEvent::Punched { .. },
+                TicketEvent::Expired { .. }
+            ]
+        ),
+        "{names:?}"
+    );
+}
+
 async fn wait_for_expiry<S: Subject>(subject: &S, ticket: Uuid) {
     let deadline = Instant::now() + PATIENCE;
     let is_expired =
