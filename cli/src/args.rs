@@ -181,6 +181,10 @@ pub enum PoliciesCommand {
         /// One or more of the policies.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+        /// Do so even where a process that runs them answers, such as another program at the address of one that was killed.
+        /// Where it does run them, it goes on from its own place, and the reset is undone.
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -61,6 +61,35 @@ pub async fn is_live(url: &str) -> bool {
         .is_ok_and(|response| response.status().is_success())
 }
 
+/// Why a server is not ready, as it says itself; none where it is.
+pub async fn unready(url: &str) -> Option<String> {
+    let asked = http()
+        .get(format!("{url}/health/ready"))
+        .timeout(LIVE_TIMEOUT)
+        .send();
+    let Ok(response) = asked.await else {
+        let seconds = LIVE_TIMEOUT.as_secs();
+        return Some(format!("/health/ready: no answer within {seconds} s"));
+    };
+    let status = response.status();
+    if status.is_success() {
+        return None;
+    }
+    let problem: Value = response.json().await.unwrap_or_default();
+    Some(failing_checks(&problem).unwrap_or_else(|| format!("/health/ready: {status}")))
+}
+
+/// What the problem `not-ready` says of each check; none where it is another one.
+fn failing_checks(problem: &Value) -> Option<String> {
+    let errors = problem["errors"].as_array()?;
+    let failing = errors.iter().map(|error| {
+        let check = error["pointer"].as_str()?.strip_prefix("/checks/")?;
+        Some(format!("{check}: {}", error["detail"].as_str()?))
+    });
+    let failing: Vec<_> = failing.collect::<Option<_>>()?;
+    (!failing.is_empty()).then(|| failing.join("; "))
+}
+
 /// Posts JSON; a key makes it safe to send again.
 pub async fn post(url: &str, idempotency_key: &str, body: &Value) -> Result<Answer> {
     let request = http()
@@ -100,4 +129,57 @@ pub async fn get_at(url: &str, position: &str) -> Result<Answer> {
 async fn send(request: RequestBuilder, what: impl Fn() -> String) -> Result<Answer> {
     let response = request.send().await.with_context(&what)?;
     Answer::read(response).await.with_context(what)
+}
+
+/// A server to ask.
+#[cfg(test)]
+pub(crate) mod testing {
+    use axum::Router;
+    use runtime::{health::Readiness, http, telemetry::Metrics};
+    use tokio::net::TcpListener;
+
+    /// One that is alive and as ready as that; answers its address.
+    pub(crate) async fn server(readiness: Readiness) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let router = http::app(Router::new(), readiness, Metrics::default());
+        tokio::spawn(http::serve(listener, router, std::future::pending()));
+        address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::health::Readiness;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_not_ready_says_which_checks_fail_and_why() {
+        let readiness = Readiness::new(["kafka", "order"]);
+        let url = format!("http://{}", testing::server(readiness.clone()).await);
+        readiness.set("kafka", Ok(()));
+        readiness.set("order", Err("partition 3 has no owner".to_owned()));
+        let why = unready(&url).await;
+        assert_eq!(why.as_deref(), Some("order: partition 3 has no owner"));
+        readiness.set("order", Ok(()));
+        assert_eq!(unready(&url).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_connections_and_says_nothing_is_not_ready() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", silent.local_addr().expect("it is bound"));
+        let why = unready(&url).await;
+        assert_eq!(why.as_deref(), Some("/health/ready: no answer within 2 s"));
+    }
+
+    #[test]
+    fn another_problem_names_no_checks() {
+        for problem in [json!(null), json!({"errors": []}), json!({"errors": [{}]})] {
+            assert_eq!(failing_checks(&problem), None, "{problem}");
+        }
+    }
 }

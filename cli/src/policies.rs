@@ -1,12 +1,18 @@
 //! Looking after how far policies and effects have come.
 
-use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail, ensure};
 use command_api::{REACTORS, ReactorName};
-use event_store::{Checkpoint, LogError, kafka::KafkaLog, log::Log};
+use event_store::{Checkpoint, LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log, owner_of};
 use serde::Serialize;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
-use crate::args::{PoliciesCommand, Target};
+use crate::{
+    args::{PoliciesCommand, Target},
+    client,
+};
 
 /// Shows them, or has some of them begin again.
 pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Result<()> {
@@ -23,9 +29,12 @@ pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Resu
                 }
             }
         }
-        PoliciesCommand::Reset { names } => {
+        PoliciesCommand::Reset { names, force } => {
             let named = named(names)?;
-            tokio::task::spawn_blocking(move || named.iter().try_for_each(|one| reset(&log, one)))
+            if !*force {
+                require_stopped(&log, &named).await?;
+            }
+            spawn_blocking(move || named.iter().try_for_each(|one| reset(&log, one)))
                 .await?
                 .context("noting that policies begin again")?;
             match json {
@@ -52,7 +61,7 @@ pub struct PolicyLag {
 /// How far each of them is behind.
 pub async fn lags(log: &KafkaLog) -> Result<Vec<PolicyLag>> {
     let log = log.clone();
-    let asked = tokio::task::spawn_blocking(move || {
+    let asked = spawn_blocking(move || {
         let lags = REACTORS.iter().map(|reactor| {
             Ok(PolicyLag {
                 name: reactor.name,
@@ -90,6 +99,36 @@ fn named(names: &[String]) -> Result<Vec<ReactorName>> {
     names.iter().map(find).collect()
 }
 
+/// Refuses where a process that runs one of these policies is alive: what it notes next would undo the reset.
+async fn require_stopped<L: Log>(log: &L, policies: &[ReactorName]) -> Result<()> {
+    let services: BTreeSet<_> = policies.iter().map(|policy| policy.service).collect();
+    let asked = log.clone();
+    let owners = spawn_blocking(move || owners(&asked, &services)).await?;
+    for (service, address) in owners.context("looking for who runs the policies")? {
+        ensure!(
+            !client::is_live(&format!("http://{address}")).await,
+            "the process at {address} runs the service {service}, and would undo the reset: stop it first, or give --force"
+        );
+    }
+    Ok(())
+}
+
+/// The services, each with the addresses of those that have a partition of it and have not let go of it.
+fn owners<L: Log>(
+    log: &L,
+    services: &BTreeSet<&'static str>,
+) -> Result<BTreeSet<(&'static str, String)>, LogError> {
+    let mut owners = BTreeSet::new();
+    for &service in services {
+        for partition in 0..log.partitions(OWNERSHIP_TOPIC)? {
+            let owner = owner_of(log, service, partition)?;
+            let owner = owner.filter(|owner| !owner.released);
+            owners.extend(owner.map(|owner| (service, owner.address)));
+        }
+    }
+    Ok(owners)
+}
+
 fn reset(log: &KafkaLog, reactor: &ReactorName) -> Result<(), LogError> {
     let mut places = Vec::new();
     for topic in reactor.topics {
@@ -98,4 +137,66 @@ fn reset(log: &KafkaLog, reactor: &ReactorName) -> Result<(), LogError> {
         }
     }
     log.commit(reactor.name, &places)
+}
+
+#[cfg(test)]
+mod tests {
+    use event_store::{
+        OwnershipRecord,
+        log::{Appender, AppenderId, CommitterId, Lane},
+        memory::MemoryLog,
+    };
+    use runtime::health::Readiness;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::client::testing::server;
+
+    const POLICY: ReactorName = REACTORS[0];
+
+    /// A process says that it owns a partition of a service, or that it has let go of it.
+    fn claim(log: &MemoryLog, service: &str, address: &str, released: bool) {
+        let committer = CommitterId::new();
+        let claim = OwnershipRecord {
+            service: service.to_owned(),
+            partition: 1,
+            generation: 1,
+            instance: Uuid::nil(),
+            member: None,
+            committer,
+            address: address.to_owned(),
+            released,
+        };
+        let mut appender = log
+            .appender(&AppenderId::Committer(committer, Lane::A))
+            .expect("the log is in reach");
+        appender.append(&[claim.record()]).expect("appended");
+    }
+
+    #[tokio::test]
+    async fn a_policy_is_not_reset_while_a_process_that_runs_it_is_alive() {
+        let alive = server(Readiness::new(["kafka"])).await;
+        let gone = format!("127.0.0.1:{}", dev::ports::free().expect("a port"));
+        let log = MemoryLog::new(&[], 2);
+        for (service, address, released, is_refused) in [
+            (POLICY.service, &gone, false, false),
+            ("another", &alive, false, false),
+            (POLICY.service, &alive, false, true),
+            (POLICY.service, &alive, true, false),
+        ] {
+            claim(&log, service, address, released);
+            let refused = require_stopped(&log, &[POLICY]).await.err();
+            assert_eq!(refused.is_some(), is_refused, "{refused:?}");
+            if let Some(refused) = refused {
+                assert!(refused.to_string().contains(address), "{refused}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_nobody_has_ever_run_is_reset() {
+        let log = MemoryLog::new(&[], 2);
+        let required = require_stopped(&log, &[POLICY]).await;
+        assert!(required.is_ok(), "{required:?}");
+    }
 }

@@ -1,9 +1,16 @@
 //! `offset-zero projections`: how every version of every projection gets on.
 
-use anyhow::{Context, Result};
+use std::{fmt, time::Duration};
+
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
+/// A Postgres that has not answered within this is taken for away.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// SQLSTATE `undefined_table`, `undefined_column` and `invalid_schema_name`.
+const NOT_MIGRATED: [&str; 3] = ["42P01", "42703", "3F000"];
 /// Whoever feeds a version shows it once a second; one that nobody has fed for so long is fed by nobody.
 pub(crate) const UNFED_SECONDS: f64 = 10.0;
 
@@ -30,8 +37,74 @@ pub(crate) struct ProjectionRow {
     eta_seconds: Option<i64>,
 }
 
-/// Every version of every projection.
-pub(crate) async fn rows(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow>> {
+impl ProjectionRow {
+    /// Whether readers have it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.fed_seconds_ago.is_some()
+    }
+}
+
+/// Why the rows could not be read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// Postgres cannot be reached.
+    Away(sqlx::Error),
+    /// It takes connections, and had not answered after so long.
+    Silent(Duration),
+    /// It refused the question.
+    Refused(sqlx::Error),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(error) => write!(f, "connecting to Postgres: {error}"),
+            Self::Silent(within) => write!(f, "Postgres did not answer within {within:?}"),
+            Self::Refused(error) => write!(f, "reading the projections: {error}"),
+        }
+    }
+}
+
+impl Unread {
+    /// What to do.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Away(_) => "start Postgres, or name another one with --database-url",
+            Self::Silent(_) => {
+                "see whether Postgres hangs, its disk is full, or something else listens there; or name another one with \
+                 --database-url"
+            }
+            Self::Refused(sqlx::Error::Database(refused)) => remedy_of(refused.code().as_deref()),
+            Self::Refused(_) => remedy_of(None),
+        }
+    }
+}
+
+/// What to do where Postgres has refused a question with that SQLSTATE.
+fn remedy_of(code: Option<&str>) -> &'static str {
+    match code.is_some_and(|code| NOT_MIGRATED.contains(&code)) {
+        true => "type: offset-zero migrate",
+        false => "see Postgres and its log for why, then look again",
+    }
+}
+
+/// Every version of every projection, if Postgres answers within that time.
+pub(crate) async fn rows(
+    database_url: &str,
+    within: Duration,
+) -> Result<Vec<ProjectionRow>, Unread> {
+    let read = async {
+        let mut connection = PgConnection::connect(database_url)
+            .await
+            .map_err(Unread::Away)?;
+        select(&mut connection).await.map_err(Unread::Refused)
+    };
+    timeout(within, read)
+        .await
+        .unwrap_or(Err(Unread::Silent(within)))
+}
+
+async fn select(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow>> {
     sqlx::query_as(
         "select v.name, v.version, v.shape, v.state, v.error,
                 v.version = p.live_version and p.paused as paused,
@@ -56,12 +129,9 @@ pub(crate) async fn rows(connection: &mut PgConnection) -> sqlx::Result<Vec<Proj
 
 /// Shows every version of every projection.
 pub async fn print(database_url: &str, json: bool) -> Result<()> {
-    let mut connection = PgConnection::connect(database_url)
+    let rows = rows(database_url, ANSWER_TIMEOUT)
         .await
-        .context("connecting to Postgres")?;
-    let rows = rows(&mut connection)
-        .await
-        .context("reading the projections (has `offset-zero migrate` been run?)")?;
+        .map_err(|unread| anyhow!("{unread}; {}", unread.remedy()))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
@@ -108,5 +178,45 @@ fn print_row(row: &ProjectionRow) {
     }
     if let Some(error) = error {
         println!("    {error}");
+    }
+}
+
+#[cfg(test)]
+impl ProjectionRow {
+    /// A live version that is fed, and so far behind.
+    pub(crate) fn live(name: &str, version: i32, lag: i64) -> Self {
+        Self {
+            name: name.to_owned(),
+            version,
+            shape: 1,
+            state: "live".to_owned(),
+            paused: false,
+            lag,
+            fed_seconds_ago: Some(0.5),
+            dead_letters: 0,
+            events_per_second: 0.0,
+            error: None,
+            phase: None,
+            records: 0,
+            of_records: 0,
+            eta_seconds: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_the_remedy_only_where_a_table_a_column_or_the_schema_is_missing() {
+        let migrates = |code| remedy_of(code).contains("migrate");
+        for code in ["42P01", "42703", "3F000"] {
+            assert!(migrates(Some(code)), "{code}");
+        }
+        // Permission denied, too many connections, shutting down, and what comes from no server.
+        for code in [Some("42501"), Some("53300"), Some("57P01"), None] {
+            assert!(!migrates(code), "{code:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that reacts to events, for whoever looks after how far it has come.
 
 use domain::{
-    order::OrderPolicy, payment::PaymentPolicy, product::policy::InventoryPolicy,
+    Context, order::OrderPolicy, payment::PaymentPolicy, product::policy::InventoryPolicy,
     shipping::ShippingPolicy,
 };
 use event_store::Reactor;
@@ -13,6 +13,8 @@ use crate::{Collecting, Delivering, Planning};
 pub struct ReactorName {
     /// Names its place in the log.
     pub name: &'static str,
+    /// The service that it is part of: it runs where that does.
+    pub service: &'static str,
     /// What it reads.
     pub topics: &'static [&'static str],
 }
@@ -31,6 +33,7 @@ pub const REACTORS: [ReactorName; 7] = [
 const fn of<R: Reactor>() -> ReactorName {
     ReactorName {
         name: R::NAME,
+        service: <R::Context as Context>::SERVICE,
         topics: R::TOPICS,
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with the log: owners, transactions, events.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ use domain::{
 use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log, owner_of};
 use tokio::task::spawn_blocking;
 
-use super::{Findings, pace::Pace};
+use super::{Findings, UNREADABLE, pace::Pace};
 use crate::{args::Target, client};
 
 /// Every service, and the topics whose streams are its own.
@@ -59,33 +59,47 @@ pub(super) async fn is_reachable(
     Ok(cluster.is_ok())
 }
 
-/// Whether each partition of each service has an owner that answers.
+/// A partition of a service, and who owns it.
+type Place = (&'static str, i32, Option<OwnershipRecord>);
+
+/// Whether each partition of each service has an owner that answers, and is ready.
 pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findings) -> Result<()> {
-    const NOBODY: &str = "start a command API that runs the service (--services)";
     let before = findings.0.len();
     let asked = log.clone();
-    let owners = spawn_blocking(move || {
-        let mut owners = Vec::new();
-        for service in SERVICES.map(|owned| owned.service) {
-            for partition in 0..partitions {
-                owners.push((service, partition, owner_of(&asked, service, partition)?));
-            }
-        }
-        Ok::<_, LogError>(owners)
-    });
-    let owners = match owners.await? {
-        Ok(owners) => owners,
+    let places = match spawn_blocking(move || places(&asked, partitions)).await? {
+        Ok(places) => places,
         Err(error) => {
-            findings.wrong(
-                "owners",
-                error.to_string(),
-                "look again when the log can be read",
-            );
+            findings.wrong("owners", error.to_string(), UNREADABLE);
             return Ok(());
         }
     };
-    let mut alive: HashMap<String, bool> = HashMap::new();
-    for (service, partition, owner) in &owners {
+    let alive = look_at_owners(&places, findings).await;
+    for address in alive {
+        look_at_readiness(&address, findings).await;
+    }
+    let detail = format!(
+        "{} partitions have owners that answer, and are ready",
+        places.len()
+    );
+    findings.well_if_none_since(before, "owners", detail);
+    Ok(())
+}
+
+fn places(log: &KafkaLog, partitions: i32) -> Result<Vec<Place>, LogError> {
+    let mut places = Vec::new();
+    for service in SERVICES.map(|owned| owned.service) {
+        for partition in 0..partitions {
+            places.push((service, partition, owner_of(log, service, partition)?));
+        }
+    }
+    Ok(places)
+}
+
+/// Answers the addresses of those that are alive.
+async fn look_at_owners(places: &[Place], findings: &mut Findings) -> Vec<String> {
+    const NOBODY: &str = "start a command API that runs the service (--services)";
+    let mut alive: BTreeMap<String, bool> = BTreeMap::new();
+    for (service, partition, owner) in places {
         match owner {
             None => findings.wrong(
                 "owners",
@@ -115,9 +129,19 @@ pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findi
             }
         }
     }
-    let detail = format!("{} partitions have owners that answer", owners.len());
-    findings.well_if_none_since(before, "owners", detail);
-    Ok(())
+    let alive = alive.into_iter().filter(|(_, is_alive)| *is_alive);
+    alive.map(|(address, _)| address).collect()
+}
+
+/// Whether a process that is alive can do its work: one that cannot takes no commands for what it owns.
+async fn look_at_readiness(address: &str, findings: &mut Findings) {
+    if let Some(why) = client::unready(&format!("http://{address}")).await {
+        findings.wrong(
+            "owners",
+            format!("{address} is alive, and not ready: {why}"),
+            "see to what it names, and its log; docs/operating.md says what stands behind it",
+        );
+    }
 }
 
 /// Whether a transaction that nobody ends hides what comes after it.
@@ -138,7 +162,7 @@ pub(super) async fn transactions(log: &KafkaLog, findings: &mut Findings) -> Res
                 findings.wrong("transactions", detail, REMEDY);
             }
         }
-        Err(error) => findings.wrong("transactions", error.to_string(), REMEDY),
+        Err(error) => findings.wrong("transactions", error.to_string(), UNREADABLE),
     }
     Ok(())
 }
@@ -195,7 +219,7 @@ pub(super) async fn events(log: &KafkaLog, findings: &mut Findings) -> Result<()
         eprint!("\r\x1b[K");
     }
     match audited {
-        Err(error) => findings.wrong("events", error.to_string(), REMEDY),
+        Err(error) => findings.wrong("events", error.to_string(), UNREADABLE),
         Ok(audited) if audited.findings.is_empty() => {
             let detail = format!("{} events, each once, of whole decisions", audited.events);
             findings.well("events", detail);

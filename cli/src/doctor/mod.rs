@@ -11,7 +11,10 @@ use domain::topics::ALL as EVENT_TOPICS;
 use event_store::{OWNERSHIP_TOPIC, kafka::KafkaLog};
 use serde::Serialize;
 
-use crate::{args::Target, policies};
+use crate::{args::Target, policies, projections::ANSWER_TIMEOUT};
+
+/// What to do where a check could not be made: its own remedies are for what it did not get to see.
+const UNREADABLE: &str = "look again when the log can be read";
 
 /// Something that was looked at.
 #[derive(Debug, Serialize)]
@@ -62,6 +65,7 @@ impl Findings {
 pub async fn run(target: &Target, json: bool) -> Result<()> {
     let mut findings = Findings::default();
     let kafka = KafkaLog::connect(&target.kafka.config())?;
+    let earlier = read_side::Earlier::look(&target.database_url, ANSWER_TIMEOUT).await;
     if log::is_reachable(&kafka, target, &mut findings).await? {
         let before = policies::lags(&kafka).await;
         let unseen = topics::look(&kafka, target, &mut findings).await?;
@@ -78,7 +82,8 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
             reactors(&kafka, before, &mut findings).await;
         }
     }
-    read_side::look(&target.database_url, &mut findings).await;
+    let database_url = &target.database_url;
+    read_side::look(database_url, ANSWER_TIMEOUT, &earlier, &mut findings).await;
 
     let wrong = findings.0.iter().filter(|finding| !finding.ok).count();
     match json {
@@ -125,7 +130,7 @@ async fn reactors(
     let lags = match (before, policies::lags(log).await) {
         (Ok(before), Ok(after)) => std::iter::zip(before, after),
         (Err(error), _) | (_, Err(error)) => {
-            return findings.wrong("policies", format!("{error:#}"), REMEDY);
+            return findings.wrong("policies", format!("{error:#}"), UNREADABLE);
         }
     };
     let mut behind = 0;

@@ -1,48 +1,81 @@
 //! What is wrong with the read models.
 
-use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use super::{Findings, MAX_LAG};
-use crate::projections::{self, ProjectionRow, UNFED_SECONDS};
+use crate::projections::{self, ProjectionRow, UNFED_SECONDS, Unread};
 
-/// Whether Postgres answers, has the newest schema, and live projections that follow.
-pub(super) async fn look(database_url: &str, findings: &mut Findings) {
-    let mut connection = match PgConnection::connect(database_url).await {
-        Ok(connection) => connection,
-        Err(error) => {
-            return findings.wrong(
-                "postgres",
-                error.to_string(),
-                "start Postgres, or name another one with --database-url",
-            );
+/// Between two looks at who is far behind: whoever feeds a version shows once a second how far it has come.
+const LOOKS_APART: Duration = Duration::from_secs(3);
+
+/// How the projections were at an earlier look.
+pub(super) struct Earlier {
+    rows: Vec<ProjectionRow>,
+    at: Instant,
+}
+
+impl Earlier {
+    /// As they are now; nothing where that cannot be read, which the later look tells.
+    pub(super) async fn look(database_url: &str, within: Duration) -> Self {
+        let rows = projections::rows(database_url, within).await;
+        Self {
+            rows: rows.unwrap_or_default(),
+            at: Instant::now(),
+        }
+    }
+
+    /// Waits until whoever was far behind has had the time to come nearer.
+    async fn grow_old(&self) {
+        if self.rows.iter().any(is_far_behind) {
+            sleep_until(self.at + LOOKS_APART).await;
+        }
+    }
+}
+
+/// Whether Postgres answers within that time, has the newest schema, and live projections that follow.
+pub(super) async fn look(
+    database_url: &str,
+    within: Duration,
+    earlier: &Earlier,
+    findings: &mut Findings,
+) {
+    earlier.grow_old().await;
+    let rows = match projections::rows(database_url, within).await {
+        Ok(rows) => rows,
+        Err(unread) => {
+            let check = match &unread {
+                Unread::Away(_) | Unread::Silent(_) => "postgres",
+                Unread::Refused(_) => {
+                    findings.well("postgres", "answers");
+                    "projections"
+                }
+            };
+            return findings.wrong(check, unread.to_string(), unread.remedy());
         }
     };
     findings.well("postgres", "answers");
-    let rows = match projections::rows(&mut connection).await {
-        Ok(rows) => rows,
-        Err(error) => {
-            return findings.wrong(
-                "projections",
-                error.to_string(),
-                "type: offset-zero migrate",
-            );
-        }
-    };
+    look_at_all(&earlier.rows, &rows, findings);
+}
+
+fn look_at_all(earlier: &[ProjectionRow], rows: &[ProjectionRow], findings: &mut Findings) {
     let before = findings.0.len();
-    for row in &rows {
-        look_at(row, findings);
+    for row in rows {
+        let is_same = |of: &&ProjectionRow| of.name == row.name && of.version == row.version;
+        look_at(row, earlier.iter().find(is_same), findings);
     }
     if rows.iter().all(|row| row.state != "live") {
         findings.wrong("projections", "none is live", "start the projectors");
     }
     let detail = format!(
-        "{} versions; those that are live are fed, and none is far behind",
+        "{} versions; those that are live are fed, and none stays far behind",
         rows.len()
     );
     findings.well_if_none_since(before, "projections", detail);
 }
 
-fn look_at(row: &ProjectionRow, findings: &mut Findings) {
+fn look_at(row: &ProjectionRow, earlier: Option<&ProjectionRow>, findings: &mut Findings) {
     let ProjectionRow { name, version, .. } = row;
     let mut wrong = |detail, remedy| findings.wrong("projections", detail, remedy);
     if row.state == "failed" || row.state == "diverged" {
@@ -61,9 +94,9 @@ fn look_at(row: &ProjectionRow, findings: &mut Findings) {
             format!("{name} is fed by nobody for {seconds:.0} s"),
             "start the projectors, or see their log",
         );
-    } else if row.state == "live" && row.lag > MAX_LAG {
+    } else if is_far_behind(row) && earlier.is_some_and(|earlier| row.lag >= earlier.lag) {
         wrong(
-            format!("{name} is {} records behind", row.lag),
+            format!("{name} is {} records behind, and no nearer", row.lag),
             "see whether the projectors run, and their log; `offset-zero projections` shows whether it goes on",
         );
     }
@@ -74,7 +107,112 @@ fn look_at(row: &ProjectionRow, findings: &mut Findings) {
                 "{name} version {version} has parked {} events",
                 row.dead_letters
             ),
-            "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY",
+            match row.is_live() {
+                true => {
+                    "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY"
+                }
+                false => {
+                    "it is not live, so they cannot be tried again: once the cause is mended, type: offset-zero rebuild NAME; or \
+                     drop it: offset-zero projections drop NAME VERSION"
+                }
+            },
         );
+    }
+}
+
+fn is_far_behind(row: &ProjectionRow) -> bool {
+    row.state == "live" && row.lag > MAX_LAG
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, time::timeout};
+
+    use super::*;
+
+    /// What is wrong, and what to do about it.
+    fn wrong(findings: Findings) -> Vec<(&'static str, String, &'static str)> {
+        let wrong = findings.0.into_iter().filter(|finding| !finding.ok);
+        let told = wrong.map(|finding| {
+            let remedy = finding.remedy.expect("it says what to do");
+            (finding.check, finding.detail, remedy)
+        });
+        told.collect()
+    }
+
+    fn looked_at(earlier: &[ProjectionRow], rows: &[ProjectionRow]) -> Vec<String> {
+        let mut findings = Findings::default();
+        look_at_all(earlier, rows, &mut findings);
+        let wrong = wrong(findings).into_iter();
+        wrong.map(|(_, detail, _)| detail).collect()
+    }
+
+    #[tokio::test]
+    async fn a_postgres_that_says_nothing_is_a_finding() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("it is bound");
+        let url = format!("postgres://postgres@{address}/offset_zero");
+        let holding = tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((stream, _)) = silent.accept().await {
+                held.push(stream);
+            }
+        });
+        let within = Duration::from_millis(100);
+        let mut findings = Findings::default();
+        let looked = async {
+            let earlier = Earlier::look(&url, within).await;
+            look(&url, within, &earlier, &mut findings).await;
+        };
+        let patience = Duration::from_secs(20);
+        timeout(patience, looked).await.expect("it does not hang");
+        holding.abort();
+        let wrong = wrong(findings);
+        let [("postgres", detail, _)] = wrong.as_slice() else {
+            panic!("{wrong:?}");
+        };
+        assert_eq!(detail, "Postgres did not answer within 100ms");
+    }
+
+    #[test]
+    fn a_projection_is_wrong_where_it_is_far_behind_and_comes_no_nearer() {
+        let lag = |lag| [ProjectionRow::live("orders", 2, lag)];
+        let catching_up = looked_at(&lag(5_000), &lag(4_999));
+        assert!(catching_up.is_empty(), "{catching_up:?}");
+        for (before, after) in [(5_000, 5_000), (5_000, 5_001), (0, 1_001)] {
+            let stuck = format!("orders is {after} records behind, and no nearer");
+            assert_eq!(looked_at(&lag(before), &lag(after)), [stuck]);
+        }
+        assert!(looked_at(&lag(0), &lag(MAX_LAG)).is_empty());
+    }
+
+    #[test]
+    fn a_projection_that_was_not_seen_before_may_be_catching_up() {
+        let now = [ProjectionRow::live("orders", 2, 5_000)];
+        for other in [("orders", 1), ("carts", 2)] {
+            let earlier = [ProjectionRow::live(other.0, other.1, 10)];
+            assert!(looked_at(&earlier, &now).is_empty(), "{other:?}");
+        }
+        assert!(looked_at(&[], &now).is_empty());
+    }
+
+    #[test]
+    fn what_a_version_that_is_not_live_has_parked_is_not_to_be_looked_for_among_dead_letters() {
+        let mut live = ProjectionRow::live("orders", 2, 0);
+        live.dead_letters = 3;
+        let mut building = ProjectionRow::live("orders", 3, 0);
+        building.state = "building".to_owned();
+        building.fed_seconds_ago = None;
+        building.dead_letters = 1;
+        let mut findings = Findings::default();
+        look_at_all(&[], &[live, building], &mut findings);
+        let wrong = wrong(findings);
+        let [(_, of_live, retry), (_, of_building, rebuild)] = wrong.as_slice() else {
+            panic!("{wrong:?}");
+        };
+        assert_eq!(of_live, "orders version 2 has parked 3 events");
+        assert!(retry.contains("dead-letters"), "{retry}");
+        assert_eq!(of_building, "orders version 3 has parked 1 events");
+        assert!(!rebuild.contains("dead-letters"), "{rebuild}");
     }
 }

@@ -5,7 +5,7 @@ use domain::topics;
 use event_store::{LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log};
 use tokio::task::spawn_blocking;
 
-use super::Findings;
+use super::{Findings, UNREADABLE};
 use crate::args::Target;
 
 /// Whether all topics are as they have to be; answers which of them nobody can look into.
@@ -25,6 +25,19 @@ pub(super) async fn look(
                  --partitions, --replication-factor and --namespace",
             );
         }
+    }
+    match log.weak_partitions(&specs).await {
+        Ok(weak) => {
+            for partition in weak {
+                findings.wrong(
+                    "topics",
+                    partition.to_string(),
+                    "start the brokers that are missing, or see their logs for why they do not follow: until then nothing can be \
+                     written there",
+                );
+            }
+        }
+        Err(error) => findings.wrong("topics", error.to_string(), UNREADABLE),
     }
     let detail = format!("{} topics are as they have to be", specs.len());
     findings.well_if_none_since(before, "topics", detail);

@@ -260,6 +260,8 @@ async fn events_are_shown_exported_and_followed() {
     let names: Vec<_> = policies.as_array().expect("policies").iter().collect();
     assert_eq!(names.len(), 7, "{policies:#}");
     Stock::at_rest(&world.log()).await;
+    let undone = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
+    assert_eq!(undone.status.code(), Some(1), "it runs: {undone:?}");
     blocking(move || drop(server)).await;
     let unknown = offset_zero(&world, &["policies", "reset", "nobody"]).await;
     assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
