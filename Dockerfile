@@ -13,11 +13,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
         target/release/offset-zero /out/
 
 FROM debian:bookworm-slim
-# curl is for the health checks.
+# curl is for the health checks. The folder is for volumes: a new one belongs to whom the folder does that it is mounted on.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates curl libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --user-group --no-create-home offset-zero
+    && useradd --system --user-group --no-create-home offset-zero \
+    && install --directory --owner=offset-zero --group=offset-zero /var/lib/offset-zero
 COPY --from=build /out/ /usr/local/bin/
 USER offset-zero
 EXPOSE 8080 8081

@@ -19,7 +19,7 @@ setup: ## install what is missing (as root on Debian), else say what to type
 	@sh dev/prerequisites.sh
 
 build: setup ## compile the binaries
-	cargo build --workspace --bins
+	cargo build --locked --workspace --bins
 
 demo: build ## boot the whole stack, follow an order through it, rebuild a read model, leave nothing running
 	target/debug/offset-zero demo
@@ -29,20 +29,20 @@ up: build ## run the stack in the foreground until Ctrl-C
 	@exec target/debug/offset-zero dev
 
 test: setup ## every test, against a real Kafka and a real Postgres
-	cargo build --workspace --all-targets
+	cargo build --locked --workspace --all-targets
 	@sh dev/test.sh
 
 lint: setup ## formatting, clippy, dependencies, spelling
 	@sh dev/lint-tools.sh
 	cargo fmt --all --check
 	cargo fmt --manifest-path $(CQRS_ES) --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --manifest-path $(CQRS_ES) --target-dir target -- -D warnings
 	$(TOOLS)/bin/cargo-deny --workspace check bans licenses sources
 	$(TOOLS)/bin/cargo-deny --manifest-path $(CQRS_ES) --config deny.toml check bans licenses sources
 	$(TOOLS)/bin/typos
 
 bench: setup ## the benchmarks, in release mode; a table with ratios at the end
-	cargo build --release --workspace --bins
+	cargo build --release --locked --workspace --bins
 	cargo build --release --locked --manifest-path $(CQRS_ES) --target-dir target
 	target/release/offset-zero bench

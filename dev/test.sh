@@ -10,7 +10,7 @@ trap 'rm -f "$output" "$status"' EXIT
 # A pipe's exit status is its last command's, and POSIX sh has no pipefail: cargo's goes by file.
 # --no-fail-fast: the closing line counts all tests, not those up to the first binary that failed.
 {
-    cargo test --workspace --no-fail-fast "$@" 2>&1
+    cargo test --locked --workspace --no-fail-fast "$@" 2>&1
     echo $? >"$status"
 } | tee "$output"
 

@@ -12,6 +12,7 @@ mod projections;
 mod running;
 mod simulated;
 mod site;
+mod starting;
 mod up;
 
 use std::process::ExitCode;

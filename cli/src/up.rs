@@ -3,11 +3,12 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    pin::pin,
     time::Duration,
 };
 
-use anyhow::{Context, Error, Result, anyhow};
-use dev::{process::Process, stack::StackOptions};
+use anyhow::{Error, Result, anyhow};
+use dev::{postgres::without_password, process::Process, stack::StackOptions};
 use runtime::shutdown;
 use serde::Serialize;
 use tokio::time::interval;
@@ -15,6 +16,7 @@ use tokio::time::interval;
 use crate::{
     args::DevPorts,
     running::{Ports, Running},
+    starting::started,
 };
 
 /// How often it is looked whether all processes are still there.
@@ -23,7 +25,7 @@ const LOG_LINES: usize = 30;
 
 /// Runs until Ctrl-C or SIGTERM, or until a part of it has ended by itself: what is left would look like a system that works.
 pub async fn run(ports: DevPorts, partitions: i32, json: bool) -> Result<()> {
-    let stop = shutdown::signal()?;
+    let mut stop = pin!(shutdown::signal()?);
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
         command_api: ports.command_port,
@@ -34,12 +36,16 @@ pub async fn run(ports: DevPorts, partitions: i32, json: bool) -> Result<()> {
     let delay = ports.carrier_delay.0;
     let start = move || Running::start(options, partitions, Some(servers), delay);
     let starting = tokio::task::spawn_blocking(start);
-    // A Ctrl-C while it starts is obeyed as soon as there is something to stop in order.
-    let running = starting.await.context("starting the stack")??;
-    announce(&running, json)?;
-    let ended = tokio::select! {
-        () = stop => Ok(()),
-        ended = any_end(&running) => Err(ended),
+    let (running, is_stopping) = started(starting, stop.as_mut()).await?;
+    let ended = match is_stopping {
+        true => Ok(()),
+        false => {
+            announce(&running, json)?;
+            tokio::select! {
+                () = stop => Ok(()),
+                ended = any_end(&running) => Err(ended),
+            }
+        }
     };
     match &ended {
         Ok(()) => eprintln!("stopping"),
@@ -77,7 +83,7 @@ struct Ready<'a> {
     projectors: &'a str,
     gateway: &'a str,
     kafka: &'a str,
-    postgres: &'a str,
+    postgres: String,
     mails: &'a Path,
     data: PathBuf,
     postgres_data: PathBuf,
@@ -91,7 +97,7 @@ impl<'a> Ready<'a> {
             projectors: &running.projectors.url,
             gateway: &running.gateway.url,
             kafka: &running.wiring.brokers,
-            postgres: &running.wiring.database_url,
+            postgres: without_password(&running.wiring.database_url),
             mails: &running.mails,
             data: dev::dirs::state()?,
             postgres_data: dev::dirs::postgres_data()?,
@@ -140,6 +146,7 @@ fn announce(running: &Running, json: bool) -> Result<()> {
 mod tests {
     use std::process::Command;
 
+    use anyhow::Context;
     use dev::{
         dirs::Scratch,
         process::{Output, Spec},
@@ -155,7 +162,7 @@ mod tests {
             projectors: "http://127.0.0.1:8082",
             gateway: "http://127.0.0.1:8083",
             kafka: "127.0.0.1:9092",
-            postgres: "postgres://postgres@127.0.0.1:5433/offset_zero",
+            postgres: "postgres://postgres@127.0.0.1:5433/offset_zero".to_owned(),
             mails: Path::new("/mails"),
             data: "/clone/.offset-zero".into(),
             postgres_data: "/var/lib/offset-zero/postgres".into(),

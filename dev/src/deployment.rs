@@ -1,6 +1,7 @@
 //! The services of Offset Zero on a running stack: which flags each is started with, in one place.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::error::Result;
@@ -83,21 +84,17 @@ impl Wiring {
         ]);
         let more = more.iter().map(|flag| (*flag).to_owned()).collect();
         let arguments = [self.kafka(), self.topics(), services, more].concat();
-        self.server("command-api", port, &arguments)
+        self.server("command-api", port, &arguments, NO_VARIABLES)
     }
 
     /// Starts the projectors; does not wait for them.
     pub fn projectors(&self, port: Option<u16>) -> Result<Server> {
-        self.server(
-            "projectors",
-            port,
-            &[self.kafka(), self.database()].concat(),
-        )
+        self.server("projectors", port, &self.kafka(), self.database())
     }
 
     /// Starts the query API; does not wait for it.
     pub fn query_api(&self, port: Option<u16>) -> Result<Server> {
-        self.server("query-api", port, &self.database())
+        self.server("query-api", port, &[], self.database())
     }
 
     /// Starts the simulated payment gateway, on a free port where none is given; does not wait for it.
@@ -111,14 +108,11 @@ impl Wiring {
             ("--webhook", webhook_url),
             ("--books", &books),
         ]);
-        // Not a flag: the arguments of a process are for all to read.
-        let secret = [("OFFSET_ZERO_WEBHOOK_SECRET", secret)];
-        let secret = secret.into_iter().filter(|(_, value)| !value.is_empty());
         let service = Service::spawn_as(
             "gateway",
             CLI,
             [command, more].concat(),
-            secret,
+            variable("OFFSET_ZERO_WEBHOOK_SECRET", secret),
             self.output.of(&format!("gateway-{port}")),
         )?;
         Ok(Server {
@@ -146,17 +140,13 @@ impl Wiring {
 
     /// Brings the database to the newest schema.
     pub fn migrate(&self) -> Result<()> {
-        let arguments = [vec!["migrate".to_owned()], self.database()].concat();
-        self.command("projectors", &arguments)
+        self.command("projectors", &["migrate".to_owned()])
     }
 
     /// Rebuilds a projection from offset zero and returns when it is live.
     pub fn rebuild(&self, projection: &str) -> Result<()> {
         let command = vec!["rebuild".to_owned(), projection.to_owned()];
-        self.command(
-            "projectors",
-            &[command, self.kafka(), self.database()].concat(),
-        )
+        self.command("projectors", &[command, self.kafka()].concat())
     }
 
     fn kafka(&self) -> Vec<String> {
@@ -170,8 +160,8 @@ impl Wiring {
         flags(&[("--partitions", &self.partitions.to_string())])
     }
 
-    fn database(&self) -> Vec<String> {
-        flags(&[("--database-url", &self.database_url)])
+    fn database(&self) -> Option<Variable<'_>> {
+        variable("DATABASE_URL", &self.database_url)
     }
 
     fn server(
@@ -179,20 +169,20 @@ impl Wiring {
         name: &'static str,
         port: Option<u16>,
         arguments: &[String],
+        variable: Option<Variable<'_>>,
     ) -> Result<Server> {
         let (port, listen) = listen(name, port)?;
         let arguments = [flags(&[("--listen", &listen)]), arguments.to_vec()].concat();
         let output = self.output.of(&format!("{name}-{port}"));
         Ok(Server {
-            service: Service::spawn(name, arguments, NO_VARIABLES, output)?,
+            service: Service::spawn(name, arguments, variable, output)?,
             url: format!("http://{listen}"),
         })
     }
 
     fn command(&self, name: &str, arguments: &[String]) -> Result<()> {
         let title = arguments.first().map_or(name, String::as_str);
-        let mut command = services::command(&binary(name)?);
-        command.args(arguments);
+        let command = self.on_database(&binary(name)?, arguments);
         let process = Process::spawn(Spec::new(title, command, self.output.of(title)))?;
         match process.wait_exit(COMMAND_WITHIN) {
             Some(status) if status.success() => Ok(()),
@@ -203,11 +193,19 @@ impl Wiring {
             }),
         }
     }
+
+    fn on_database(&self, binary: &Path, arguments: &[String]) -> Command {
+        let mut command = services::command(binary);
+        command.args(arguments).envs(self.database());
+        command
+    }
 }
 
 /// Also runs what is simulated.
 const CLI: &str = "offset-zero";
-const NO_VARIABLES: [(&str, &str); 0] = [];
+/// What is secret is no flag: the arguments of a process are for all to read.
+type Variable<'a> = (&'static str, &'a str);
+const NO_VARIABLES: Option<Variable<'static>> = None;
 const LOG_LINES: usize = 30;
 
 impl ServiceOutput {
@@ -232,9 +230,37 @@ fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
+/// As [`flags`], of one variable.
+fn variable<'a>(name: &'static str, value: &'a str) -> Option<Variable<'a>> {
+    (!value.is_empty()).then_some((name, value))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
+
+    #[test]
+    fn where_the_database_is_is_told_by_the_environment_and_not_by_flags() {
+        let wiring = Wiring {
+            brokers: "127.0.0.1:9092".to_owned(),
+            database_url: "postgres://me:secret@db/orders".to_owned(),
+            namespace: String::new(),
+            partitions: 4,
+            gateway_url: String::new(),
+            output: ServiceOutput::Terminal,
+        };
+        let command = wiring.on_database(Path::new("projectors"), &wiring.kafka());
+        let mut variables = command.get_envs();
+        let expected = OsStr::new(&wiring.database_url);
+        assert!(
+            variables.any(|(name, value)| name == "DATABASE_URL" && value == Some(expected)),
+            "{command:?}"
+        );
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["--kafka-brokers", "127.0.0.1:9092"]);
+    }
 
     #[test]
     fn a_line_on_the_terminal_is_set_apart_from_the_name_before_it() {

@@ -162,6 +162,12 @@ pub enum Error {
         value: String,
     },
 
+    /// Data is to stay, and containers would not keep it.
+    #[error(
+        "containers of OFFSET_ZERO_STACK=docker keep no data; type `docker compose up` for some that do, or unset the variable"
+    )]
+    NotKept,
+
     /// A container could not be started or asked.
     #[error("start {image} in Docker; is the Docker engine running?")]
     Container {

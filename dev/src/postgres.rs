@@ -18,7 +18,7 @@ use crate::error::{Error, FileContext, Result};
 use crate::ports;
 use crate::process::{self, Output, Process, Spec};
 use binaries::Binaries;
-pub use database::ScratchDatabase;
+pub use database::{ScratchDatabase, without_password};
 pub(crate) use database::{create_database, database_name, ping, with_database};
 pub use relay::Relay;
 

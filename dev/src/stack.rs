@@ -1,7 +1,7 @@
 //! Kafka and Postgres together, from wherever the environment says.
 //!
 //! `KAFKA_BROKERS` and `DATABASE_URL` win, each for its part; else `OFFSET_ZERO_STACK=docker` asks
-//! for containers; else both are started natively.
+//! for containers, which keep nothing; else both are started natively.
 
 mod docker;
 
@@ -244,6 +244,14 @@ fn engine() -> Result<Engine> {
     }
 }
 
+/// Refuses data that is to stay where it would not: containers are removed when their handles are dropped.
+fn require_keeping(engine: Engine, placement: Placement) -> Result<()> {
+    match (engine, placement) {
+        (Engine::Docker, Placement::Persistent { .. }) => Err(Error::NotKept),
+        (Engine::Docker, Placement::Fresh) | (Engine::Native, _) => Ok(()),
+    }
+}
+
 /// An environment variable; set to nothing is the same as not set.
 fn set_variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
@@ -257,15 +265,16 @@ fn start_kafka(
     if let Some(brokers) = set_variable("KAFKA_BROKERS") {
         return Ok(KafkaSource::External(brokers));
     }
-    let port = match options.placement {
-        Placement::Fresh => None,
-        Placement::Persistent { kafka_port, .. } => Some(kafka_port),
-    };
+    require_keeping(engine, options.placement)?;
     match engine {
         Engine::Docker => {
-            KafkaContainer::start(port).map(|container| KafkaSource::Docker(Box::new(container)))
+            KafkaContainer::start().map(|container| KafkaSource::Docker(Box::new(container)))
         }
         Engine::Native => {
+            let port = match options.placement {
+                Placement::Fresh => None,
+                Placement::Persistent { kafka_port, .. } => Some(kafka_port),
+            };
             let data_dir = match scratch {
                 Some(scratch) => scratch.path().join("kafka"),
                 None => dirs::state()?.join("kafka"),
@@ -289,14 +298,16 @@ fn start_postgres(
     if let Some(url) = set_variable("DATABASE_URL") {
         return Ok(PostgresSource::External(url));
     }
-    let port = match options.placement {
-        Placement::Fresh => None,
-        Placement::Persistent { postgres_port, .. } => Some(postgres_port),
-    };
+    require_keeping(engine, options.placement)?;
     match engine {
-        Engine::Docker => PostgresContainer::start(port)
-            .map(|container| PostgresSource::Docker(Box::new(container))),
+        Engine::Docker => {
+            PostgresContainer::start().map(|container| PostgresSource::Docker(Box::new(container)))
+        }
         Engine::Native => {
+            let port = match options.placement {
+                Placement::Fresh => None,
+                Placement::Persistent { postgres_port, .. } => Some(postgres_port),
+            };
             let data_dir = match scratch {
                 Some(scratch) => scratch.path().join("postgres"),
                 None => dirs::postgres_data()?,
@@ -307,6 +318,26 @@ fn start_postgres(
                 durable: options.durable_postgres,
             };
             Postgres::start(options).map(|postgres| PostgresSource::Native(Box::new(postgres)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_that_is_to_stay_is_not_put_into_containers() {
+        let persistent = StackOptions::persistent(KAFKA_PORT, POSTGRES_PORT).placement;
+        let refused = require_keeping(Engine::Docker, persistent).expect_err("it would be lost");
+        let told = refused.to_string();
+        assert!(told.contains("docker compose up"), "{told}");
+        for (engine, placement) in [
+            (Engine::Docker, Placement::Fresh),
+            (Engine::Native, Placement::Fresh),
+            (Engine::Native, persistent),
+        ] {
+            assert!(require_keeping(engine, placement).is_ok(), "{placement:?}");
         }
     }
 }

@@ -183,8 +183,9 @@ pub fn rebuild(what: &str, target: &Target) -> Result<(Rebuilt, Value)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["rebuild", what, "--json"])
         .args(["--kafka-brokers", &target.kafka.brokers])
-        .args(["--database-url", &target.database_url])
         .args(["--namespace", &target.kafka.namespace])
+        // Not a flag: the arguments of a process are for all to read.
+        .env("DATABASE_URL", &target.database_url)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut peak_mib = 0.0;

@@ -30,7 +30,6 @@ use crate::{
     site::Site,
 };
 
-const NO_VARIABLES: [(&str, &str); 0] = [];
 /// The topic whose events the read side is measured on.
 const MEASURED_TOPIC: &str = ORDER_EVENTS;
 
@@ -91,13 +90,18 @@ async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {
 }
 
 /// What is measured beside the system: this program as something else, ready on a port of its own, with its log in that folder.
-fn start_beside(what: &str, flags: &[&str], folder: &Path) -> Result<Server> {
+fn start_beside(
+    what: &str,
+    flags: &[&str],
+    variable: Option<(&str, &str)>,
+    folder: &Path,
+) -> Result<Server> {
     let port = dev::ports::free()?;
     let (flag, number) = (format!("--{what}"), port.to_string());
     let arguments = [&["bench", &flag, &number], flags].concat();
     let log = Output::File(folder.join(format!("{what}-{port}.log")));
     let server = Server {
-        service: Service::spawn("offset-zero", arguments, NO_VARIABLES, log)?,
+        service: Service::spawn("offset-zero", arguments, variable, log)?,
         url: format!("http://127.0.0.1:{port}"),
     };
     server.wait_ready()?;

@@ -67,13 +67,10 @@ pub async fn measure(wiring: &Wiring, logs: &Path, seconds: u64) -> Result<Reads
 
 fn start(wiring: &Wiring, schema: &str, logs: &Path) -> Result<(Server, Server)> {
     let ours = wiring.query_api(None)?;
-    let flags = [
-        "--bare-schema",
-        schema,
-        "--database-url",
-        &wiring.database_url,
-    ];
-    let bare = start_beside("bare-reads", &flags, logs)?;
+    // Not a flag: the arguments of a process are for all to read.
+    let database = ("DATABASE_URL", wiring.database_url.as_str());
+    let flags = ["--bare-schema", schema];
+    let bare = start_beside("bare-reads", &flags, Some(database), logs)?;
     ours.wait_ready()?;
     Ok((ours, bare))
 }

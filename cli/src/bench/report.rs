@@ -41,7 +41,7 @@ impl Report {
         writeln!(text, "# Benchmarks\n")?;
         writeln!(
             text,
-            "Written by `make bench` on {}, {}. Kafka, Postgres, all services and the load generator share the machine, \
+            "Written by `offset-zero bench --out` on {}, {}. Kafka, Postgres, all services and the load generator share the machine, \
              so compare the ratios within this run, not the figures with those of another machine. One broker: \
              acknowledged means that it survives the kill of a process, not a power cut.\n",
             self.date, self.machine

@@ -5,21 +5,26 @@ mod paying;
 mod prose;
 mod telling;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result, bail, ensure};
-use dev::stack::StackOptions;
+use anyhow::{Result, anyhow, bail, ensure};
+use dev::{postgres::without_password, stack::StackOptions};
 use event_store::kafka::KafkaLog;
 use projectors::{
     Database, ProjectionName, Report,
     rebuild::{Options, Show},
 };
+use runtime::shutdown;
 use serde_json::{Value, json};
 
 use self::prose::Prose;
 use crate::{
     client::{Answer, get_at},
     running::Running,
+    starting::started,
 };
 
 /// How long what goes on by itself may take.
@@ -33,8 +38,9 @@ pub struct Demo {
     prose: Prose,
 }
 
-/// Runs the demo on topics of so many partitions; everything it starts has ended when it returns.
+/// Runs the demo on topics of so many partitions, or until Ctrl-C or SIGTERM; everything it starts has ended when it returns.
 pub async fn run(partitions: i32, json: bool) -> Result<()> {
+    let mut stop = pin!(shutdown::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
     prose.step("starting Kafka and Postgres on fresh data and free ports");
@@ -43,10 +49,19 @@ pub async fn run(partitions: i32, json: bool) -> Result<()> {
         Running::start(StackOptions::fresh(), partitions, None, delay)
     };
     let starting = tokio::task::spawn_blocking(start);
-    let running = starting.await.context("starting the stack")??;
+    let (running, is_stopping) = started(starting, stop.as_mut()).await?;
     let demo = Demo { running, prose };
-    introduce(&demo);
-    let told = journey(&demo).await;
+    let interrupted = || Err(anyhow!("told to stop before the end"));
+    let told = match is_stopping {
+        true => interrupted(),
+        false => {
+            introduce(&demo);
+            tokio::select! {
+                told = journey(&demo) => told,
+                () = stop => interrupted(),
+            }
+        }
+    };
     prose.step("stopping everything");
     let stopped = tokio::task::spawn_blocking(move || demo.running.stop()).await?;
     let (order, rebuilt) = told?;
@@ -78,7 +93,7 @@ fn introduce(Demo { running, prose }: &Demo) {
     }
     prose.say(format_args!(
         "   Postgres     {}",
-        running.wiring.database_url
+        without_password(&running.wiring.database_url)
     ));
     prose.say(format_args!("   logs         {}", running.logs()));
 }

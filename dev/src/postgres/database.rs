@@ -100,21 +100,68 @@ pub(crate) fn ping(url: &str) -> std::result::Result<(), String> {
 pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
     check_name(name)?;
     PgConnectOptions::from_str(url).map_err(|source| Error::DatabaseUrl { source })?;
-    let (address, parameters) = url.find('?').map_or((url, ""), |start| url.split_at(start));
-    let authority = address.find("://").map_or(0, |start| start + "://".len());
-    let end = address[authority..]
-        .find('/')
-        .map_or(address.len(), |slash| authority + slash);
-    let kept = parameters.trim_start_matches('?').split('&');
-    let kept: Vec<&str> = kept
-        .filter(|parameter| !parameter.is_empty() && !parameter.starts_with("dbname="))
-        .collect();
-    let separator = if kept.is_empty() { "" } else { "?" };
+    let parts = Parts::of(url);
     Ok(format!(
-        "{}/{name}{separator}{}",
-        &address[..end],
-        kept.join("&")
+        "{}{}/{name}{}",
+        parts.scheme,
+        parts.authority,
+        parts.parameters_without("dbname=")
     ))
+}
+
+/// `url` as it may be shown: without the password, and otherwise as it was given.
+#[must_use]
+pub fn without_password(url: &str) -> String {
+    let parts = Parts::of(url);
+    let (user, host) = match parts.authority.rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            (format!("{user}@"), host)
+        }
+        None => (String::new(), parts.authority),
+    };
+    format!(
+        "{}{user}{host}{}{}",
+        parts.scheme,
+        parts.path,
+        parts.parameters_without("password=")
+    )
+}
+
+/// The text of a URL.
+struct Parts<'a> {
+    /// With what sets it off.
+    scheme: &'a str,
+    /// User, password, host and port.
+    authority: &'a str,
+    /// With its slash, where there is one.
+    path: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let authority = address.find("://").map_or(0, |start| start + "://".len());
+        let (scheme, rest) = address.split_at(authority);
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Self {
+            scheme,
+            authority,
+            path,
+            parameters,
+        }
+    }
+
+    /// Those that do not begin so, set off.
+    fn parameters_without(&self, prefix: &str) -> String {
+        let kept = self.parameters.split('&');
+        let kept: Vec<&str> = kept
+            .filter(|parameter| !parameter.is_empty() && !parameter.starts_with(prefix))
+            .collect();
+        let separator = if kept.is_empty() { "" } else { "?" };
+        format!("{separator}{}", kept.join("&"))
+    }
 }
 
 /// The database that `url` names.
@@ -211,5 +258,31 @@ mod tests {
             Some("orders")
         );
         assert_eq!(database_name("postgres://db").expect("well-formed"), None);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password_and_otherwise_as_it_was_given() {
+        for (url, shown) in [
+            (
+                "postgres://me:secret@db.example:6543/orders?sslmode=require",
+                "postgres://me@db.example:6543/orders?sslmode=require",
+            ),
+            (
+                "postgres://me:se:cr@et@db/orders",
+                "postgres://me@db/orders",
+            ),
+            ("postgres://me@db", "postgres://me@db"),
+            (
+                "postgres://[::1]:5433/orders",
+                "postgres://[::1]:5433/orders",
+            ),
+            (
+                "postgres:///orders?host=/run&password=secret&user=me",
+                "postgres:///orders?host=/run&user=me",
+            ),
+            ("postgres://db/?password=secret", "postgres://db/"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }

@@ -24,9 +24,9 @@ pub(super) struct KafkaContainer {
 }
 
 impl KafkaContainer {
-    pub(super) fn start(port: Option<u16>) -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         // Kafka tells its clients where to reach it, so the mapped port must be known before.
-        let port = port.map_or_else(ports::free, Ok)?;
+        let port = ports::free()?;
         let image = format!("apache/kafka:{KAFKA_VERSION}");
         let mut request = GenericImage::new("apache/kafka", KAFKA_VERSION)
             .with_wait_for(WaitFor::message_on_stdout("Kafka Server started"))
@@ -95,8 +95,8 @@ pub(super) struct PostgresContainer {
 }
 
 impl PostgresContainer {
-    pub(super) fn start(port: Option<u16>) -> Result<Self> {
-        let port = port.map_or_else(ports::free, Ok)?;
+    pub(super) fn start() -> Result<Self> {
+        let port = ports::free()?;
         let image = format!("postgres:{POSTGRES_TAG}");
         let container = GenericImage::new("postgres", POSTGRES_TAG)
             // On stdout it says so once before the server that initialises is shut down again; the

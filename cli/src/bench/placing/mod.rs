@@ -141,7 +141,7 @@ fn start_prototype(running: &Running, wiring: &Wiring) -> Result<Server> {
         "--partitions",
         &partitions,
     ];
-    start_beside("prototype", &flags, Path::new(&running.logs()))
+    start_beside("prototype", &flags, None, Path::new(&running.logs()))
 }
 
 /// Places orders as fast as they are answered.
