@@ -162,7 +162,7 @@ impl<S: Log> Run<'_, S> {
         goal: &Positions,
     ) -> Result<(), ProjectorError> {
         let partitions = filling.origin.partitions;
-        if let Some(unknown) = self.partitions.iter().find(|of| **of >= partitions) {
+        if let Some(unknown) = unknown(&self.partitions, partitions) {
             let reason =
                 format!("there is no partition {unknown}; the topics have {partitions} each");
             return Err(not_compared::<P>(&reason));
@@ -274,9 +274,29 @@ async fn fold<P: Projection, S: Log>(
     }
 }
 
+/// The first of these that is none of so many partitions.
+fn unknown(named: &BTreeSet<i32>, partitions: i32) -> Option<i32> {
+    let mut named = named.iter().copied();
+    named.find(|partition| !(0..partitions).contains(partition))
+}
+
 fn not_compared<P: Projection>(reason: &str) -> ProjectorError {
     ProjectorError::NotCompared {
         projection: P::NAME,
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_there_are_not_are_unknown() {
+        let unknown = |named: &[i32]| unknown(&named.iter().copied().collect(), 4);
+        assert_eq!(unknown(&[]), None);
+        assert_eq!(unknown(&[0, 3]), None);
+        assert_eq!(unknown(&[0, 4]), Some(4));
+        assert_eq!(unknown(&[-1, 0]), Some(-1));
     }
 }
