@@ -40,7 +40,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// What anybody can read is no secret where nothing may be lost.
-    #[error("{0} has to be given where topics are replicated: the default is for development only")]
+    #[error("{0} has to be given with --replication-factor 3: the default is for development only")]
     NoSecret(&'static str),
     /// The gateway cannot be reached like that.
     #[error("the gateway's address")]
