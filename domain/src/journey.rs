@@ -53,6 +53,8 @@ struct Customer {
     cancels: Cancels,
     /// Whether the shipment gets lost once.
     fails: bool,
+    /// Whether time and operators act while others do, and not only once nobody else has anything to do.
+    hurried: bool,
 }
 
 fn any_mood() -> impl Strategy<Value = Mood> {
@@ -62,6 +64,15 @@ fn any_mood() -> impl Strategy<Value = Mood> {
         2 => Just(Mood::DoesNotHear),
         2 => Just(Mood::Refuses),
         1 => Just(Mood::SetsOtherAmountAside),
+    ]
+}
+
+/// Some answers, or such a silence that nobody waits any longer.
+fn any_moods() -> impl Strategy<Value = Vec<Mood>> {
+    let silence = (vec(Just(Mood::DoesNotHear), 20..60), vec(any_mood(), 0..4));
+    prop_oneof![
+        4 => vec(any_mood(), 0..10),
+        1 => silence.prop_map(|(silence, before)| [silence, before].concat()),
     ]
 }
 
@@ -76,22 +87,24 @@ fn any_case() -> impl Strategy<Value = Case> {
             2 => Just(Cancels::WhilePacked),
         ],
         proptest::bool::weighted(0.2),
+        proptest::bool::weighted(0.2),
     );
     let customer = customer
         .prop_filter("an order has a line", |(quantities, ..)| {
             quantities != &[0; 2]
         })
-        .prop_map(|(quantities, payments, cancels, fails)| Customer {
+        .prop_map(|(quantities, payments, cancels, fails, hurried)| Customer {
             quantities,
             payments,
             cancels,
             fails,
+            hurried,
         });
     let set_back = prop_oneof![4 => Just(0), 1 => 1..5_usize];
     let parts = (
         [1..4_i64, 2..6_i64],
         vec(customer, 1..3),
-        vec(any_mood(), 0..10),
+        any_moods(),
         vec((0..64_usize, set_back), 0..200),
     );
     parts.prop_map(|(stock, customers, moods, turns)| Case {
@@ -210,7 +223,8 @@ proptest! {
         for (index, customer) in kind.customers.iter().enumerate() {
             let told = world.told(wishes::order_id(index));
             let sold = matches!(world.order(index).stage, OrderStage::Completed(_));
-            prop_assert!(sold || customer.cancels != Cancels::Never || customer.payments == 0, "{:?}", told);
+            let lets_it_be = customer.cancels != Cancels::Never || customer.payments == 0;
+            prop_assert!(sold || lets_it_be || customer.hurried, "{:?}", told);
             prop_assert_eq!(count(&told, "OrderStuck"), 0);
             let (approved, cancelled) = (
                 count(&told, "DispatchApproved"),
@@ -226,10 +240,19 @@ proptest! {
 fn journeys_are_not_trivial() {
     let mut runner = TestRunner::deterministic();
     let mut names = BTreeSet::new();
+    let mut stuck_by = BTreeSet::new();
     for _ in 0..500 {
         let case = any_case().new_tree(&mut runner).unwrap().current();
-        names.extend(run(&case).log.records().map(|record| record.name));
+        let world = run(&case);
+        names.extend(world.log.records().map(|record| record.name));
+        let stuck = world
+            .log
+            .records()
+            .filter(|record| record.name == "PaymentStuck");
+        stuck_by.extend(stuck.map(|record| record.payload["by"].to_string()));
     }
+    let both = ["\"refusal\"", "\"silence\""];
+    assert_eq!(stuck_by, both.map(str::to_owned).into());
     for name in [
         "OrderRejected",
         "OrderExpired",

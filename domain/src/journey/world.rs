@@ -161,6 +161,9 @@ impl World {
                 Cancels::WhilePacked => matches!(shipment, Shipment::DispatchRequested { .. }),
             };
             turns.extend(cancels.then_some(Turn::Cancel(index)));
+            if customer.hurried {
+                turns.extend(self.overdue(index));
+            }
             turns.extend(match shipment {
                 Shipment::Created { .. } | Shipment::Failed { .. } => Some(Turn::Pack(index)),
                 Shipment::Dispatched { .. } => Some(Turn::Arrive(index)),
@@ -174,16 +177,22 @@ impl World {
     fn patient(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
         for index in 0..self.customers.len() {
-            let order = self.order(index);
-            turns.extend(order.stuck.is_some().then_some(Turn::Resume(index)));
-            let due_at = Orders::deadline(&order);
-            turns.extend(due_at.map(|due_at| Turn::Expire(index, due_at)));
+            turns.extend(self.overdue(index));
         }
         for stream in self.started() {
             let due_at = Payments::deadline(&self.payments.state(&stream));
             turns.extend(due_at.map(|due_at| Turn::LookInto(stream, due_at)));
         }
         turns
+    }
+
+    /// What an order's operator and its deadline do.
+    fn overdue(&self, index: usize) -> impl Iterator<Item = Turn> {
+        let order = self.order(index);
+        let resume = order.stuck.is_some().then_some(Turn::Resume(index));
+        let due_at = Orders::deadline(&order);
+        let expire = due_at.map(|due_at| Turn::Expire(index, due_at));
+        resume.into_iter().chain(expire)
     }
 
     fn started(&self) -> impl Iterator<Item = PaymentStream> {

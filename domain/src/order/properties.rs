@@ -1,6 +1,8 @@
 //! What holds for every history, whether or not a decision could have led to it.
 
-use proptest::{collection::vec, prelude::*};
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use super::{
     Awaited, Order, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, OrderStage,
@@ -78,27 +80,47 @@ fn any_event() -> impl Strategy<Value = OrderEvent> {
     ]
 }
 
-/// An order that was placed, then everything that can follow, each twice, in any order; the customer calls it off or not.
+/// What an order goes through where all goes well.
+fn well() -> Vec<OrderCommand> {
+    vec![
+        confirm(),
+        pay(1, None),
+        authorised(1),
+        dispatch(),
+        ship(),
+        deliver(),
+        expire(completes_at()),
+    ]
+}
+
+/// An order that was placed, and goes well; everything else that can follow, and all of that once more, comes in between or does not,
+/// anywhere and in any order.
 fn any_course() -> impl Strategy<Value = Vec<OrderCommand>> {
-    let steps = any::<bool>().prop_map(|cancelled| {
-        let mut steps = vec![
-            pay(1, None),
-            confirm(),
-            reject(),
-            authorised(1),
-            declined(1),
-            dispatch(),
-            ship(),
-            deliver(),
-            expire(stock_due_at()),
-            expire(payment_due_at()),
-            expire(completes_at()),
-        ];
-        steps.extend(cancelled.then(cancel));
-        [steps.clone(), steps, vec![request()]].concat()
+    let ill = vec![
+        reject(),
+        declined(1),
+        refuse_capture(1),
+        expire(stock_due_at()),
+        expire(payment_due_at()),
+        mark_stuck(),
+        resume(at(9)),
+        cancel(),
+        request(),
+    ];
+    let others = [well(), ill.clone(), ill].concat();
+    let many = 0..=others.len();
+    let between = proptest::sample::subsequence(others, many).prop_shuffle();
+    let between = between.prop_flat_map(|between| {
+        let places = vec(any::<proptest::sample::Index>(), between.len());
+        (Just(between), places)
     });
-    (any_lines(), steps.prop_shuffle())
-        .prop_map(|(lines, steps)| [vec![place(lines), request()], steps].concat())
+    (any_lines(), between).prop_map(|(lines, (between, places))| {
+        let mut steps = well();
+        for (step, place) in between.into_iter().zip(places) {
+            steps.insert(place.index(steps.len() + 1), step);
+        }
+        [vec![place(lines), request()], steps].concat()
+    })
 }
 
 /// The events of commands that come one after the other; those of rejected ones are none.
@@ -144,7 +166,7 @@ proptest! {
         prop_assert_eq!(state.status().is_none(), !history.iter().any(tells_of_an_order));
     }
 
-    /// Whatever came in between: a payment that was taken is not taken again, and so on.
+    /// Whatever came in between: what was confirmed, shipped, delivered or called off is not once more, and so on.
     #[test]
     fn what_was_accepted_once_changes_nothing_again(commands in vec(any_command(), 1..12)) {
         let mut history = Vec::new();
@@ -177,6 +199,10 @@ proptest! {
         let failed = history.iter().filter(|event| matches!(event, OrderEvent::PaymentFailed(_)));
         prop_assert!(asked.count() <= failed.count() + 1);
         prop_assert!(history.iter().filter(|event| is_paid(event)).count() <= 1);
+        let last_taken = history.iter().rposition(is_approved);
+        if let (Some(last_taken), Some(end)) = (last_taken, history.iter().position(is_end)) {
+            prop_assert!(last_taken < end, "{:?}", history);
+        }
     }
 
     /// Answers, deadlines and the customer race each other, and whatever is delivered twice counts once.
@@ -192,8 +218,13 @@ proptest! {
                 OrderEvent::Shipped(_) => has(is_approved),
                 OrderEvent::Delivered(_) => has(|event| matches!(event, OrderEvent::Shipped(_))),
                 OrderEvent::Completed(_) => has(|event| matches!(event, OrderEvent::Delivered(_))),
-                OrderEvent::DispatchRefused(_) => !has(is_approved),
-                event => !(has(is_end) || is_end(event) && has(is_approved)),
+                OrderEvent::DispatchRefused(_) => !has(is_approved) || has(is_refused),
+                OrderEvent::CaptureRefused(_) => has(is_approved) && !has(is_end),
+                // Also what has ended may have money to give back.
+                OrderEvent::Stuck(_) => true,
+                OrderEvent::Resumed(_) => has(|event| matches!(event, OrderEvent::Stuck(_))),
+                event if is_end(event) => !has(is_end) && (!has(is_approved) || has(is_refused)),
+                _ => !has(is_end),
             };
             prop_assert!(legal, "{:?}", history);
         }
@@ -207,7 +238,7 @@ proptest! {
             let mut history = [sold(), decide::decide(&replay(&sold()), first).unwrap()].concat();
             for command in commands.iter().chain(&racing) {
                 history.extend(decide::decide(&replay(&history), command).unwrap_or_default());
-                let tried_again = history.iter().any(|event| matches!(event, OrderEvent::CaptureRefused(_)));
+                let tried_again = history.iter().any(is_refused);
                 let cancelled = history.iter().any(is_end);
                 let approved = history.iter().any(is_approved);
                 prop_assert!(cancelled != approved || tried_again, "{:?}", history);
@@ -264,6 +295,35 @@ proptest! {
     }
 }
 
+/// Guards the property: courses on which little happens would show little.
+#[test]
+fn courses_are_not_trivial() {
+    let mut runner = TestRunner::deterministic();
+    let mut reached: BTreeMap<&str, usize> = BTreeMap::new();
+    for _ in 0..256 {
+        let course = any_course().new_tree(&mut runner).unwrap().current();
+        for event in run(&course) {
+            *reached.entry(event.kind().name).or_default() += 1;
+        }
+    }
+    for name in [
+        "OrderRejected",
+        "OrderExpired",
+        "OrderCancelled",
+        "OrderPaymentFailed",
+        "OrderCaptureRefused",
+        "OrderStuck",
+        "OrderResumed",
+        "DispatchRefused",
+        "OrderShipped",
+        "OrderDelivered",
+        "OrderCompleted",
+    ] {
+        let times = reached.get(name).copied().unwrap_or_default();
+        assert!(times >= 10, "{name} happened {times} times");
+    }
+}
+
 /// Others tell something of an order that is known.
 fn tells_of_an_order(event: &OrderEvent) -> bool {
     matches!(event, OrderEvent::Placed(_) | OrderEvent::Paid(_)) || is_end(event)
@@ -278,6 +338,10 @@ fn is_end(event: &OrderEvent) -> bool {
 
 fn is_paid(event: &OrderEvent) -> bool {
     matches!(event, OrderEvent::Paid(_))
+}
+
+fn is_refused(event: &OrderEvent) -> bool {
+    matches!(event, OrderEvent::CaptureRefused(_))
 }
 
 fn is_approved(event: &OrderEvent) -> bool {
