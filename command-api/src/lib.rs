@@ -17,6 +17,7 @@ mod carts;
 mod catalogue;
 mod clock;
 mod delivery;
+mod described;
 mod execute;
 mod intake;
 mod notifications;

@@ -22,6 +22,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     Catalogue, OpeningStore,
     carts::{self, CartService},
+    described::Common,
     orders::{self, OrderService},
     payments::{self, PaymentKey, PaymentService},
     peers, problems, products, shipments,
@@ -218,6 +219,7 @@ fn not_served(paths: &[&str]) -> Router {
         shipments::deliver_shipment,
         shipments::fail_shipment,
     ),
-    components(schemas(Problem, FieldError))
+    components(schemas(Problem, FieldError)),
+    modifiers(&Common)
 )]
 struct Description;

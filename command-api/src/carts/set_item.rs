@@ -49,7 +49,7 @@ pub(crate) struct SetCartItemBody {
             ("x-position" = String, description = "Where it is in the log, for `x-min-position`"),
             ("idempotency-replayed" = Option<bool>, description = "`true` where this is the first answer again"),
         )),
-        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`malformed-json`, `invalid-id`, `invalid-idempotency-key`, `invalid-if-match`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`, `product-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`cart-checked-out`, `too-many-items`, `product-discontinued`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`version-mismatch`", body = Problem, content_type = "application/problem+json"),

@@ -19,7 +19,8 @@ use crate::{
     validation::SkuSegment,
 };
 
-/// Sells a product no longer; what is in stock stays there.
+/// Offers a product no longer: no cart and no order takes it any more. What lies in carts already can still be bought, for as long as
+/// there is stock, which stays there.
 #[utoipa::path(
     post,
     path = "/v1/products/{sku}/discontinue",

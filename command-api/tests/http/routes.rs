@@ -130,6 +130,12 @@ async fn the_api_describes_itself() {
         let headers = &success.expect("a success")["headers"];
         assert!(headers["etag"].is_object(), "{path}");
         assert!(responses["412"].is_object(), "{path}");
+        for status in ["408", "413", "415"] {
+            let problem = &responses[status]["content"]["application/problem+json"];
+            assert!(problem.is_object(), "{path}: {status}");
+        }
+        let malformed = responses["400"]["description"].as_str().expect("a text");
+        assert!(malformed.contains("`invalid-position`"), "{path}");
     }
     let problem = &post["responses"]["422"]["content"]["application/problem+json"];
     assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");

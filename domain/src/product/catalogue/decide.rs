@@ -52,7 +52,7 @@ fn create(
     ])
 }
 
-/// A discontinued product, too, may get another price: nobody can buy for it, so nothing is to be refused.
+/// A discontinued product, too, may get another price: nobody is offered it, so nothing is to be refused.
 fn reprice(
     state: Option<&Product>,
     command: &RepriceProduct,
