@@ -28,18 +28,21 @@ use crate::{
     log::{Log, LogError, RawRecord},
     ownership::OWNERSHIP_TOPIC,
     store::EventStore,
-    subscription::{BatchLimits, Chunks, next_chunk, read_ahead},
+    subscription::{BatchLimits, Gathering, read_ahead},
 };
 
 /// Before reading is tried again where the log was out of reach.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Small, since a batch's progress is noted when all its commands are done, and all of it is done again after a crash.
+/// Of what is read at a time; what has come until then is reacted to together.
 const LIMITS: BatchLimits = BatchLimits {
-    max_events: 1_000,
-    max_bytes: 8 << 20,
+    max_events: 100,
+    max_bytes: 1 << 20,
     max_wait_ms: 20,
     every_ms: 0,
 };
+const CHUNKS_AHEAD: usize = 16;
+/// Few, since how far it is is noted when all commands of what is reacted to are done, and all of it is done again after a crash.
+const REACTED_TO_AT_ONCE: usize = 1_000;
 
 /// Runs a policy, or an effect, on every partition until told to stop.
 ///
@@ -204,9 +207,10 @@ impl<P: Reactor, L: Log> Follower<P, L> {
             let starts: Vec<_> = from.iter().map(Checkpoint::start).collect();
             let landmarks = Landmarks::of(&from);
             let read = read_keyed::<P::Event>;
-            read_ahead(log, &starts, landmarks, LIMITS, read)
+            read_ahead(log, &starts, landmarks, LIMITS, CHUNKS_AHEAD, read)
         })
-        .await?;
+        .await
+        .map(Gathering::new)?;
         let left = tokio::select! {
             biased;
             () = stopped(stop) => Left::Stopped,
@@ -250,13 +254,13 @@ impl<P: Reactor, L: Log> Follower<P, L> {
     /// Reads and reacts until it fails.
     async fn work(
         &self,
-        received: &mut Chunks<Keyed<P::Event>>,
+        received: &mut Gathering<Keyed<P::Event>>,
         ledger: &mut Ledger<L>,
     ) -> Result<Left, LogError> {
         loop {
             tokio::select! {
                 biased;
-                chunk = next_chunk(received) => {
+                chunk = received.next(REACTED_TO_AT_ONCE) => {
                     let chunk = chunk?;
                     let lasts = last_events(&chunk.items);
                     self.reacting.react_to(chunk.items).await;

@@ -24,8 +24,8 @@ use crate::bench::{load::Connection, orders};
 const WINDOW: Duration = Duration::from_secs(15);
 const CONNECTIONS: usize = 32;
 /// Of what the burst reached.
-const FIRST: f64 = 0.5;
-const STEP: f64 = 1.2;
+const FIRST: f64 = 0.25;
+const STEP: f64 = 1.25;
 const MAX_STEPS: usize = 8;
 
 /// One steady rate, and what was left undecided.
