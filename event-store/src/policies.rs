@@ -5,6 +5,7 @@
 //! commands of what it has read have been carried out. The work of a partition is for whoever owns the writer of that
 //! number; should two have it for a while, the commands' ids make that harmless.
 
+mod gathering;
 mod ledger;
 mod reactions;
 mod reactor;
@@ -19,7 +20,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 pub use self::reactor::{Doing, Effect, Reactor};
-use self::{ledger::Ledger, reactions::Reacting};
+use self::{gathering::Gathering, ledger::Ledger, reactions::Reacting};
 use crate::{
     checkpoint::{Checkpoint, Landmarks, LastEvent, Passed, Proof},
     codec::{self, Interned},
@@ -28,7 +29,7 @@ use crate::{
     log::{Log, LogError, RawRecord},
     ownership::OWNERSHIP_TOPIC,
     store::EventStore,
-    subscription::{BatchLimits, Gathering, read_ahead},
+    subscription::{BatchLimits, read_ahead},
 };
 
 /// Before reading is tried again where the log was out of reach.

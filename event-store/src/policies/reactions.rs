@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Context,
     policy::{Cause, Reaction},
@@ -25,8 +26,10 @@ use crate::{
     telemetry::PolicyMetrics,
 };
 
-/// So many keys are reacted to at a time: enough to fill the writers' batches.
-const KEYS_AT_ONCE: usize = 256;
+/// So many sequences are reacted to at a time: enough to fill the writers' batches.
+const SEQUENCES_AT_ONCE: usize = 256;
+/// What was decided so long ago is decided anew before it is tried: deadlines that it sets would have passed already.
+const RENEWED_AFTER: TimeDelta = TimeDelta::seconds(1);
 /// Before a command is tried again. Doubles up to the most.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
@@ -68,13 +71,6 @@ enum Carried {
     Before,
 }
 
-/// An event that is reacted to.
-struct Due<P: Reactor> {
-    recorded: Recorded<P::Event>,
-    cause: Cause,
-    doing: Doing<CommandOf<P>>,
-}
-
 impl<P: Reactor> Reacting<P> {
     pub(super) fn new(policy: Arc<P>, store: EventStore<P::Context>, partition: i32) -> Self {
         Self {
@@ -96,13 +92,13 @@ impl<P: Reactor> Reacting<P> {
         self.metrics.events.increment(events.len() as u64);
         let mut running = JoinSet::new();
         for group in grouped(self.due(events)) {
-            if running.len() >= KEYS_AT_ONCE {
+            if running.len() >= SEQUENCES_AT_ONCE {
                 heed(running.join_next().await);
             }
             let this = Arc::clone(self);
             running.spawn(async move {
-                for due in group {
-                    this.carry_out(due).await;
+                for recorded in group {
+                    this.carry_out(&recorded).await;
                 }
             });
         }
@@ -112,40 +108,42 @@ impl<P: Reactor> Reacting<P> {
     }
 
     /// Most events of a topic concern no policy: they end here.
-    fn due(&self, events: Vec<Keyed<P::Event>>) -> Vec<(Order, Due<P>)> {
-        let now = self.store.now();
+    fn due(&self, events: Vec<Keyed<P::Event>>) -> Vec<(Sequence, Recorded<P::Event>)> {
         let due = |Keyed { key, recorded }: Keyed<P::Event>| {
-            let cause = Cause {
-                event_id: recorded.metadata.event_id,
-                now,
-            };
-            let doing = self.policy.react(&recorded, cause);
-            let order = (key, recorded.metadata.correlation_id);
-            let due = Due {
-                recorded,
-                cause,
-                doing,
-            };
-            (!due.doing.is_nothing()).then_some((order, due))
+            let sequence = (key, recorded.metadata.correlation_id);
+            let doing = self.policy.react(&recorded, self.cause(&recorded));
+            (!doing.is_nothing()).then_some((sequence, recorded))
         };
         events.into_iter().filter_map(due).collect()
     }
 
-    async fn carry_out(&self, due: Due<P>) {
-        let Due {
-            recorded,
-            cause,
-            doing,
-        } = due;
-        for reaction in self.commands(&recorded, doing).await {
+    fn cause(&self, recorded: &Recorded<P::Event>) -> Cause {
+        Cause {
+            event_id: recorded.metadata.event_id,
+            now: self.store.now(),
+        }
+    }
+
+    async fn carry_out(&self, recorded: &Recorded<P::Event>) {
+        let cause = self.cause(recorded);
+        let (commands, decided_at) = match self.policy.react(recorded, cause) {
+            Doing::Commands(commands) => (commands, Some(cause.now)),
+            Doing::Effect(effect) => (effect.await, None),
+            Doing::Once { inquiry, effect } => match self.execute(recorded, inquiry, None).await {
+                Ok(Carried::Before) => return,
+                Ok(Carried::Now) | Err(_) => (effect.await, None),
+            },
+        };
+        for reaction in commands {
             let command_id = reaction.command_id;
-            let Err(rejection) = self.execute(&recorded, reaction).await else {
+            let Err(rejection) = self.execute(recorded, reaction, decided_at).await else {
                 continue;
             };
             self.metrics.rejections.increment(1);
+            let cause = self.cause(recorded);
             let resort = self.policy.rejected(&recorded.event, cause, &rejection);
             let lost = match resort {
-                Some(resort) => self.execute(&recorded, resort).await.err(),
+                Some(resort) => self.execute(recorded, resort, None).await.err(),
                 None => Some(rejection),
             };
             if let Some(rejection) = lost {
@@ -160,31 +158,21 @@ impl<P: Reactor> Reacting<P> {
         }
     }
 
-    async fn commands(
-        &self,
-        recorded: &Recorded<P::Event>,
-        doing: Doing<CommandOf<P>>,
-    ) -> Vec<Reaction<CommandOf<P>>> {
-        match doing {
-            Doing::Commands(commands) => commands,
-            Doing::Effect(effect) => effect.await,
-            Doing::Once { inquiry, effect } => match self.execute(recorded, inquiry).await {
-                Ok(Carried::Before) => Vec::new(),
-                Ok(Carried::Now) | Err(_) => effect.await,
-            },
-        }
-    }
-
-    /// Tries until it is known what became of the command; fails where it was rejected.
+    /// Tries until it is known what became of the command; fails where it was rejected. What was decided then, and follows from nothing
+    /// but the event, is decided anew when that is long ago; what an effect ended in stays what it is.
     async fn execute(
         &self,
         recorded: &Recorded<P::Event>,
         reaction: Reaction<CommandOf<P>>,
+        mut decided_at: Option<DateTime<Utc>>,
     ) -> Result<Carried, RejectionOf<P>> {
         let mut request = self.request(recorded, reaction);
         let mut pause = FIRST_PAUSE;
         let mut held_up = None;
         loop {
+            if decided_at.is_some_and(|decided_at| self.store.now() - decided_at > RENEWED_AFTER) {
+                decided_at = Some(self.renew(&mut request, recorded));
+            }
             let refusal = match self.store.execute(request.clone()).await {
                 Ok(accepted) => {
                     self.metrics.commands.increment(1);
@@ -221,16 +209,16 @@ impl<P: Reactor> Reacting<P> {
             }
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
-            self.renew(&mut request, recorded);
         }
     }
 
-    /// Has a command that comes late say so: a deadline that it sets would have passed already, counted from the first try.
-    fn renew(&self, request: &mut Request<P::Context>, recorded: &Recorded<P::Event>) {
-        let cause = Cause {
-            event_id: recorded.metadata.event_id,
-            now: self.store.now(),
-        };
+    /// The same command, as it is decided now; answers when that is.
+    fn renew(
+        &self,
+        request: &mut Request<P::Context>,
+        recorded: &Recorded<P::Event>,
+    ) -> DateTime<Utc> {
+        let cause = self.cause(recorded);
         request.metadata.time = cause.now;
         if let Doing::Commands(commands) = self.policy.react(recorded, cause) {
             let of_this_name =
@@ -239,6 +227,7 @@ impl<P: Reactor> Reacting<P> {
                 request.command = anew.command;
             }
         }
+        cause.now
     }
 
     fn request(
@@ -269,14 +258,14 @@ impl<P: Reactor> Reacting<P> {
 
 /// What is reacted to one after the other: a record key, and a journey. Of one piece of stock the answers to all orders have one
 /// key, and nothing to do with each other: one at a time, a popular one would have its orders expire.
-type Order = (Box<[u8]>, Uuid);
+type Sequence = (Box<[u8]>, Uuid);
 
 /// As they came, within each group.
-fn grouped<T>(items: Vec<(Order, T)>) -> Vec<Vec<T>> {
-    let mut places: FxHashMap<Order, usize> = FxHashMap::default();
+fn grouped<T>(items: Vec<(Sequence, T)>) -> Vec<Vec<T>> {
+    let mut places: FxHashMap<Sequence, usize> = FxHashMap::default();
     let mut groups: Vec<Vec<T>> = Vec::new();
-    for (order, item) in items {
-        let place = *places.entry(order).or_insert(groups.len());
+    for (sequence, item) in items {
+        let place = *places.entry(sequence).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Vec::new());
         }
