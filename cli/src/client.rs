@@ -52,22 +52,17 @@ impl Answer {
 
 /// Whether a server says that it is alive.
 pub async fn is_live(url: &str) -> bool {
-    let asked = http()
-        .get(format!("{url}/health/live"))
-        .timeout(LIVE_TIMEOUT)
-        .send();
-    asked
-        .await
-        .is_ok_and(|response| response.status().is_success())
+    let asked = ask(format!("{url}/health/live")).await;
+    asked.is_ok_and(|response| response.status().is_success())
+}
+
+async fn ask(url: String) -> reqwest::Result<Response> {
+    http().get(url).timeout(LIVE_TIMEOUT).send().await
 }
 
 /// Why a server is not ready, as it says itself; none where it is.
 pub async fn unready(url: &str) -> Option<String> {
-    let asked = http()
-        .get(format!("{url}/health/ready"))
-        .timeout(LIVE_TIMEOUT)
-        .send();
-    let Ok(response) = asked.await else {
+    let Ok(response) = ask(format!("{url}/health/ready")).await else {
         let seconds = LIVE_TIMEOUT.as_secs();
         return Some(format!("/health/ready: no answer within {seconds} s"));
     };

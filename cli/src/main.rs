@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod events;
 mod operate;
+mod owners;
 mod policies;
 mod projections;
 mod running;

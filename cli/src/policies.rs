@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use command_api::{REACTORS, ReactorName};
-use event_store::{Checkpoint, LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log, owner_of};
+use event_store::{Checkpoint, LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log};
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     args::{PoliciesCommand, Target},
     client,
+    owners::places,
 };
 
 /// Shows them, or has some of them begin again.
@@ -118,15 +119,13 @@ fn owners<L: Log>(
     log: &L,
     services: &BTreeSet<&'static str>,
 ) -> Result<BTreeSet<(&'static str, String)>, LogError> {
-    let mut owners = BTreeSet::new();
-    for &service in services {
-        for partition in 0..log.partitions(OWNERSHIP_TOPIC)? {
-            let owner = owner_of(log, service, partition)?;
-            let owner = owner.filter(|owner| !owner.released);
-            owners.extend(owner.map(|owner| (service, owner.address)));
-        }
-    }
-    Ok(owners)
+    let partitions = log.partitions(OWNERSHIP_TOPIC)?;
+    let places = places(log, services.iter().copied(), partitions)?;
+    let held = places.into_iter().filter_map(|(service, _, owner)| {
+        let owner = owner.filter(|owner| !owner.released)?;
+        Some((service, owner.address))
+    });
+    Ok(held.collect())
 }
 
 fn reset(log: &KafkaLog, reactor: &ReactorName) -> Result<(), LogError> {

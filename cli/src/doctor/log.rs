@@ -11,11 +11,15 @@ use domain::{
     Context, cart::Carts, notification::Notifications, order::Orders, payment::Payments,
     product::Products, shipping::Shipments, topics,
 };
-use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log, owner_of};
+use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log};
 use tokio::task::spawn_blocking;
 
 use super::{Findings, UNREADABLE, pace::Pace};
-use crate::{args::Target, client};
+use crate::{
+    args::Target,
+    client,
+    owners::{Place, places},
+};
 
 /// Every service, and the topics whose streams are its own.
 const SERVICES: [Owned; 6] = [
@@ -59,14 +63,12 @@ pub(super) async fn is_reachable(
     Ok(cluster.is_ok())
 }
 
-/// A partition of a service, and who owns it.
-type Place = (&'static str, i32, Option<OwnershipRecord>);
-
 /// Whether each partition of each service has an owner that answers, and is ready.
 pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findings) -> Result<()> {
     let before = findings.0.len();
     let asked = log.clone();
-    let places = match spawn_blocking(move || places(&asked, partitions)).await? {
+    let services = SERVICES.map(|owned| owned.service);
+    let places = match spawn_blocking(move || places(&asked, services, partitions)).await? {
         Ok(places) => places,
         Err(error) => {
             findings.wrong("owners", error.to_string(), UNREADABLE);
@@ -83,16 +85,6 @@ pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findi
     );
     findings.well_if_none_since(before, "owners", detail);
     Ok(())
-}
-
-fn places(log: &KafkaLog, partitions: i32) -> Result<Vec<Place>, LogError> {
-    let mut places = Vec::new();
-    for service in SERVICES.map(|owned| owned.service) {
-        for partition in 0..partitions {
-            places.push((service, partition, owner_of(log, service, partition)?));
-        }
-    }
-    Ok(places)
 }
 
 /// Answers the addresses of those that are alive.

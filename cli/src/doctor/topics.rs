@@ -26,12 +26,12 @@ pub(super) async fn look(
             );
         }
     }
-    match log.weak_partitions(&specs).await {
+    match log.weaknesses(&specs).await {
         Ok(weak) => {
             for partition in weak {
                 findings.wrong(
                     "topics",
-                    partition.to_string(),
+                    partition,
                     "start the brokers that are missing, or see their logs for why they do not follow: until then nothing can be \
                      written there",
                 );

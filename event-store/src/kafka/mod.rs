@@ -6,6 +6,7 @@ mod groups;
 mod membership;
 mod reader;
 mod topics;
+mod weakness;
 
 use std::{
     sync::Arc,

@@ -1,6 +1,6 @@
 //! Creating topics, and refusing those that are not as they have to be.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     admin::{
@@ -12,7 +12,7 @@ use rdkafka::{
     metadata::{Metadata, MetadataBroker, MetadataTopic},
 };
 
-use super::{KafkaConfig, KafkaLog, METADATA_TIMEOUT, unavailable};
+use super::{KafkaConfig, METADATA_TIMEOUT, unavailable};
 use crate::{log::LogError, ownership::OWNERSHIP_TOPIC};
 
 /// Where brokers keep what became of transactions.
@@ -36,7 +36,7 @@ impl Durability {
     /// From so many replicas on, a deployment is meant to lose nothing, and refuses to start where it could.
     pub const PRODUCTION_REPLICATION: i32 = 3;
 
-    fn min_in_sync(self) -> i32 {
+    pub(super) fn min_in_sync(self) -> usize {
         if self.is_production() { 2 } else { 1 }
     }
 
@@ -56,10 +56,10 @@ impl Durability {
 /// How a topic has to be.
 #[derive(Debug, Clone)]
 pub struct TopicSpec {
-    name: &'static str,
+    pub(super) name: &'static str,
     partitions: i32,
     compacted: bool,
-    durability: Durability,
+    pub(super) durability: Durability,
 }
 
 impl TopicSpec {
@@ -176,7 +176,7 @@ pub(super) async fn verify(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<
 }
 
 /// Metadata is a blocking call.
-async fn all_metadata(config: &KafkaConfig) -> Result<Metadata, LogError> {
+pub(super) async fn all_metadata(config: &KafkaConfig) -> Result<Metadata, LogError> {
     let client = admin(config)?;
     tokio::task::spawn_blocking(move || client.inner().fetch_metadata(None, METADATA_TIMEOUT))
         .await
@@ -228,85 +228,6 @@ fn require_replicas(topic: &MetadataTopic, needed: i32) -> Result<(), LogError> 
         ),
         false => Ok(()),
     }
-}
-
-/// A partition that cannot take what is to be acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WeakPartition {
-    /// Topic, as brokers know it.
-    pub topic: String,
-    /// Partition, from 0.
-    pub partition: i32,
-    /// Why.
-    pub weakness: Weakness,
-}
-
-/// What a partition lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weakness {
-    /// No broker takes its records, or gives them out.
-    NoLeader,
-    /// Its leader refuses what it cannot have on as many replicas as needed.
-    TooFewInSync {
-        /// Replicas that have all records.
-        in_sync: usize,
-        /// How many have to.
-        needed: usize,
-    },
-}
-
-impl fmt::Display for WeakPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            topic, partition, ..
-        } = self;
-        match self.weakness {
-            Weakness::NoLeader => write!(f, "{topic}/{partition} has no leader"),
-            Weakness::TooFewInSync { in_sync, needed } => write!(
-                f,
-                "{topic}/{partition} has {in_sync} replicas in sync where {needed} are needed"
-            ),
-        }
-    }
-}
-
-impl KafkaLog {
-    /// The partitions of these topics that cannot be written to just now. No reason to refuse a start, which may be what is waited
-    /// for; topics that are missing are told by [`verify_topics`](Self::verify_topics).
-    ///
-    /// # Errors
-    /// When no broker answers.
-    pub async fn weak_partitions(
-        &self,
-        specs: &[TopicSpec],
-    ) -> Result<Vec<WeakPartition>, LogError> {
-        let config = &self.shared.config;
-        let metadata = all_metadata(config).await?;
-        let mut weak = Vec::new();
-        for spec in specs {
-            let name = config.physical(spec.name);
-            let needed = usize::try_from(spec.durability.min_in_sync()).unwrap_or_default();
-            let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-            for partition in topic.into_iter().flat_map(MetadataTopic::partitions) {
-                let weakness = weakness(partition.leader(), partition.isr().len(), needed);
-                weak.extend(weakness.map(|weakness| WeakPartition {
-                    topic: name.clone(),
-                    partition: partition.id(),
-                    weakness,
-                }));
-            }
-        }
-        Ok(weak)
-    }
-}
-
-/// What a partition lacks with that leader, by its broker's id, and so many replicas in sync.
-fn weakness(leader: i32, in_sync: usize, needed: usize) -> Option<Weakness> {
-    // Brokers have ids from 0; -1 stands for none.
-    if leader < 0 {
-        return Some(Weakness::NoLeader);
-    }
-    (in_sync < needed).then_some(Weakness::TooFewInSync { in_sync, needed })
 }
 
 async fn verify_settings(
@@ -438,29 +359,6 @@ mod tests {
         assert_eq!(with("3"), Ok(()));
         let reason = "min.insync.replicas is 1 where 2 is needed";
         assert_eq!(with("1"), Err(reason.to_owned()));
-    }
-
-    #[test]
-    fn a_partition_is_weak_without_a_leader_or_with_fewer_replicas_in_sync_than_needed() {
-        let told = |leader, in_sync, replication| {
-            let durability = Durability { replication };
-            let needed = usize::try_from(durability.min_in_sync()).expect("few");
-            let weak = weakness(leader, in_sync, needed).map(|weakness| WeakPartition {
-                topic: "OrderEvents".to_owned(),
-                partition: 3,
-                weakness,
-            });
-            weak.map(|weak| weak.to_string())
-        };
-        assert_eq!(told(0, 1, 1), None);
-        assert_eq!(told(0, 2, 3), None);
-        let no_leader = "OrderEvents/3 has no leader";
-        assert_eq!(told(-1, 3, 3).as_deref(), Some(no_leader));
-        assert_eq!(told(-1, 0, 1).as_deref(), Some(no_leader));
-        assert_eq!(
-            told(0, 1, 3).as_deref(),
-            Some("OrderEvents/3 has 1 replicas in sync where 2 are needed")
-        );
     }
 
     #[test]
