@@ -1,7 +1,7 @@
 //! The order: placed, confirmed by the stock, paid, shipped, delivered, or ended before. It is the only arbiter of what may still happen to a
 //! purchase.
 //!
-//! In reading order: [`command`], [`event`], [`state`], `decide`; [`policy`] carries what others have answered back to it.
+//! In reading order: [`command`], [`event`], [`state`], `status`, `decide`; [`policy`] carries what others have answered back to it.
 //! An upcaster would stand beside the event that it lifts.
 
 pub mod command;
@@ -10,6 +10,7 @@ pub mod event;
 pub mod line;
 pub mod policy;
 pub mod state;
+mod status;
 
 use chrono::{DateTime, Utc};
 
@@ -29,7 +30,8 @@ pub use self::{
     },
     line::{InvalidLines, OrderLine, OrderLines, Totals},
     policy::{OrderPolicy, OrderPolicyEvent},
-    state::{Billing, Kept, Order, OrderStage, OrderStatus, Paid, Pending, Stuck},
+    state::{Billing, Kept, Order, OrderStage, Paid, Pending, Stuck},
+    status::OrderStatus,
 };
 use crate::{Context, topics};
 

@@ -3,6 +3,7 @@
 mod auditing;
 mod checkpoints;
 mod counter;
+mod deadlines;
 mod desk;
 mod expecting;
 mod kafka;
@@ -54,12 +55,14 @@ macro_rules! contract {
         contract!($subject; sharing;
             only_who_has_a_partition_is_confirmed,
         );
+        contract!($subject; deadlines;
+            a_deadline_passes_once,
+            what_lies_in_the_log_comes_before_a_deadline,
+        );
         contract!($subject; several;
             what_another_service_opens_is_found,
             what_is_decided_anew_has_events_of_its_own,
             a_message_changes_no_state,
-            a_deadline_passes_once,
-            what_lies_in_the_log_comes_before_a_deadline,
             a_policy_reacts_once,
             a_policy_whose_place_is_lost_stops,
             so_many_commands_are_remembered,
