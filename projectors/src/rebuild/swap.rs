@@ -46,8 +46,8 @@ pub(super) async fn swap<P: Projection, S: Log>(
         if let Some(ended) = followers.try_join_next() {
             return Err(ended?);
         }
-        come_near::<P, S>(registry, filling).await?;
-        match attempt::<P, S>(registry, filling).await {
+        let lost = come_near::<P, S>(registry, filling).await?;
+        match attempt::<P>(registry, filling.version.number, &lost).await {
             Ok(Some(swapped)) => return Ok(swapped),
             Ok(None) => {}
             Err(ProjectorError::Postgres(sqlx::Error::Database(error)))
@@ -61,51 +61,74 @@ pub(super) async fn swap<P: Projection, S: Log>(
     })
 }
 
-/// Waits until the candidate is near the live version, for a while. Nobody is held still for that.
+/// Waits until the candidate is near the live version, for a while. Nobody is held still for that. Answers what the log has lost of what
+/// the live version is made of.
 async fn come_near<P: Projection, S: Log>(
     registry: &mut PgConnection,
     filling: &Filling<S>,
-) -> Result<(), ProjectorError> {
+) -> Result<Lost, ProjectorError> {
     let Some(live) = registry::live(registry, P::NAME).await? else {
-        return Ok(());
+        return Ok(Lost::default());
     };
     let deadline = Instant::now() + PATIENCE;
     loop {
         let goal = registry::positions(registry, P::NAME, live.number).await?;
-        let goal = held_by_the_log(goal, &filling.ends::<P>().await?);
+        let lost = Lost::between(&goal, &filling.ends::<P>().await?);
+        let goal = lost.without(goal);
         let candidate = filling.version.number;
         let reached = registry::positions(registry, P::NAME, candidate).await?;
         if registry::distance(&reached, &goal) <= NEAR || Instant::now() >= deadline {
-            return Ok(());
+            return Ok(lost);
         }
         tokio::time::sleep(POLL).await;
     }
 }
 
-/// What the log does not hold any more nobody can come up to.
-fn held_by_the_log(mut goal: Positions, ends: &Positions) -> Positions {
-    for (place, next) in &mut goal {
-        let reached = *next;
-        *next = ends.get(place).map_or(0, |end| reached.min(*end));
+/// Where a log that was cut back ends now, of the partitions of which the live version holds more: nobody can come up to that.
+#[derive(Debug, Default)]
+struct Lost(Positions);
+
+impl Lost {
+    /// The ends have to be asked for after the positions, or a log that goes on looks as if it had been cut back.
+    fn between(live: &Positions, ends: &Positions) -> Self {
+        let end_of = |place| ends.get(place).copied().unwrap_or(0);
+        let beyond = live.iter().filter(|(place, next)| **next > end_of(place));
+        Self(
+            beyond
+                .map(|(place, _)| (place.clone(), end_of(place)))
+                .collect(),
+        )
     }
-    goal
+
+    /// What is left of a goal.
+    fn without(&self, mut goal: Positions) -> Positions {
+        for (place, end) in &self.0 {
+            if let Some(next) = goal.get_mut(place) {
+                *next = (*next).min(*end);
+            }
+        }
+        goal
+    }
 }
 
 /// One transaction: holds the live version still, waits a moment for the candidate, and swaps; none where the candidate is
-/// not there in time.
-async fn attempt<P: Projection, S: Log>(
+/// not there in time. Asks nobody but Postgres meanwhile.
+async fn attempt<P: Projection>(
     registry: &mut PgConnection,
-    filling: &Filling<S>,
+    candidate: i32,
+    lost: &Lost,
 ) -> Result<Option<Swapped>, ProjectorError> {
-    let candidate = filling.version.number;
     let mut tx = registry.begin().await?;
     sqlx::raw_sql("set local lock_timeout = '2s'")
         .execute(&mut *tx)
         .await?;
     registry::never_stand_still(&mut tx).await?;
     let live = registry::hold_live(&mut tx, P::NAME).await?;
-    let goal = registry::lock_positions(&mut tx, P::NAME, live).await?;
-    let goal = held_by_the_log(goal, &filling.ends::<P>().await?);
+    // A newer program may have taken over since this one began.
+    if let Some(live) = registry::live(&mut tx, P::NAME).await? {
+        live.require_no_newer_shape::<P>()?;
+    }
+    let goal = lost.without(registry::lock_positions(&mut tx, P::NAME, live).await?);
     let deadline = Instant::now() + HOLD;
     while !registry::has_reached(
         &registry::positions(&mut tx, P::NAME, candidate).await?,

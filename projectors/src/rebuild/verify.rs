@@ -45,10 +45,10 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// Whether the new version is proven equal to the live one.
+    /// Whether the new version is proven equal to the live one: of what was not compared nobody knows.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        matches!(self, Self::Compared(comparison) if comparison.differing == 0)
+        matches!(self, Self::Compared(comparison) if comparison.differing == 0 && comparison.not_compared.is_empty())
     }
 }
 
@@ -65,9 +65,13 @@ impl fmt::Display for Verification {
             not_compared,
         } = comparison;
         match differing {
-            0 => write!(
+            0 if not_compared.is_empty() => write!(
                 f,
                 "verified: {rows} rows equal the live ones at the same positions"
+            )?,
+            0 => write!(
+                f,
+                "not proven equal: {rows} rows equal the live ones at the same positions in what both have, but"
             )?,
             _ => write!(
                 f,
@@ -82,7 +86,10 @@ impl fmt::Display for Verification {
             write!(f, "\n    and {unprinted} more")?;
         }
         for name in not_compared {
-            write!(f, "\n    {name} is not in both, and not compared")?;
+            write!(
+                f,
+                "\n    {name} is not the same column or table in both, and was not compared"
+            )?;
         }
         Ok(())
     }

@@ -82,6 +82,11 @@ impl Deployed {
 const LIVE: &str = "select live_version::bigint from offset_zero.projections where name = 'orders'";
 const LOCK: &str = "select pg_advisory_lock(hashtext('offset_zero.rebuild'), hashtext('orders'))";
 
+/// For somebody's transaction to end.
+const WAITING: &str =
+    "select count(*) from pg_locks where not granted and locktype = 'transactionid'
+    and pid in (select pid from pg_stat_activity where datname = current_database())";
+
 async fn alive(world: &World, count: i64) {
     let alive = "select count(*) from offset_zero.projectors where shapes <> '{}'";
     eventually("signs of life", async || world.number(alive).await == count).await;
@@ -179,6 +184,36 @@ async fn an_older_one_that_comes_back_writes_nothing() {
     trade_reaches(&world, "orders_1", 9).await;
     new.stop().await;
     old.stop().await;
+}
+
+/// As by a reset, which no rebuild keeps out.
+#[tokio::test]
+async fn what_a_newer_one_makes_live_during_a_rebuild_stays_live() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    rebuild_orders(&world, &shop)
+        .await
+        .expect("versions 1 and 2");
+    let mut other = world.connect().await;
+    let mut newer = other.begin().await.expect("begins");
+    let made = "select from offset_zero.projections where name = 'orders' for no key update;
+        update offset_zero.projection_versions set shape = shape + 1 where name = 'orders' and version = 2";
+    let made = sqlx::raw_sql(made).execute(&mut *newer).await;
+    made.expect("as a newer program does");
+    let ends = async {
+        eventually("the rebuild waits", async || {
+            world.number(WAITING).await == 1
+        })
+        .await;
+        newer.commit().await.expect("commits");
+    };
+    let (rebuilt, ()) = tokio::join!(rebuild_orders(&world, &shop), ends);
+    let error = rebuilt.expect_err("the live version is newer");
+    assert!(
+        matches!(error, ProjectorError::OtherShape { .. }),
+        "{error:?}"
+    );
+    assert_eq!(world.number(LIVE).await, 2);
 }
 
 #[tokio::test]

@@ -201,3 +201,29 @@ async fn a_live_version_that_cannot_be_compared_is_named() {
         .expect("rebuilds all the same");
     assert!(!report.verification.is_equal());
 }
+
+#[tokio::test]
+async fn what_was_not_compared_is_not_proven_equal() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    feed::<Orders>(&world, &shop).await;
+    for table in [
+        "alter table orders_1.orders add note text",
+        "create table orders_1.notes (id integer primary key)",
+    ] {
+        world.execute(table).await;
+    }
+    let refused = rebuilt(&world, &shop, true).await.expect_err("not proven");
+    let refused = refused.to_string();
+    for told in ["not proven equal: 3 rows", "orders.note", "notes"] {
+        assert!(refused.contains(told), "{told} is not in: {refused}");
+    }
+    let found = rebuilt(&world, &shop, false)
+        .await
+        .expect("rebuilds all the same");
+    assert_eq!((found.rows, found.differing), (3, 0));
+    assert_eq!(
+        found.not_compared,
+        ["notes", "orders.note"].map(str::to_owned).into()
+    );
+}
