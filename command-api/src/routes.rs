@@ -13,11 +13,11 @@ use domain::{
     shipping::Shipments,
 };
 use runtime::{
+    docs::docs,
     problem::{FieldError, Problem},
     signature::Secret,
 };
 use utoipa::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     Catalogue, OpeningStore,
@@ -113,7 +113,7 @@ pub fn router(services: Services) -> Router {
         .merge(payment_routes(payments))
         .merge(shipment_routes(shipments))
         .merge(internal)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
+        .merge(docs(Description::openapi()))
 }
 
 fn product_routes(store: Option<OpeningStore<Products>>) -> Router {

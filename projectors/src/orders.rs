@@ -33,7 +33,7 @@ impl Projection for Orders {
     const TOPICS: &'static [&'static str] = &[ORDER_EVENTS, PAYMENT_EVENTS, SHIPPING_EVENTS];
     const TABLES: &'static str = include_str!("orders/tables.sql");
     const INDEXES: &'static str = include_str!("orders/indexes.sql");
-    const SHAPE: i32 = 2;
+    const SHAPE: i32 = 3;
     const INTO: &'static str = "
         orders (id, customer_id, status, stuck, version, currency, items_amount, total_amount, lines,
             last_payment_error, shipping_address, placed_at, payment, payment_attempt, payment_next_offset, shipments,

@@ -69,7 +69,7 @@ pub(crate) struct CartItem {
             ("etag" = String, description = "The version of the cart, for `If-Match` on its commands"),
         )),
         (status = 304, description = "It is still what `if-none-match` names"),
-        (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`cart-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )

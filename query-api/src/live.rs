@@ -37,7 +37,7 @@ pub const SHAPES: [(&str, i32); 9] = [
     ("history", 2),
     ("notifications", 1),
     ("order_versions", 2),
-    ("orders", 2),
+    ("orders", 3),
     ("payments", 2),
     ("products", 1),
     ("sales_daily", 1),
@@ -204,7 +204,8 @@ const LENT: &str = "the connection is taken out only where this ends";
 
 /// Asks about projections; takes the columns, the names and shapes that are asked about, the rest of the statement, and its
 /// arguments. The one place that says which version `v` of a projection `p` is read, if any: the live one, or else the last
-/// that was live and is of that shape.
+/// that was live and is of that shape. What has retired is not touched any more, so `updated_at` says since when; versions are
+/// numbered as they are begun, and one that was begun earlier may have gone live later.
 macro_rules! select_readable {
     ($columns:literal, $ours:literal, $rest:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query!(
@@ -215,7 +216,7 @@ macro_rules! select_readable {
                 from offset_zero.projection_versions readable
                 where readable.name = p.name and readable.shape = ours.shape
                   and (readable.version = p.live_version or readable.state = 'retired')
-                order by readable.version = p.live_version desc, readable.version desc
+                order by readable.version = p.live_version desc, readable.updated_at desc
                 limit 1
             ) v on true
             "# + $rest,

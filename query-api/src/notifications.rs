@@ -23,6 +23,7 @@ pub(crate) struct Parameters {
     /// The order that they are about.
     order_id: Uuid,
     /// At most so many.
+    #[serde(default, deserialize_with = "page::read_limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same order.

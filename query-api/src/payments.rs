@@ -79,7 +79,7 @@ pub(crate) struct GatewayError {
             ("etag" = String, description = "The version of the payment"),
         )),
         (status = 304, description = "It is still what `if-none-match` names"),
-        (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`payment-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )

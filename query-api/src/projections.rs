@@ -66,6 +66,7 @@ pub(crate) struct Projections {
     path = "/v1/projections",
     responses(
         (status = 200, body = Projections),
+        (status = 400, description = "`invalid-query`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -1,9 +1,13 @@
 //! The route table, and its description.
 
-use axum::{Router, extract::FromRef, routing::get};
-use runtime::problem::{FieldError, Problem};
+use axum::{Router, extract::FromRef, middleware, routing::get};
+use runtime::{
+    docs::docs,
+    extract::ApiQuery,
+    problem::{FieldError, Problem},
+};
+use serde::Deserialize;
 use utoipa::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     Database, Streams, carts, notifications, orders, payments, products, projections, sales,
@@ -29,26 +33,33 @@ impl FromRef<Shared> for Streams {
     }
 }
 
+/// The query of a route that takes no parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoParameters {}
+
 /// All routes of the API; [`runtime::http::app`] adds health, metrics and what all servers answer alike.
 pub fn router(database: Database, streams: Streams) -> Router {
     Router::new()
+        .route("/v1/orders/{id}/events", get(orders::events::follow_order))
+        .route("/v1/products/{sku}", get(products::find::find_product))
+        .route("/v1/carts/{id}", get(carts::find_cart))
+        .route("/v1/payments/{id}", get(payments::find_payment))
+        .route("/v1/shipments/{id}", get(shipments::find_shipment))
+        .route("/v1/projections", get(projections::list_projections))
+        // Of those so far; the others say themselves which they take.
+        .route_layer(middleware::from_extractor::<ApiQuery<NoParameters>>())
         .route("/v1/orders", get(orders::list::list_orders))
         .route("/v1/orders/{id}", get(orders::find::find_order))
         .route(
             "/v1/orders/{id}/history",
             get(orders::history::list_history),
         )
-        .route("/v1/orders/{id}/events", get(orders::events::follow_order))
         .route("/v1/products", get(products::list::list_products))
-        .route("/v1/products/{sku}", get(products::find::find_product))
-        .route("/v1/carts/{id}", get(carts::find_cart))
-        .route("/v1/payments/{id}", get(payments::find_payment))
-        .route("/v1/shipments/{id}", get(shipments::find_shipment))
         .route("/v1/notifications", get(notifications::list_notifications))
         .route("/v1/sales/daily", get(sales::list_sales_daily))
-        .route("/v1/projections", get(projections::list_projections))
         .with_state(Shared { database, streams })
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
+        .merge(docs(Description::openapi()))
 }
 
 #[derive(OpenApi)]

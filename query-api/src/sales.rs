@@ -25,6 +25,7 @@ pub(crate) struct Parameters {
     /// Only this day and earlier ones.
     to: Option<NaiveDate>,
     /// At most so many.
+    #[serde(default, deserialize_with = "page::read_limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same days.

@@ -75,7 +75,7 @@ pub(crate) struct ShipmentLine {
             ("etag" = String, description = "The version of the shipment, for `If-Match` on its commands"),
         )),
         (status = 304, description = "It is still what `if-none-match` names"),
-        (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`shipment-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )

@@ -5,6 +5,7 @@
 
 mod allocator;
 pub mod config;
+pub mod docs;
 pub mod entity_tag;
 pub mod extract;
 pub mod health;

@@ -143,4 +143,6 @@ async fn the_api_describes_itself() {
 
     let page = ask(all(), Method::GET, "/docs/").await;
     assert!(page.status.is_success());
+    let nothing = ask(all(), Method::GET, "/docs/nothing").await;
+    assert_eq!(nothing.problem(), (404, "route-not-found"));
 }

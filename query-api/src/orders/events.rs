@@ -52,7 +52,7 @@ pub(crate) struct ResumeHeaders {
     params(("id" = Uuid, Path), ResumeHeaders, WaitHeaders),
     responses(
         (status = 200, description = "Goes on until the client leaves or the server stops", body = Order, content_type = "text/event-stream"),
-        (status = 400, description = "`invalid-id`, `invalid-position`, `invalid-last-event-id`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`, `invalid-last-event-id`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`order-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`; `unavailable`, also where the server has too many streams", body = Problem, content_type = "application/problem+json"),
     )

@@ -26,6 +26,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
     /// At most so many.
+    #[serde(default, deserialize_with = "page::read_limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.

@@ -31,11 +31,14 @@ pub(crate) struct Parameters {
     /// Only those that stand here.
     #[param(value_type = Option<Status>)]
     status: Option<String>,
+    /// Only those that need an operator; with `false`, only those that do not.
+    stuck: Option<bool>,
     /// Only those placed then or later.
     placed_from: Option<DateTime<Utc>>,
     /// Only those placed before.
     placed_to: Option<DateTime<Utc>>,
     /// At most so many.
+    #[serde(default, deserialize_with = "page::read_limit")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same filter.
@@ -112,9 +115,10 @@ impl Parameters {
         problem.if_any()
     }
 
-    /// What tells this list from others, whatever its page.
+    /// What tells this list from others, whatever its page. Cursors in the hands of clients die where it changes: so a filter that has
+    /// come later says nothing where it is not used.
     fn filter(&self) -> String {
-        format!(
+        let mut filter = format!(
             "{:?}",
             (
                 &self.customer_id,
@@ -122,7 +126,11 @@ impl Parameters {
                 self.placed_from,
                 self.placed_to
             )
-        )
+        );
+        if let Some(stuck) = self.stuck {
+            filter += &format!(" stuck: {stuck}");
+        }
+        filter
     }
 }
 
@@ -152,6 +160,7 @@ impl SortKey for Key {
 struct Page {
     customer_id: Option<String>,
     status: Option<String>,
+    stuck: Option<bool>,
     placed_from: Option<DateTime<Utc>>,
     placed_to: Option<DateTime<Utc>>,
     after: Option<Key>,
@@ -164,6 +173,7 @@ impl Page {
             after: page::after(parameters.cursor.as_deref(), filter)?,
             customer_id: parameters.customer_id,
             status: parameters.status,
+            stuck: parameters.stuck,
             placed_from: parameters.placed_from,
             placed_to: parameters.placed_to,
             limit: parameters.limit.unwrap_or(page::DEFAULT_LIMIT),
@@ -176,7 +186,7 @@ impl Read for Page {
 
     const PROJECTION: &'static str = PROJECTION;
 
-    // Which index serves depends on which filters are null.
+    // Which index serves depends on which filters are null; the one of stuck orders serves only where it is they who are asked for.
     const IS_PLANNED: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
@@ -184,14 +194,16 @@ impl Read for Page {
             r#"
               and ($1::text is null or customer_id = $1)
               and ($2::text is null or status = $2)
-              and ($3::timestamptz is null or placed_at >= $3)
-              and ($4::timestamptz is null or placed_at < $4)
-              and ($5::timestamptz is null or (placed_at, id) < ($5, $6::uuid))
+              and ($3::boolean is null or stuck = $3)
+              and ($4::timestamptz is null or placed_at >= $4)
+              and ($5::timestamptz is null or placed_at < $5)
+              and ($6::timestamptz is null or (placed_at, id) < ($6, $7::uuid))
             order by placed_at desc, id desc
-            limit $7
+            limit $8
             "#,
             self.customer_id.as_deref(),
             self.status.as_deref(),
+            self.stuck,
             self.placed_from,
             self.placed_to,
             self.after.map(|key| key.placed_at),

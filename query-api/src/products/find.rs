@@ -25,7 +25,7 @@ use crate::{
             ("etag" = String, description = "The version of the product, for `If-Match` on its commands; that of its stock follows after a dot"),
         )),
         (status = 304, description = "It is still what `if-none-match` names"),
-        (status = 400, description = "`invalid-id`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-id`, `invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`product-not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )

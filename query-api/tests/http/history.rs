@@ -147,6 +147,7 @@ async fn refuses_what_it_does_not_have() {
     for (query, status, code) in [
         ("limit=x", 400, "invalid-query"),
         ("limit=201", 422, "validation-failed"),
+        ("limit=99999999999999999999", 422, "validation-failed"),
     ] {
         let answer = world
             .get(&format!("/v1/orders/{order_id}/history?{query}"))

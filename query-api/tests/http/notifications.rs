@@ -112,6 +112,11 @@ async fn refuses_what_it_cannot_read() {
             422,
             "validation-failed",
         ),
+        (
+            format!("order_id={order_id}&limit=99999999999999999999"),
+            422,
+            "validation-failed",
+        ),
     ] {
         let answer = world.get(&format!("/v1/notifications?{query}")).await;
         answer.problem(status, code);

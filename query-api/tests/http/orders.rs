@@ -111,6 +111,10 @@ async fn what_cannot_be_found_is_a_problem() {
         .get("/v1/orders/")
         .await
         .problem(404, "route-not-found");
+    world
+        .get("/docs/nothing")
+        .await
+        .problem(404, "route-not-found");
     for uri in [
         "/v1/orders",
         "/v1/projections",
@@ -120,6 +124,27 @@ async fn what_cannot_be_found_is_a_problem() {
         let answer = world.send("POST", uri, &[]).await;
         answer.problem(405, "method-not-allowed");
         assert_eq!(answer.headers["allow"], "GET,HEAD", "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn no_route_passes_over_a_parameter_that_it_does_not_know() {
+    let world = World::empty().await;
+    let description = world.get("/openapi.json").await.json();
+    let paths = description["paths"].as_object().expect("paths");
+    assert!(!paths.is_empty());
+    for path in paths.keys() {
+        let id = Uuid::nil().to_string();
+        let uri = path.replace("{id}", &id).replace("{sku}", "tea");
+        let answer = world.get(&format!("{uri}?shade=dark")).await;
+        let problem = answer.problem(400, "invalid-query");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(detail.contains("`shade`"), "{uri}: {detail}");
+        let knows_status = path == "/v1/orders";
+        assert_eq!(detail.contains("`status`"), knows_status, "{uri}: {detail}");
+        // A method that the route does not answer is what is wrong first.
+        let answer = world.send("POST", &format!("{uri}?shade=dark"), &[]).await;
+        answer.problem(405, "method-not-allowed");
     }
 }
 
@@ -183,8 +208,9 @@ async fn describes_itself() {
         "/v1/projections",
     ] {
         let operation = &description["paths"][path]["get"];
-        assert!(operation["responses"]["200"].is_object(), "{path}");
-        assert!(operation["responses"]["503"].is_object(), "{path}");
+        for status in ["200", "400", "503"] {
+            assert!(operation["responses"][status].is_object(), "{path}");
+        }
     }
     let parameters = &description["paths"]["/v1/products/{sku}"]["get"]["parameters"];
     let names = ["sku", "x-min-position", "prefer", "if-none-match"];

@@ -4,13 +4,14 @@ use uuid::Uuid;
 
 use crate::world::{LONG_AGO, Order, World, tampered};
 
-/// Three customers, four statuses, and times that several orders share. The newest first.
+/// Three customers, four statuses, some that are stuck, and times that several orders share. The newest first.
 async fn orders(world: &World, count: usize) -> Vec<Order> {
     let mut orders: Vec<_> = (0..count)
         .map(|n| {
             let mut order = Order::placed_at(&format!("2026-01-01T00:00:{:02}Z", n / 5));
             order.customer_id = ["ada", "bob", "eve"][n % 3];
             order.status = ["placed", "paid", "shipped", "cancelled"][n % 4];
+            order.stuck = n % 7 == 0;
             order
         })
         .collect();
@@ -47,7 +48,7 @@ async fn all_pages(world: &World, query: &str, limit: usize) -> Vec<Uuid> {
 }
 
 #[tokio::test]
-async fn filters_by_customer_status_and_time() {
+async fn filters_by_customer_status_trouble_and_time() {
     let world = World::new().await;
     let orders = orders(&world, 40).await;
     for (query, expected) in [
@@ -57,6 +58,17 @@ async fn filters_by_customer_status_and_time() {
         (
             "customer_id=eve&status=paid",
             ids(&orders, |o| o.customer_id == "eve" && o.status == "paid"),
+        ),
+        ("stuck=true", ids(&orders, |o| o.stuck)),
+        ("stuck=false", ids(&orders, |o| !o.stuck)),
+        (
+            "stuck=true&customer_id=ada&status=paid&placed_from=2026-01-01T00:00:01Z",
+            ids(&orders, |o| {
+                o.stuck
+                    && o.customer_id == "ada"
+                    && o.status == "paid"
+                    && &*o.placed_at >= "2026-01-01T00:00:01Z"
+            }),
         ),
         (
             "placed_from=2026-01-01T00:00:04Z",
@@ -121,6 +133,8 @@ async fn pages_have_no_gaps_and_no_repeats() {
         all_pages(&world, "&customer_id=bob&status=paid", 2).await,
         paid_by_bob
     );
+    let stuck = ids(&orders, |o| o.stuck);
+    assert_eq!(all_pages(&world, "&stuck=true", 2).await, stuck);
     // Fifty, where nothing is asked for.
     assert_eq!(world.get("/v1/orders").await.ids(), everything[..50]);
 }
@@ -144,6 +158,26 @@ async fn orders_placed_meanwhile_do_not_shift_the_pages() {
     assert_eq!(seen, ids(&orders, |_| true));
 }
 
+/// Such as one in the hands of a client, given when there were fewer filters.
+#[tokio::test]
+async fn a_cursor_stays_good() {
+    const CURSOR: &str = "AAZHXGP3oAAAAAAAAABwAIAAAAAAAAABRyM2cVAqXas";
+    let world = World::new().await;
+    let mut newer = Order::placed_at("2026-01-02T00:00:00Z");
+    newer.id = Uuid::from_u128(0x7000_8000_0000_0000_0001);
+    let older = Order::placed_at("2026-01-01T00:00:00Z");
+    for order in [&newer, &older] {
+        world.insert(order).await;
+    }
+    let first = world.get("/v1/orders?customer_id=ada&limit=1").await;
+    assert_eq!(first.ids(), [newer.id]);
+    assert_eq!(first.json()["next_cursor"], CURSOR);
+    let second = world
+        .get(&format!("/v1/orders?customer_id=ada&cursor={CURSOR}"))
+        .await;
+    assert_eq!(second.ids(), [older.id]);
+}
+
 #[tokio::test]
 async fn refuses_what_it_cannot_read() {
     let world = World::new().await;
@@ -151,9 +185,13 @@ async fn refuses_what_it_cannot_read() {
     for query in [
         "limit=many",
         "limit=1.5",
+        "limit=-",
+        "limit=99999999999999999999x",
         "limit=",
         "placed_from=yesterday",
         "placed_to=2026-01-01",
+        "stuck=",
+        "stuck=maybe",
         "customer=ada",
         "limit=1&limit=2",
     ] {
@@ -170,6 +208,7 @@ async fn refuses_what_it_cannot_read() {
         format!("cursor={}", &next[2..]),
         format!("cursor={}", tampered(next, 0, &LONG_AGO)),
         format!("cursor={next}&customer_id=ada"),
+        format!("cursor={next}&stuck=false"),
         format!("cursor={next}&placed_to=2027-01-01T00:00:00Z"),
     ] {
         world
@@ -187,6 +226,9 @@ async fn refuses_what_it_can_read_but_is_invalid() {
         ("limit=0", "/limit"),
         ("limit=201", "/limit"),
         ("limit=-1", "/limit"),
+        ("limit=9223372036854775807", "/limit"),
+        ("limit=9223372036854775808", "/limit"),
+        ("limit=-99999999999999999999", "/limit"),
         ("status=lost", "/status"),
         ("customer_id=", "/customer_id"),
         ("customer_id=a%00b", "/customer_id"),

@@ -124,7 +124,11 @@ async fn uris(world: &World, path: &str) -> Vec<String> {
                 "placed_from=2026-01-02T00:00:00Z".to_owned(),
                 "placed_to=2026-01-12T00:00:00Z".to_owned(),
             ];
-            pages(world, path, "", &filters).await
+            let mut uris = Vec::new();
+            for stuck in ["", "stuck=true", "stuck=false"] {
+                uris.extend(pages(world, path, stuck, &filters).await);
+            }
+            uris
         }
         "/v1/products" => pages(world, path, "", &[]).await,
         "/v1/sales/daily" => {

@@ -101,6 +101,7 @@ async fn refuses_what_it_cannot_read() {
         (&*changed, 400, "invalid-cursor"),
         ("limit=0", 422, "validation-failed"),
         ("limit=201", 422, "validation-failed"),
+        ("limit=99999999999999999999", 422, "validation-failed"),
     ] {
         let answer = world.get(&format!("/v1/products?{query}")).await;
         answer.problem(status, code);

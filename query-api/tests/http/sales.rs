@@ -126,6 +126,7 @@ async fn refuses_what_it_cannot_read() {
         (&*changed_day, 400, "invalid-cursor"),
         (&*changed_currency, 400, "invalid-cursor"),
         ("limit=0", 422, "validation-failed"),
+        ("limit=99999999999999999999", 422, "validation-failed"),
         ("from=-0001-01-01", 422, "validation-failed"),
         ("to=%2B10000-01-01", 422, "validation-failed"),
     ] {

@@ -104,6 +104,25 @@ async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
     }
 }
 
+/// Versions are numbered as they are begun. Where one cannot be cleared away when the next is begun, a later rebuild goes on with it, and
+/// it goes live after that.
+#[tokio::test]
+async fn of_our_shape_the_version_that_was_live_last_is_read() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    world.create_version(2, "retired").await;
+    world.create_version(3, "live").await;
+    world
+        .execute(
+            "update offset_zero.projection_versions set state = 'retired', updated_at = now() where version = 1;
+             update offset_zero.projection_versions set shape = shape + 1 where version = 3;
+             update offset_zero.projections set live_version = 3",
+        )
+        .await;
+    assert_eq!(world.get("/v1/orders").await.ids(), [order.id]);
+}
+
 /// A new release's query API may be started before its projectors have taken over.
 #[tokio::test]
 async fn it_is_ready_when_projectors_of_its_release_have_taken_over() {

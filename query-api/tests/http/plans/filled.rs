@@ -3,7 +3,7 @@
 /// In each of them.
 pub(super) const ROWS: u32 = 20_000;
 
-/// Has 100 orders.
+/// Has 100 orders, of which some are stuck, as are some of others.
 pub(super) const CUSTOMER: &str = "customer-7";
 
 /// Of the first order, cart, payment and shipment alike.
@@ -23,7 +23,7 @@ insert into orders_1.orders (id, customer_id, status, stuck, version, currency, 
     shipping_address, placed_at, payment_attempt, payment_next_offset, shipments, shipping_next_offset, updated_at)
 select id, 'customer-' || n % 200,
        (array['placed', 'awaiting_payment', 'paid', 'shipped', 'completed'])[n / 200 % 5 + 1],
-       false, 1, 'EUR', 100, 100, '[]', '{}', time, 0, 0, '[]', 0, time
+       n % 300 = 7, 1, 'EUR', 100, 100, '[]', '{}', time, 0, 0, '[]', 0, time
 from numbers;
 
 insert into order_versions_1.order_versions (topic, partition, position, order_id, version, time, type, change)

@@ -9,6 +9,7 @@ pub(crate) struct Order {
     pub(crate) id: Uuid,
     pub(crate) customer_id: &'static str,
     pub(crate) status: &'static str,
+    pub(crate) stuck: bool,
     pub(crate) version: i32,
     pub(crate) placed_at: String,
 }
@@ -19,6 +20,7 @@ impl Order {
             id: Uuid::now_v7(),
             customer_id: "ada",
             status: "placed",
+            stuck: false,
             version: 1,
             placed_at: time.to_owned(),
         }
@@ -29,12 +31,13 @@ impl Order {
             id,
             customer_id,
             status,
+            stuck,
             version,
             placed_at,
         } = self;
         let (lines, address) = (lines(), address());
         format!(
-            "insert into orders values ('{id}', '{customer_id}', '{status}', false, {version}, 'EUR', 3998, 3998,
+            "insert into orders values ('{id}', '{customer_id}', '{status}', {stuck}, {version}, 'EUR', 3998, 3998,
                 '{lines}', null, '{address}', '{placed_at}', null, 0, 0, '[]', 0, '2026-01-02T03:04:05Z')"
         )
     }
