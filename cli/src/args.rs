@@ -9,7 +9,7 @@ use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 use uuid::Uuid;
 
-use crate::running::PARTITIONS;
+use crate::{given::Given, running::PARTITIONS};
 
 /// Orders on Kafka: run the stack, look at it, rebuild its read models.
 #[derive(Debug, Clone, Parser)]
@@ -35,6 +35,10 @@ pub struct Args {
 /// Which Kafka and Postgres a command is about.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Target {
+    /// What of it somebody has said.
+    #[command(flatten)]
+    pub given: Given,
+
     /// The database of the read models.
     #[arg(
         long,
@@ -78,8 +82,12 @@ impl Target {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run the whole stack in the foreground until Ctrl-C, on data that stays.
+    ///
+    /// Starts Kafka and Postgres, too, each unless one is named.
     Dev(DevPorts),
     /// Boot the stack on fresh data, follow an order through it, rebuild its read model, leave nothing running.
+    ///
+    /// Starts Kafka and Postgres, too, each unless one is named, where it then keeps to topics and a database of its own.
     Demo,
     /// Apply the database migrations that are missing.
     Migrate,
@@ -119,6 +127,8 @@ pub enum Command {
         command: TopicsCommand,
     },
     /// Measure this machine: raw Kafka and Postgres beside the whole system, as ratios. Build with --release.
+    ///
+    /// Starts Kafka and Postgres, too, each unless one is named, where it then keeps to topics and databases of its own.
     Bench(BenchOptions),
     /// Be the simulated payment gateway.
     #[command(hide = true)]

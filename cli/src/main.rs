@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod doctor;
 mod events;
+mod given;
 mod operate;
 mod owners;
 mod policies;
@@ -14,6 +15,7 @@ mod running;
 mod simulated;
 mod site;
 mod starting;
+mod topics;
 mod up;
 
 use std::process::ExitCode;
@@ -27,8 +29,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("offset-zero", &args.log)?;
     let done = match &args.command {
-        Command::Dev(ports) => up::run(*ports, args.target.partitions, args.json).await,
-        Command::Demo => demo::run(args.target.partitions, args.json).await,
+        Command::Dev(ports) => up::run(*ports, &args.target, args.json).await,
+        Command::Demo => demo::run(&args.target, args.json).await,
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => {
             let ran = operate::rebuild(&args.target, wanted, args.json).await;
@@ -46,11 +48,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Events { command } => events::run(&args.target, command, args.json).await,
         Command::Doctor => doctor::run(&args.target, args.json).await,
-        Command::Topics { command } => operate::topics(&args.target, *command, args.json).await,
+        Command::Topics { command } => topics::run(&args.target, *command, args.json).await,
         Command::Bench(options) => match (options.prototype, options.bare_reads) {
             (Some(port), _) => bench::prototype(&args.target, port).await,
             (None, Some(port)) => bench::bare_reads(&args.target, &options.bare_schema, port).await,
-            (None, None) => bench::run(options, args.json).await,
+            (None, None) => bench::run(options, &args.target, args.json).await,
         },
         Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
         Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,

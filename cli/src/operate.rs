@@ -8,7 +8,7 @@ use projectors::{
 };
 use serde_json::json;
 
-use crate::args::{Target, TopicsCommand};
+use crate::args::Target;
 
 /// Brings the database to the newest schema.
 pub async fn migrate(target: &Target, json: bool) -> Result<()> {
@@ -46,20 +46,4 @@ pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: b
     let database = Database::new(&target.database_url)?;
     println!("{}", command.run(&log, &database, json).await?);
     Ok(())
-}
-
-/// Looks at the topics.
-pub async fn topics(target: &Target, command: TopicsCommand, json: bool) -> Result<()> {
-    match command {
-        TopicsCommand::Check => {
-            let log = KafkaLog::connect(&target.kafka.config())?;
-            let specs = target.topic_specs();
-            log.verify_topics(&specs).await?;
-            match json {
-                true => println!("{}", json!({"checked": specs.len(), "ok": true})),
-                false => println!("{} topics are as they have to be", specs.len()),
-            }
-            Ok(())
-        }
-    }
 }

@@ -44,15 +44,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts everything, on topics of so many partitions, and waits until it is ready. On given ports with one log on the
-    /// terminal, else on free ports with a log file each. Without a carrier, goods stay until somebody has them leave.
+    /// Starts everything, as far as it was not asked for by address, and waits until it is ready. On given ports with one log on
+    /// the terminal, else on free ports with a log file each. Without a carrier, goods stay until somebody has them leave.
     pub fn start(
         options: StackOptions,
-        partitions: i32,
+        asked: &Target,
         ports: Option<Ports>,
         carrier_delay: Option<Duration>,
     ) -> Result<Self> {
-        let site = Site::start(options)?;
+        let site = Site::start(options, asked)?;
         let output = match (ports, site.stack.scratch()) {
             (None, Some(scratch)) => ServiceOutput::Folder(scratch.path().to_owned()),
             _ => ServiceOutput::Terminal,
@@ -64,9 +64,10 @@ impl Running {
         let (books, mails) = (folder.join("gateway.books"), folder.join("mails"));
         let mut wiring = Wiring {
             brokers: site.stack.brokers(),
+            kafka_properties: site.kafka_properties(),
             database_url: site.database_url.clone(),
             namespace: site.namespace.clone(),
-            partitions,
+            partitions: asked.partitions,
             gateway_url: String::new(),
             output,
         };
@@ -108,10 +109,15 @@ impl Running {
     /// Starts everything for this, always with as many partitions, and stops it after.
     pub async fn with<T>(
         options: StackOptions,
+        asked: &Target,
         work: impl AsyncFnOnce(&Arc<Self>) -> Result<T>,
     ) -> Result<T> {
         eprintln!("starting Kafka and Postgres");
-        let start = move || Self::start(options, PARTITIONS, None, None);
+        let asked = Target {
+            partitions: PARTITIONS,
+            ..asked.clone()
+        };
+        let start = move || Self::start(options, &asked, None, None);
         let running = Arc::new(tokio::task::spawn_blocking(start).await??);
         let done = work(&running).await;
         let stopped = match Arc::into_inner(running) {

@@ -6,10 +6,10 @@ use dev::{
     postgres::ScratchDatabase,
     stack::{Placement, Stack, StackOptions},
 };
-use event_store::kafka::KafkaArgs;
+use event_store::kafka::{KafkaArgs, KafkaProperty};
 use uuid::Uuid;
 
-use crate::args::Target;
+use crate::{args::Target, given::Given};
 
 /// Kafka and Postgres, and which part of them is used.
 pub struct Site {
@@ -17,6 +17,8 @@ pub struct Site {
     pub namespace: String,
     /// The database of the read models.
     pub database_url: String,
+    /// What Kafka's clients have to be told, such as how TLS and SASL are spoken.
+    properties: Vec<KafkaProperty>,
     /// Where the URL leads, unless that is the stack's default. Goes before the stack: it is dropped by the server.
     database: Option<ScratchDatabase>,
     /// What all of it stands on.
@@ -24,9 +26,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts the stack, and takes what is ours of it.
-    pub fn start(options: StackOptions) -> Result<Self> {
-        let stack = Stack::start(options).context("starting Kafka and Postgres")?;
+    /// Starts what of the stack is not named, and takes what is ours of it.
+    pub fn start(options: StackOptions, asked: &Target) -> Result<Self> {
+        let stack = Stack::start_beside(asked.external(), options)
+            .context("starting Kafka and Postgres")?;
+        let properties = told(&asked.kafka, stack.is_kafka_external());
         let namespace = namespace(options.placement, stack.is_kafka_external());
         if !namespace.is_empty() {
             tracing::info!(namespace, "taking topics of our own, which will remain");
@@ -43,6 +47,7 @@ impl Site {
         Ok(Self {
             namespace,
             database_url,
+            properties,
             database,
             stack,
         })
@@ -51,15 +56,21 @@ impl Site {
     /// The same, for the commands that operate on it.
     pub fn target(&self, partitions: i32) -> Target {
         Target {
+            given: Given::default(),
             database_url: self.database_url.clone(),
             kafka: KafkaArgs {
                 brokers: self.stack.brokers(),
-                properties: Vec::new(),
+                properties: self.properties.clone(),
                 namespace: self.namespace.clone(),
             },
             partitions,
             replication_factor: 1,
         }
+    }
+
+    /// What programs that speak to its Kafka are to find in their environment.
+    pub fn kafka_properties(&self) -> String {
+        spelled(&self.properties)
     }
 
     /// Gives back what nobody needs any more, and stops the stack. Its clients go first.
@@ -77,9 +88,26 @@ fn namespace(placement: Placement, is_external: bool) -> String {
     }
 }
 
+/// What its clients are told. A Kafka of our own speaks plainly, whatever the shell says of another.
+fn told(asked: &KafkaArgs, is_external: bool) -> Vec<KafkaProperty> {
+    match is_external {
+        true => asked.properties.clone(),
+        false => Vec::new(),
+    }
+}
+
+/// As the environment spells them.
+pub fn spelled(properties: &[KafkaProperty]) -> String {
+    let properties: Vec<_> = properties.iter().map(KafkaProperty::spelled).collect();
+    properties.join(",")
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::args::Args;
 
     #[test]
     fn fresh_data_in_a_kafka_of_others_has_a_namespace_that_nobody_else_has() {
@@ -89,6 +117,21 @@ mod tests {
             let name = namespace.strip_suffix('.').expect("a separator");
             assert!(name.parse::<Uuid>().is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn programs_are_told_the_properties_of_a_kafka_that_was_named_and_of_no_other() {
+        let line = [
+            "offset-zero",
+            "demo",
+            "--kafka-property=security.protocol=SASL_SSL",
+            "--kafka-property=sasl.password=a=b",
+        ];
+        let asked = Args::try_parse_from(line).expect("they are flags").target;
+        let spelled = |is_external| spelled(&told(&asked.kafka, is_external));
+        let expected = "security.protocol=SASL_SSL,sasl.password=a=b";
+        assert_eq!(spelled(true), expected);
+        assert_eq!(spelled(false), "");
     }
 
     #[test]

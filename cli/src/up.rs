@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::interval;
 
 use crate::{
-    args::DevPorts,
+    args::{DevPorts, Target},
     running::{Ports, Running},
     starting::started,
 };
@@ -24,7 +24,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOG_LINES: usize = 30;
 
 /// Runs until Ctrl-C or SIGTERM, or until a part of it has ended by itself: what is left would look like a system that works.
-pub async fn run(ports: DevPorts, partitions: i32, json: bool) -> Result<()> {
+pub async fn run(ports: DevPorts, asked: &Target, json: bool) -> Result<()> {
+    asked.given.refuse(&["namespace", "replication_factor"])?;
     let mut stop = pin!(shutdown::signal()?);
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
@@ -34,7 +35,8 @@ pub async fn run(ports: DevPorts, partitions: i32, json: bool) -> Result<()> {
         gateway: ports.gateway_port,
     };
     let delay = ports.carrier_delay.0;
-    let start = move || Running::start(options, partitions, Some(servers), delay);
+    let asked = asked.clone();
+    let start = move || Running::start(options, &asked, Some(servers), delay);
     let starting = tokio::task::spawn_blocking(start);
     let (running, is_stopping) = started(starting, stop.as_mut()).await?;
     let ended = match is_stopping {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::ports;
 use crate::process::{Output, Process, Spec};
-use crate::services::{self, Service, binary};
+use crate::services::{self, KAFKA_PROPERTIES, Service, binary};
 
 /// The first start creates topics and takes over every partition; on a busy machine that takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -19,6 +19,8 @@ const COMMAND_WITHIN: Duration = Duration::from_secs(600);
 pub struct Wiring {
     /// Kafka, `host:port`.
     pub brokers: String,
+    /// What clients of that Kafka have to be told, as [`KAFKA_PROPERTIES`] has it; empty where that is nothing.
+    pub kafka_properties: String,
     /// Postgres.
     pub database_url: String,
     /// Put before topics and transactional ids.
@@ -84,12 +86,13 @@ impl Wiring {
         ]);
         let more = more.iter().map(|flag| (*flag).to_owned()).collect();
         let arguments = [self.kafka(), self.topics(), services, more].concat();
-        self.server("command-api", port, &arguments, NO_VARIABLES)
+        self.server("command-api", port, &arguments, self.properties())
     }
 
     /// Starts the projectors; does not wait for them.
     pub fn projectors(&self, port: Option<u16>) -> Result<Server> {
-        self.server("projectors", port, &self.kafka(), self.database())
+        let variables = self.database().into_iter().chain(self.properties());
+        self.server("projectors", port, &self.kafka(), variables)
     }
 
     /// Starts the query API; does not wait for it.
@@ -133,7 +136,7 @@ impl Wiring {
             "carrier",
             CLI,
             [command, more, self.kafka()].concat(),
-            NO_VARIABLES,
+            self.properties(),
             self.output.of("carrier"),
         )
     }
@@ -156,6 +159,11 @@ impl Wiring {
         ])
     }
 
+    /// For whoever is a client of Kafka.
+    pub fn properties(&self) -> Option<Variable<'_>> {
+        variable(KAFKA_PROPERTIES, &self.kafka_properties)
+    }
+
     fn topics(&self) -> Vec<String> {
         flags(&[("--partitions", &self.partitions.to_string())])
     }
@@ -164,18 +172,18 @@ impl Wiring {
         variable("DATABASE_URL", &self.database_url)
     }
 
-    fn server(
+    fn server<'a>(
         &self,
         name: &'static str,
         port: Option<u16>,
         arguments: &[String],
-        variable: Option<Variable<'_>>,
+        variables: impl IntoIterator<Item = Variable<'a>>,
     ) -> Result<Server> {
         let (port, listen) = listen(name, port)?;
         let arguments = [flags(&[("--listen", &listen)]), arguments.to_vec()].concat();
         let output = self.output.of(&format!("{name}-{port}"));
         Ok(Server {
-            service: Service::spawn(name, arguments, variable, output)?,
+            service: Service::spawn(name, arguments, variables, output)?,
             url: format!("http://{listen}"),
         })
     }
@@ -196,7 +204,10 @@ impl Wiring {
 
     fn on_database(&self, binary: &Path, arguments: &[String]) -> Command {
         let mut command = services::command(binary);
-        command.args(arguments).envs(self.database());
+        command
+            .args(arguments)
+            .envs(self.database())
+            .envs(self.properties());
         command
     }
 }
@@ -204,8 +215,7 @@ impl Wiring {
 /// Also runs what is simulated.
 const CLI: &str = "offset-zero";
 /// What is secret is no flag: the arguments of a process are for all to read.
-type Variable<'a> = (&'static str, &'a str);
-const NO_VARIABLES: Option<Variable<'static>> = None;
+pub type Variable<'a> = (&'static str, &'a str);
 const LOG_LINES: usize = 30;
 
 impl ServiceOutput {
@@ -242,9 +252,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_the_database_is_is_told_by_the_environment_and_not_by_flags() {
+    fn what_may_be_secret_is_told_by_the_environment_and_not_by_flags() {
         let wiring = Wiring {
             brokers: "127.0.0.1:9092".to_owned(),
+            kafka_properties: "sasl.password=secret".to_owned(),
             database_url: "postgres://me:secret@db/orders".to_owned(),
             namespace: String::new(),
             partitions: 4,
@@ -252,12 +263,14 @@ mod tests {
             output: ServiceOutput::Terminal,
         };
         let command = wiring.on_database(Path::new("projectors"), &wiring.kafka());
-        let mut variables = command.get_envs();
-        let expected = OsStr::new(&wiring.database_url);
-        assert!(
-            variables.any(|(name, value)| name == "DATABASE_URL" && value == Some(expected)),
-            "{command:?}"
-        );
+        for (variable, expected) in [
+            ("DATABASE_URL", &wiring.database_url),
+            (KAFKA_PROPERTIES, &wiring.kafka_properties),
+        ] {
+            let mut variables = command.get_envs();
+            let expected = (OsStr::new(variable), Some(OsStr::new(expected)));
+            assert!(variables.any(|told| told == expected), "{command:?}");
+        }
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["--kafka-brokers", "127.0.0.1:9092"]);
     }

@@ -114,8 +114,10 @@ pub enum Error {
         name: String,
     },
 
-    /// `DATABASE_URL` is not a Postgres URL.
-    #[error("DATABASE_URL must look like postgres://user@host:port/database")]
+    /// What names the database is not a Postgres URL.
+    #[error(
+        "the database's URL (--database-url, DATABASE_URL) must look like postgres://user@host:port/database"
+    )]
     DatabaseUrl {
         /// What the driver reported.
         source: sqlx::Error,

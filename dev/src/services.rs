@@ -18,9 +18,15 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const ANSWER_LIMIT: u64 = 16 * 1024;
 const LOG_LINES: usize = 30;
 /// What the shell says to the program that was typed there, not to those that it starts: flags tell
-/// them the namespace, where an empty one is no flag; and a file with the flags of one program is
-/// refused by the others.
-const NOT_INHERITED: [&str; 2] = ["OFFSET_ZERO_NAMESPACE", "OFFSET_ZERO_CONFIG"];
+/// them the namespace, where an empty one is no flag; a file with the flags of one program is refused
+/// by the others; and a Kafka that we have started knows nothing of another's TLS.
+const NOT_INHERITED: [&str; 3] = [
+    "OFFSET_ZERO_NAMESPACE",
+    "OFFSET_ZERO_CONFIG",
+    KAFKA_PROPERTIES,
+];
+/// Where every program finds properties of librdkafka: `name=value`, separated by commas.
+pub const KAFKA_PROPERTIES: &str = "OFFSET_ZERO_KAFKA_PROPERTIES";
 
 /// Finds one of the workspace's binaries beside the running executable: in `target/<profile>`, also
 /// when that is a test in `target/<profile>/deps` or an example beside it.

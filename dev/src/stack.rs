@@ -1,7 +1,8 @@
-//! Kafka and Postgres together, from wherever the environment says.
+//! Kafka and Postgres together, from wherever the caller or the environment says.
 //!
-//! `KAFKA_BROKERS` and `DATABASE_URL` win, each for its part; else `OFFSET_ZERO_STACK=docker` asks
-//! for containers, which keep nothing; else both are started natively.
+//! What is there already wins, each for its part: what the caller names, or else `KAFKA_BROKERS` and
+//! `DATABASE_URL`. Else `OFFSET_ZERO_STACK=docker` asks for containers, which keep nothing; else
+//! both are started natively.
 
 mod docker;
 
@@ -80,6 +81,25 @@ impl StackOptions {
     }
 }
 
+/// What is there already: it is used, and not started. Others may use it as well.
+#[derive(Clone, Default)]
+pub struct External {
+    /// Kafka's bootstrap addresses.
+    pub brokers: Option<String>,
+    /// The URL of a Postgres server, or of a database there.
+    pub database_url: Option<String>,
+}
+
+impl External {
+    /// What `KAFKA_BROKERS` and `DATABASE_URL` name.
+    pub fn of_environment() -> Self {
+        Self {
+            brokers: set_variable("KAFKA_BROKERS"),
+            database_url: set_variable("DATABASE_URL"),
+        }
+    }
+}
+
 /// A running Kafka and Postgres. Dropping it stops what it started.
 #[derive(Debug)]
 pub struct Stack {
@@ -111,16 +131,31 @@ enum Engine {
 }
 
 impl Stack {
-    /// Starts both at once and waits until both answer.
+    /// Starts what the environment names none of, and waits until it answers.
     pub fn start(options: StackOptions) -> Result<Self> {
+        Self::start_beside(External::of_environment(), options)
+    }
+
+    /// Starts what is not there already, both at once, and waits until it answers.
+    pub fn start_beside(external: External, options: StackOptions) -> Result<Self> {
+        let External {
+            brokers,
+            database_url,
+        } = external;
         let engine = engine()?;
         let scratch = match options.placement {
             Placement::Fresh => Some(Scratch::new()?),
             Placement::Persistent { .. } => None,
         };
         let (kafka, postgres) = thread::scope(|scope| {
-            let kafka = scope.spawn(|| start_kafka(engine, options, scratch.as_ref()));
-            let postgres = start_postgres(engine, options, scratch.as_ref());
+            let kafka = scope.spawn(|| match brokers {
+                Some(brokers) => Ok(KafkaSource::External(brokers)),
+                None => start_kafka(engine, options, scratch.as_ref()),
+            });
+            let postgres = match database_url {
+                Some(url) => Ok(PostgresSource::External(url)),
+                None => start_postgres(engine, options, scratch.as_ref()),
+            };
             (
                 kafka.join().expect("starting kafka does not panic"),
                 postgres,
@@ -154,7 +189,7 @@ impl Stack {
         ScratchDatabase::create(&self.server_url())
     }
 
-    /// The URL of the stack's own database: the one in `DATABASE_URL` where that is set.
+    /// The URL of the stack's own database: the one that was named, where one was.
     pub fn default_database_url(&self) -> Result<String> {
         match &self.postgres {
             PostgresSource::External(url) if postgres::database_name(url)?.is_some() => {
@@ -164,12 +199,12 @@ impl Stack {
         }
     }
 
-    /// Whether Kafka is that of `KAFKA_BROKERS`, which others may use as well.
+    /// Whether Kafka was there already, so that others may use it as well.
     pub fn is_kafka_external(&self) -> bool {
         matches!(self.kafka, KafkaSource::External(_))
     }
 
-    /// Whether Postgres is that of `DATABASE_URL`, which others may use as well.
+    /// Whether Postgres was there already, so that others may use it as well.
     pub fn is_postgres_external(&self) -> bool {
         matches!(self.postgres, PostgresSource::External(_))
     }
@@ -262,9 +297,6 @@ fn start_kafka(
     options: StackOptions,
     scratch: Option<&Scratch>,
 ) -> Result<KafkaSource> {
-    if let Some(brokers) = set_variable("KAFKA_BROKERS") {
-        return Ok(KafkaSource::External(brokers));
-    }
     require_keeping(engine, options.placement)?;
     match engine {
         Engine::Docker => {
@@ -295,9 +327,6 @@ fn start_postgres(
     options: StackOptions,
     scratch: Option<&Scratch>,
 ) -> Result<PostgresSource> {
-    if let Some(url) = set_variable("DATABASE_URL") {
-        return Ok(PostgresSource::External(url));
-    }
     require_keeping(engine, options.placement)?;
     match engine {
         Engine::Docker => {
@@ -325,6 +354,21 @@ fn start_postgres(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_there_already_is_used_and_not_started() -> Result<()> {
+        let url = "postgres://me@db.example/orders";
+        let external = External {
+            brokers: Some("kafka.example:9092".to_owned()),
+            database_url: Some(url.to_owned()),
+        };
+        let stack = Stack::start_beside(external, StackOptions::fresh())?;
+        assert_eq!(stack.brokers(), "kafka.example:9092");
+        assert_eq!(stack.default_database_url()?, url);
+        assert!(stack.is_kafka_external() && stack.is_postgres_external());
+        assert_eq!(stack.processes().count(), 0);
+        Ok(())
+    }
 
     #[test]
     fn data_that_is_to_stay_is_not_put_into_containers() {

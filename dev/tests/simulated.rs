@@ -14,6 +14,7 @@ type Outcome = Result<(), Failure>;
 fn wiring(scratch: &Scratch) -> Result<Wiring, Failure> {
     Ok(Wiring {
         brokers: format!("127.0.0.1:{}", dev::ports::free()?),
+        kafka_properties: String::new(),
         database_url: String::new(),
         namespace: String::new(),
         partitions: 1,

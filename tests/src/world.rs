@@ -39,6 +39,7 @@ impl World {
         println!("world {name}: logs in {}", folder.display());
         let mut wiring = Wiring {
             brokers: stack.brokers(),
+            kafka_properties: String::new(),
             database_url: stack
                 .database_url(&format!("test_{name}"))
                 .expect("a database"),

@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use dev::deployment::{ServiceOutput, Wiring};
+use dev::{
+    deployment::{ServiceOutput, Wiring},
+    services::KAFKA_PROPERTIES,
+};
 use event_store::kafka::KafkaLog;
 use projectors::{Orders, Projection};
 use serde::Serialize;
@@ -19,7 +22,11 @@ use super::{
     memory, on_a_stack, raw,
     reads::{self, Reads},
 };
-use crate::{args::Target, running::PARTITIONS, site::Site};
+use crate::{
+    args::Target,
+    running::PARTITIONS,
+    site::{Site, spelled},
+};
 
 /// The projection that is measured.
 pub const MEASURED: &str = Orders::NAME;
@@ -104,15 +111,18 @@ impl fmt::Display for LogSpeed {
 }
 
 /// On stacks of their own; reads take so many seconds.
-pub async fn measure(orders: u64, seconds: u64) -> Result<LogSpeed> {
+pub async fn measure(asked: &Target, orders: u64, seconds: u64) -> Result<LogSpeed> {
     let few = orders.div_ceil(10);
-    let tenth = on_a_stack(async |site| {
+    let tenth = on_a_stack(asked, async |site| {
         let target = make_up(site, few).await?;
         let rebuild = move || rebuild(MEASURED, &target);
         Ok(tokio::task::spawn_blocking(rebuild).await??.0)
     });
     let tenth = tenth.await?;
-    on_a_stack(async |site| measure_on(site, orders, seconds, tenth).await).await
+    on_a_stack(asked, async |site| {
+        measure_on(site, orders, seconds, tenth).await
+    })
+    .await
 }
 
 /// So many orders, placed and paid, in a log and beside a database that hold nothing else; answers where that is.
@@ -158,6 +168,7 @@ async fn measure_on(site: &Site, orders: u64, seconds: u64, tenth: Rebuilt) -> R
     let folder = scratch.path().to_owned();
     let wiring = Wiring {
         brokers: site.stack.brokers(),
+        kafka_properties: site.kafka_properties(),
         database_url: url,
         namespace: site.namespace.clone(),
         partitions: PARTITIONS,
@@ -180,12 +191,15 @@ async fn measure_on(site: &Site, orders: u64, seconds: u64, tenth: Rebuilt) -> R
 
 /// By this very program, so that its memory is its own: of one projection, or `--all`. Also answers the reports.
 pub fn rebuild(what: &str, target: &Target) -> Result<(Rebuilt, Value)> {
+    let properties = spelled(&target.kafka.properties);
     let mut child = Command::new(std::env::current_exe()?)
         .args(["rebuild", what, "--json"])
         .args(["--kafka-brokers", &target.kafka.brokers])
         .args(["--namespace", &target.kafka.namespace])
-        // Not a flag: the arguments of a process are for all to read.
+        // No flags: the arguments of a process are for all to read.
         .env("DATABASE_URL", &target.database_url)
+        .env_remove(KAFKA_PROPERTIES)
+        .envs((!properties.is_empty()).then_some((KAFKA_PROPERTIES, properties)))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut peak_mib = 0.0;

@@ -34,7 +34,9 @@ use crate::{
 const MEASURED_TOPIC: &str = ORDER_EVENTS;
 
 /// Runs the benchmarks, one after the other, and prints what they measured.
-pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
+pub async fn run(options: &BenchOptions, asked: &Target, json: bool) -> Result<()> {
+    let unheeded = ["namespace", "partitions", "replication_factor"];
+    asked.given.refuse(&unheeded)?;
     if cfg!(debug_assertions) && !options.smoke {
         bail!("benchmarks of a debug build mean nothing: run `make bench`");
     }
@@ -44,7 +46,7 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
     }
     let mut sections = Vec::with_capacity(wanted.len());
     for section in wanted {
-        sections.push(measure(section, options).await?);
+        sections.push(measure(section, options, asked).await?);
     }
     let report = Report::new(sections);
     match json {
@@ -58,9 +60,10 @@ pub async fn run(options: &BenchOptions, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// On Kafka and Postgres alone, which nothing else uses.
-async fn on_a_stack<T>(measure: impl AsyncFnOnce(&Site) -> Result<T>) -> Result<T> {
-    let start = || Site::start(StackOptions::benchmark());
+/// On Kafka and Postgres alone, of which nothing else uses the same part.
+async fn on_a_stack<T>(asked: &Target, measure: impl AsyncFnOnce(&Site) -> Result<T>) -> Result<T> {
+    let asked = asked.clone();
+    let start = move || Site::start(StackOptions::benchmark(), &asked);
     let site = tokio::task::spawn_blocking(start).await??;
     let measured = measure(&site).await;
     let stopped = tokio::task::spawn_blocking(move || site.stop()).await?;
@@ -70,21 +73,21 @@ async fn on_a_stack<T>(measure: impl AsyncFnOnce(&Site) -> Result<T>) -> Result<
     Ok(measured)
 }
 
-async fn measure(section: Section, options: &BenchOptions) -> Result<Measured> {
+async fn measure(section: Section, options: &BenchOptions, asked: &Target) -> Result<Measured> {
     let seconds = options.seconds;
     Ok(match section {
-        Section::Placing => Measured::Placing(placing::measure(seconds).await?),
-        Section::Restart => Measured::Restart(restart::measure(options.finished).await?),
-        Section::Journeys => Measured::Journeys(journey::measure().await?),
+        Section::Placing => Measured::Placing(placing::measure(asked, seconds).await?),
+        Section::Restart => Measured::Restart(restart::measure(asked, options.finished).await?),
+        Section::Journeys => Measured::Journeys(journey::measure(asked).await?),
         Section::Rebuild => {
             let warm_up = match options.smoke {
                 true => seconds,
                 false => lag::WARM_UP_SECONDS,
             };
-            Measured::Rebuild(rebuild::measure(options.orders, seconds, warm_up).await?)
+            Measured::Rebuild(rebuild::measure(asked, options.orders, seconds, warm_up).await?)
         }
         Section::LogSpeed => {
-            Measured::LogSpeed(log_speed::measure(options.made_up, seconds).await?)
+            Measured::LogSpeed(log_speed::measure(asked, options.made_up, seconds).await?)
         }
     })
 }

@@ -10,10 +10,7 @@ use anyhow::{Context, Result};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use crossbeam_channel::{Receiver, Sender};
 use event_store::kafka::KafkaConfig;
-use rdkafka::{
-    ClientConfig,
-    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
-};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 use tracing::debug;
@@ -39,11 +36,11 @@ struct Pending {
 /// Serves until it is killed.
 pub async fn serve(config: KafkaConfig, partitions: i32, port: u16) -> Result<()> {
     let topic = format!("{}{TOPIC}", config.namespace);
-    raw::create_topic(&config.brokers, &topic, partitions)?;
+    raw::create_topic(&config, &topic, partitions)?;
     let writers = (0..partitions).map(|partition| {
         let (sender, inbox) = crossbeam_channel::bounded(QUEUE);
-        let (brokers, topic) = (config.brokers.clone(), topic.clone());
-        thread::spawn(move || write(&brokers, &topic, partition, &inbox));
+        let (config, topic) = (config.clone(), topic.clone());
+        thread::spawn(move || write(&config, &topic, partition, &inbox));
         sender
     });
     let writers: Vec<Sender<Pending>> = writers.collect();
@@ -74,9 +71,8 @@ async fn place(
 }
 
 /// Ends with the first failure: a prototype has nothing to recover.
-fn write(brokers: &str, topic: &str, partition: i32, inbox: &Receiver<Pending>) {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+fn write(config: &KafkaConfig, topic: &str, partition: i32, inbox: &Receiver<Pending>) {
+    let producer: ThreadedProducer<DefaultProducerContext> = raw::client(config)
         .set("transactional.id", format!("{topic}-{partition}"))
         .set("linger.ms", "0")
         .create()

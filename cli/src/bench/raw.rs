@@ -33,11 +33,19 @@ impl ProducerContext for CountNothing {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
+/// A client of this Kafka, with nothing else set.
+pub fn client(config: &KafkaConfig) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", &config.brokers);
+    for (name, value) in &config.properties {
+        client.set(name, value);
+    }
+    client
+}
+
 /// A topic of so many partitions.
-pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .create()?;
+pub fn create_topic(config: &KafkaConfig, topic: &str, partitions: i32) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = client(config).create()?;
     let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let created = futures::executor::block_on(admin.create_topics([&topic], &AdminOptions::new()))?;
     for result in created {
@@ -47,9 +55,8 @@ pub fn create_topic(brokers: &str, topic: &str, partitions: i32) -> Result<()> {
 }
 
 /// Messages a second of one idempotent producer with `acks=all`, each of so many bytes, into one partition.
-pub fn produce(brokers: &str, topic: &str, messages: u32, bytes: usize) -> Result<f64> {
-    let producer: ThreadedProducer<CountNothing> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+pub fn produce(config: &KafkaConfig, topic: &str, messages: u32, bytes: usize) -> Result<f64> {
+    let producer: ThreadedProducer<CountNothing> = client(config)
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("linger.ms", "5")

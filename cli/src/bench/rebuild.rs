@@ -29,7 +29,7 @@ use super::{
     placing::without_policies,
     raw,
 };
-use crate::{client::get_at, running::Running};
+use crate::{args::Target, client::get_at, running::Running};
 
 const LOADERS: usize = 64;
 /// How long the live projection may take to catch up with the load.
@@ -57,8 +57,8 @@ pub struct Rebuilt {
 }
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
-pub async fn measure(count: u64, seconds: u64, warm_up: u64) -> Result<Rebuilt> {
-    Running::with(StackOptions::benchmark(), async |running| {
+pub async fn measure(asked: &Target, count: u64, seconds: u64, warm_up: u64) -> Result<Rebuilt> {
+    Running::with(StackOptions::benchmark(), asked, async |running| {
         measure_on(running, count, seconds, warm_up).await
     })
     .await

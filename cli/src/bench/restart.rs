@@ -22,7 +22,7 @@ use super::{
     made_up::{self, Then},
     memory, on_a_stack, raw,
 };
-use crate::site::Site;
+use crate::{args::Target, site::Site};
 
 /// One of the largest there can be: all orders are in it.
 const PARTITIONS: i32 = 1;
@@ -53,9 +53,9 @@ pub struct Restarted {
 }
 
 /// On a stack of its own, so that the log holds these orders and nothing else.
-pub async fn measure(orders: u64) -> Result<Restarted> {
+pub async fn measure(asked: &Target, orders: u64) -> Result<Restarted> {
     eprintln!("starting Kafka");
-    on_a_stack(async |site| measure_on(site, orders).await).await
+    on_a_stack(asked, async |site| measure_on(site, orders).await).await
 }
 
 async fn measure_on(site: &Site, orders: u64) -> Result<Restarted> {
@@ -184,6 +184,7 @@ async fn serve(
 fn wiring(site: &Site, folder: &Path) -> Result<Wiring> {
     Ok(Wiring {
         brokers: site.stack.brokers(),
+        kafka_properties: site.kafka_properties(),
         database_url: String::new(),
         namespace: site.namespace.clone(),
         partitions: PARTITIONS,

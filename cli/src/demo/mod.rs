@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use self::prose::Prose;
 use crate::{
+    args::Target,
     client::{Answer, get_at},
     running::Running,
     starting::started,
@@ -38,15 +39,17 @@ pub struct Demo {
     prose: Prose,
 }
 
-/// Runs the demo on topics of so many partitions, or until Ctrl-C or SIGTERM; everything it starts has ended when it returns.
-pub async fn run(partitions: i32, json: bool) -> Result<()> {
+/// Runs the demo, or until Ctrl-C or SIGTERM; everything it starts has ended when it returns.
+pub async fn run(asked: &Target, json: bool) -> Result<()> {
+    asked.given.refuse(&["namespace", "replication_factor"])?;
     let mut stop = pin!(shutdown::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
     prose.step("starting Kafka and Postgres on fresh data and free ports");
+    let asked = asked.clone();
     let start = move || {
         let delay = Some(CARRIER_DELAY);
-        Running::start(StackOptions::fresh(), partitions, None, delay)
+        Running::start(StackOptions::fresh(), &asked, None, delay)
     };
     let starting = tokio::task::spawn_blocking(start);
     let (running, is_stopping) = started(starting, stop.as_mut()).await?;

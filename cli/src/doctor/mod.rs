@@ -4,14 +4,17 @@ mod topics;
 
 mod log;
 mod pace;
+mod reactors;
 mod read_side;
+
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use domain::topics::ALL as EVENT_TOPICS;
 use event_store::{OWNERSHIP_TOPIC, kafka::KafkaLog};
 use serde::Serialize;
 
-use crate::{args::Target, policies, projections::ANSWER_TIMEOUT};
+use crate::{args::Target, projections::ANSWER_TIMEOUT};
 
 /// What to do where a check could not be made: its own remedies are for what it did not get to see.
 const UNREADABLE: &str = "look again when the log can be read";
@@ -67,7 +70,7 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
     let kafka = KafkaLog::connect(&target.kafka.config())?;
     let earlier = read_side::Earlier::look(&target.database_url, ANSWER_TIMEOUT).await;
     if log::is_reachable(&kafka, target, &mut findings).await? {
-        let before = policies::lags(&kafka).await;
+        let policies = reactors::Earlier::look(&kafka).await;
         let unseen = topics::look(&kafka, target, &mut findings).await?;
         if unseen.allows("owners", &[OWNERSHIP_TOPIC], &mut findings) {
             log::owners(&kafka, target.partitions, &mut findings).await?;
@@ -79,7 +82,7 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
             log::events(&kafka, &mut findings).await?;
         }
         if unseen.allows("policies", &EVENT_TOPICS, &mut findings) {
-            reactors(&kafka, before, &mut findings).await;
+            reactors::look(&kafka, policies, &mut findings).await;
         }
     }
     let database_url = &target.database_url;
@@ -117,33 +120,5 @@ fn print(findings: &Findings) {
 
 /// So far behind a policy or a projection may be while it goes on.
 const MAX_LAG: i64 = 1_000;
-
-/// Whoever is far behind has come no nearer while the log was read.
-async fn reactors(
-    log: &KafkaLog,
-    before: Result<Vec<policies::PolicyLag>>,
-    findings: &mut Findings,
-) {
-    const REMEDY: &str = "see the command API's log for what holds the policy up; `offset-zero policies list` shows whether it \
-                          goes on";
-    let found = findings.0.len();
-    let lags = match (before, policies::lags(log).await) {
-        (Ok(before), Ok(after)) => std::iter::zip(before, after),
-        (Err(error), _) | (_, Err(error)) => {
-            return findings.wrong("policies", format!("{error:#}"), UNREADABLE);
-        }
-    };
-    let mut behind = 0;
-    for (before, after) in lags {
-        behind += after.lag;
-        if after.lag > MAX_LAG && after.lag >= before.lag {
-            let detail = format!(
-                "{} is {} records behind, and no nearer",
-                after.name, after.lag
-            );
-            findings.wrong("policies", detail, REMEDY);
-        }
-    }
-    let detail = format!("{behind} records behind in all");
-    findings.well_if_none_since(found, "policies", detail);
-}
+/// Between two looks at who is far behind: whoever goes on shows once a second, or more often, how far it has come.
+const LOOKS_APART: Duration = Duration::from_secs(3);

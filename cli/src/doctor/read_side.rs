@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Findings, MAX_LAG};
+use super::{Findings, LOOKS_APART, MAX_LAG};
 use crate::projections::{self, ProjectionRow, UNFED_SECONDS, Unread};
-
-/// Between two looks at who is far behind: whoever feeds a version shows once a second how far it has come.
-const LOOKS_APART: Duration = Duration::from_secs(3);
 
 /// How the projections were at an earlier look.
 pub(super) struct Earlier {

@@ -6,7 +6,7 @@ use event_store::{LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log};
 use tokio::task::spawn_blocking;
 
 use super::{Findings, UNREADABLE};
-use crate::args::Target;
+use crate::{args::Target, topics::faults};
 
 /// Whether all topics are as they have to be; answers which of them nobody can look into.
 pub(super) async fn look(
@@ -16,15 +16,13 @@ pub(super) async fn look(
 ) -> Result<Unseen> {
     let specs = target.topic_specs();
     let before = findings.0.len();
-    for spec in &specs {
-        if let Err(error) = log.verify_topics(std::slice::from_ref(spec)).await {
-            findings.wrong(
-                "topics",
-                error.to_string(),
-                "the command API creates topics that are missing when it starts; others have to be altered, or named with \
-                 --partitions, --replication-factor and --namespace",
-            );
-        }
+    for fault in faults(log, &specs).await {
+        findings.wrong(
+            "topics",
+            fault,
+            "the command API creates topics that are missing when it starts; others have to be altered, or named with \
+             --partitions, --replication-factor and --namespace",
+        );
     }
     match log.weaknesses(&specs).await {
         Ok(weak) => {

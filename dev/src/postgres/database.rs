@@ -1,5 +1,5 @@
 //! Creating, reaching and dropping databases, the same for a native server, a container's, and one
-//! that `DATABASE_URL` names.
+//! that was there already.
 
 use std::str::FromStr;
 use std::thread;

@@ -55,6 +55,14 @@ pub struct KafkaProperty {
     value: String,
 }
 
+impl KafkaProperty {
+    /// As it was given, secret or not.
+    #[must_use]
+    pub fn spelled(&self) -> String {
+        format!("{}={}", self.name, self.value)
+    }
+}
+
 /// Not of the form `name=value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a property reads `name=value`")]

@@ -105,16 +105,19 @@ impl TopicSpec {
 type Admin = AdminClient<DefaultClientContext>;
 
 pub(super) async fn ensure(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<(), LogError> {
-    create(&admin(config)?, config, specs).await?;
+    let admin = admin(config)?;
+    create(&admin, config, specs).await?;
     let deadline = tokio::time::Instant::now() + VISIBLE_WITHIN;
     loop {
-        match verify(config, specs).await {
+        let metadata = all_metadata(config).await?;
+        match verify_topics(&admin, &metadata, config, specs).await {
             Err(LogError::Topic { reason, .. })
                 if reason == MISSING && tokio::time::Instant::now() < deadline =>
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            verified => return verified,
+            Ok(()) => return verify_cluster(&admin, &metadata, specs).await,
+            refused => return refused,
         }
     }
 }
@@ -160,19 +163,35 @@ const MISSING: &str = "does not exist";
 pub(super) async fn verify(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<(), LogError> {
     let admin = admin(config)?;
     let metadata = all_metadata(config).await?;
-    let mut durabilities = specs.iter().map(|spec| spec.durability);
-    let production = durabilities.find(|durability| durability.is_production());
-    if production.is_some() {
-        verify_brokers(&admin, &metadata).await?;
-    }
+    verify_topics(&admin, &metadata, config, specs).await?;
+    verify_cluster(&admin, &metadata, specs).await
+}
+
+async fn verify_topics(
+    admin: &Admin,
+    metadata: &Metadata,
+    config: &KafkaConfig,
+    specs: &[TopicSpec],
+) -> Result<(), LogError> {
     for spec in specs {
-        verify_partitions(config, &metadata, spec)?;
-        verify_settings(&admin, &config.physical(spec.name), spec.settings()).await?;
-    }
-    if let Some(durability) = production {
-        verify_internal_topics(&admin, &metadata, durability).await?;
+        verify_partitions(config, metadata, spec)?;
+        verify_settings(admin, &config.physical(spec.name), spec.settings()).await?;
     }
     Ok(())
+}
+
+/// What all topics stand on, where anything is to survive the loss of a broker.
+async fn verify_cluster(
+    admin: &Admin,
+    metadata: &Metadata,
+    specs: &[TopicSpec],
+) -> Result<(), LogError> {
+    let mut durabilities = specs.iter().map(|spec| spec.durability);
+    let Some(production) = durabilities.find(|durability| durability.is_production()) else {
+        return Ok(());
+    };
+    verify_brokers(admin, metadata).await?;
+    verify_internal_topics(admin, metadata, production).await
 }
 
 /// Metadata is a blocking call.

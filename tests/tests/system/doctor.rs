@@ -334,3 +334,19 @@ async fn lag_of(world: &Arc<World>, policy: &str) -> i64 {
         .as_i64()
         .expect("a number")
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_topics_is_told_to_programs_too() {
+    let world = world().await;
+    let nothing_there = offset_zero(&world, &["topics", "check"]).await;
+    assert_eq!(nothing_there.status.code(), Some(1), "{nothing_there:?}");
+    let report = json(&nothing_there);
+    assert_eq!(report["ok"], false, "{report}");
+    let wrong = report["wrong"].as_array().expect("faults");
+    assert_eq!(report["checked"], wrong.len(), "{report}");
+    let texts = wrong.iter().filter_map(Value::as_str);
+    assert!(
+        texts.clone().all(|fault| fault.contains("does not exist")),
+        "{report}"
+    );
+}

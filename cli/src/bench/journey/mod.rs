@@ -22,6 +22,7 @@ use super::{
     orders, raw,
 };
 use crate::{
+    args::Target,
     client::{post, put_at},
     running::Running,
 };
@@ -63,9 +64,9 @@ pub async fn fill_shop(api: &str) -> Result<String> {
 }
 
 /// Measures journeys one at a time, many at once, at steady rates, and without the product service. On a stack of its own.
-pub async fn measure() -> Result<Journeys> {
+pub async fn measure(asked: &Target) -> Result<Journeys> {
     eprintln!("following orders from cart to stock");
-    Running::with(StackOptions::benchmark(), async |running| {
+    Running::with(StackOptions::benchmark(), asked, async |running| {
         measure_on(running).await
     })
     .await

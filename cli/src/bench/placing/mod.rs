@@ -19,7 +19,7 @@ use super::{
     load::{self, Measured, Pair, Shot, Until},
     orders, raw, start_beside,
 };
-use crate::running::Running;
+use crate::{args::Target, running::Running};
 
 /// Connections at which placing orders is measured.
 const CONNECTIONS: [usize; 3] = [1, 64, 256];
@@ -41,8 +41,8 @@ struct Placing {
 }
 
 /// On a stack of its own.
-pub async fn measure(seconds: u64) -> Result<Placed> {
-    Running::with(StackOptions::benchmark(), async |running| {
+pub async fn measure(asked: &Target, seconds: u64) -> Result<Placed> {
+    Running::with(StackOptions::benchmark(), asked, async |running| {
         stop_read_side(running).await?;
         partitions::open_shop(&running.command_api.url).await?;
         Ok(Placed::from(place_orders(running, seconds).await?))
@@ -79,11 +79,11 @@ async fn place_orders(running: &Arc<Running>, seconds: u64) -> Result<Placing> {
 
     eprintln!("raw idempotent producer");
     let record_bytes = orders::record_bytes();
-    let brokers = running.wiring.brokers.clone();
-    let topic = format!("{}{RAW_TOPIC}", running.wiring.namespace);
+    let kafka = running.target().kafka.config();
+    let topic = format!("{}{RAW_TOPIC}", kafka.namespace);
     let raw_produced = tokio::task::spawn_blocking(move || {
-        raw::create_topic(&brokers, &topic, 1)?;
-        raw::produce(&brokers, &topic, RAW_MESSAGES, record_bytes)
+        raw::create_topic(&kafka, &topic, 1)?;
+        raw::produce(&kafka, &topic, RAW_MESSAGES, record_bytes)
     })
     .await??;
 
@@ -141,7 +141,12 @@ fn start_prototype(running: &Running, wiring: &Wiring) -> Result<Server> {
         "--partitions",
         &partitions,
     ];
-    start_beside("prototype", &flags, None, Path::new(&running.logs()))
+    start_beside(
+        "prototype",
+        &flags,
+        wiring.properties(),
+        Path::new(&running.logs()),
+    )
 }
 
 /// Places orders as fast as they are answered.
