@@ -20,7 +20,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue,
+    compaction::Leveled,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Blocks read from disk that are kept in memory. Small, since the operating system keeps the files' pages too.
@@ -29,6 +32,9 @@ const CACHE_BYTES: u64 = 4 << 20;
 const MEMTABLE_BYTES: u64 = 8 << 20;
 /// What is written in the meantime waits when this is reached.
 const WRITE_BUFFER_BYTES: u64 = 3 * MEMTABLE_BYTES;
+/// So many files of it are merged at once. A store that is filled is merged again and again with what it holds: more of them at a
+/// time make that less often, and cost a look into a filter more where a stream is looked for.
+const MERGED_AT_ONCE: u8 = 8;
 /// The least that fjall takes.
 const JOURNAL_BYTES: u64 = 64 << 20;
 /// Of several, fjall's first would leave merging to the others, and turn in circles while they are at it.
@@ -103,6 +109,9 @@ impl StateStore {
             let options = || {
                 KeyspaceCreateOptions::default()
                     .max_memtable_size(MEMTABLE_BYTES)
+                    .compaction_strategy(Arc::new(
+                        Leveled::default().with_l0_threshold(MERGED_AT_ONCE),
+                    ))
                     .manual_journal_persist(true)
             };
             database.keyspace(name, options).map_err(&failed)

@@ -7,8 +7,9 @@ use rustc_hash::FxHashMap;
 /// Entries in two generations. What is used moves to the young one; when that is full it becomes the old one, and what was
 /// in the old one and may go is forgotten. So it holds what was used last, and costs nothing for each use.
 pub(crate) struct Resident<K, V> {
-    young: FxHashMap<K, V>,
-    old: FxHashMap<K, V>,
+    // Boxed, since states are large: a table that grows, and a generation that ends, move pointers.
+    young: FxHashMap<K, Box<V>>,
+    old: FxHashMap<K, Box<V>>,
     /// So many make a generation,
     generation: usize,
     /// beside those that could not be forgotten when the last one ended.
@@ -36,7 +37,8 @@ impl<K: Eq + Hash, V> Resident<K, V> {
 
     /// Looks without using it.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.young.get(key).or_else(|| self.old.get(key))
+        let value = self.young.get(key).or_else(|| self.old.get(key));
+        value.map(Box::as_ref)
     }
 
     /// Moves it among those used last; false where it is in neither.
@@ -52,15 +54,13 @@ impl<K: Eq + Hash, V> Resident<K, V> {
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        if self.young.contains_key(key) {
-            return self.young.get_mut(key);
-        }
-        self.old.get_mut(key)
+        let value = self.young.get_mut(key).or_else(|| self.old.get_mut(key));
+        value.map(Box::as_mut)
     }
 
     /// A new one.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        self.young.insert(key, value);
+        self.young.insert(key, Box::new(value));
     }
 
     /// Forgets what has not been used for long, where there is too much. What may not go counts as used.
