@@ -6,7 +6,7 @@ use axum::Router;
 use runtime::{health::Readiness, http, telemetry::Metrics};
 use tokio::net::TcpListener;
 
-use crate::{Args, Database, Streams, database, routes};
+use crate::{Args, Database, Streams, database, orders::stuck, routes};
 
 /// A query API that listens already.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl Server {
         }
         let checking = tokio::spawn(self.database.clone().keep_checking(self.readiness));
         let listening = tokio::spawn(self.database.clone().keep_listening());
+        let counting = tokio::spawn(stuck::keep_telling(self.database.clone()));
         let shutdown = async {
             shutdown.await;
             self.streams.end();
@@ -81,6 +82,7 @@ impl Server {
         http::serve(self.listener, self.router, shutdown).await;
         checking.abort();
         listening.abort();
+        counting.abort();
         self.database.close().await;
     }
 }

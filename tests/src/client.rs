@@ -24,7 +24,7 @@ pub struct Answer {
     pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
-    /// JSON body; null where there was none.
+    /// JSON body, or else its text.
     pub body: Value,
 }
 
@@ -91,7 +91,9 @@ impl Client {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        let bytes = response.bytes().await?;
+        let text = || String::from_utf8_lossy(&bytes).into_owned().into();
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
         Ok(Answer {
             status,
             headers,

@@ -1,6 +1,6 @@
 //! From payment to delivery, and back out of every state.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use dev::deployment::Server;
 use domain::order::OrderEvent;
@@ -214,6 +214,20 @@ async fn goods_whose_money_is_refused_stay() {
         let order = shop.until_stuck(id).await;
         assert_eq!(order["status"], "dispatching", "{order}");
     }
+    // Where somebody looks who was called at night.
+    let listed = shop.queries.get("/v1/orders?stuck=true").await;
+    let listed = listed.expect("an answer").body;
+    let listed = listed["items"].as_array().expect("a list");
+    let listed: BTreeSet<_> = listed
+        .iter()
+        .filter_map(|order| order["id"].as_str())
+        .collect();
+    assert_eq!(listed, BTreeSet::from([&*resumed, &*cancelled]));
+    wait_for(&shop.queries, "/metrics", |text| {
+        let mut lines = text.as_str().unwrap_or_default().lines();
+        lines.any(|line| line.starts_with("offset_zero_orders_stuck") && line.ends_with(" 2"))
+    })
+    .await;
     let again = shop
         .post(&format!("/v1/orders/{resumed}/resume"), &json!({}))
         .await;
