@@ -45,7 +45,7 @@ pub async fn run(asked: &Target, json: bool) -> Result<()> {
     let mut stop = pin!(shutdown::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
-    prose.step("starting Kafka and Postgres on fresh data and free ports");
+    prose.step("taking Kafka and Postgres, with fresh data");
     let asked = asked.clone();
     let start = move || {
         let delay = Some(CARRIER_DELAY);
