@@ -134,7 +134,8 @@ pub(crate) fn undecodable(
         event_id: text(record, "ce_id").and_then(|id| id.parse().ok()),
         event_type: text(record, "ce_type").map(storable),
         stream: text(record, "ce_subject").map(storable),
-        reason,
+        // It may quote the record, NUL included.
+        reason: reason.replace('\0', "\u{fffd}"),
     }
 }
 

@@ -56,7 +56,7 @@ impl CopyBuffer {
         self.field(value.as_bytes());
     }
 
-    /// A `text`, free of NUL.
+    /// A `text`, free of NUL: what comes of an event has to be `storable`.
     pub fn text(&mut self, value: &str) {
         self.field(value.as_bytes());
     }

@@ -203,8 +203,7 @@ impl Letter {
             key: of.key,
             event_type: of.event_type,
             stream: of.stream,
-            // Text of anybody's making, which Postgres takes only without it.
-            reason: Some(of.reason.replace('\0', "\u{fffd}")),
+            reason: Some(of.reason),
         }
     }
 
@@ -213,7 +212,8 @@ impl Letter {
             position: event.position.clone(),
             key: event.key.clone(),
             event_type: None,
-            stream: Some(event.metadata.stream.as_str().into()),
+            // Text of anybody's making, which Postgres takes only without it.
+            stream: Some(event.metadata.stream.replace('\0', "\u{fffd}").into()),
             reason,
         }
     }

@@ -13,7 +13,10 @@ use event_store::Recorded;
 use sqlx::PgConnection;
 
 use self::row::{Catalogue, Offer, ProductRow, ProductView, Stock};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::CopyBuffer,
+    projection::{Projection, storable},
+};
 
 /// The read model behind `GET /v1/products`.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +38,11 @@ impl Projection for Products {
         event.event.sku().cloned()
     }
 
-    /// No event is surely the first: the other topic's may have been.
-    fn begin(_: &Recorded<ProductView>) -> Result<Option<ProductRow>, String> {
+    /// No event is surely the first: the other topic's may have been. The table is not asked for a SKU that it could not hold.
+    fn begin(event: &Recorded<ProductView>) -> Result<Option<ProductRow>, String> {
+        if let Some(sku) = event.event.sku() {
+            storable("sku", sku.as_str())?;
+        }
         Ok(None)
     }
 

@@ -87,3 +87,14 @@ pub(crate) fn stream_version<E>(event: &Recorded<E>) -> Result<i32, String> {
     i32::try_from(event.metadata.stream_version)
         .map_err(|_| "its version is beyond counting".to_owned())
 }
+
+/// A text of an event, where it becomes a `text` column's: Postgres takes no NUL there, and would refuse all that is written with it. Ours
+/// have none, since they were parsed at the edge; but reading an event back judges nothing.
+pub(crate) fn storable<'a>(member: &str, text: &'a str) -> Result<&'a str, String> {
+    match text.contains('\0') {
+        true => Err(format!(
+            "its {member} holds a NUL character, which no text column takes"
+        )),
+        false => Ok(text),
+    }
+}

@@ -11,6 +11,7 @@ mod dry_running;
 mod every;
 mod feeding;
 mod folding;
+mod foreign;
 mod fulfilment;
 mod journeys;
 mod merging;

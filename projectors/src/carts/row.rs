@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::{
     ReadEvent,
     cart::{CartCheckedOut, CartItemRemoved, CartItemSet, CartOpened, CartStatus},
-    ids::{CartId, Sku},
+    ids::{CartId, CustomerId, Sku},
     money::Money,
     quantity::Quantity,
     upcast::only,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::{CopyBuffer, json},
-    projection::stream_version,
+    projection::{storable, stream_version},
 };
 
 const COLUMNS: i16 = 7;
@@ -97,14 +97,17 @@ pub(super) fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, Strin
     let CartView::CartOpened(opened) = &event.event else {
         return Ok(None);
     };
-    let customer_id = opened.customer_id.as_ref();
     Ok(Some(CartRow {
-        customer_id: customer_id.map(|id| id.as_str().into()),
+        customer_id: opened.customer_id.as_ref().map(customer).transpose()?,
         status: CartStatus::Open.as_str().into(),
         version: stream_version(event)?,
         items: Vec::new(),
         order_id: None,
     }))
+}
+
+fn customer(id: &CustomerId) -> Result<Box<str>, String> {
+    storable("customer_id", id.as_str()).map(Into::into)
 }
 
 impl CartRow {
@@ -123,7 +126,7 @@ impl CartRow {
             }
             CartView::CartCheckedOut(checked_out) => {
                 self.status = CartStatus::CheckedOut.as_str().into();
-                self.customer_id = Some(checked_out.customer_id.as_str().into());
+                self.customer_id = Some(customer(&checked_out.customer_id)?);
                 self.order_id = Some(checked_out.order_id.as_uuid());
             }
             CartView::Other => {}

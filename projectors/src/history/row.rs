@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::{CopyBuffer, json},
-    projection::stream_version,
+    projection::{storable, stream_version},
 };
 
 const COLUMNS: i16 = 15;
@@ -121,11 +121,12 @@ impl HistoryRow {
         let Recorded {
             metadata, event, ..
         } = recorded;
+        storable("ce_actor", &metadata.actor)?;
         Ok(Self {
             event_id: metadata.event_id,
-            name: event.name.clone(),
+            name: storable("ce_type", &event.name)?.into(),
             type_version: event.version.into(),
-            stream: metadata.stream.as_str().into(),
+            stream: storable("ce_subject", &metadata.stream)?.into(),
             version: stream_version(recorded)?,
             place: metadata.decision.index.into(),
             time: metadata.time,

@@ -8,7 +8,10 @@ use event_store::Recorded;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
-use crate::{copy::CopyBuffer, projection::stream_version};
+use crate::{
+    copy::CopyBuffer,
+    projection::{storable, stream_version},
+};
 
 const COLUMNS: i16 = 10;
 const REQUESTED: &str = "requested";
@@ -133,17 +136,19 @@ impl NotificationRow {
             NotificationView::Requested(requested) => {
                 self.subject = Some(Subject {
                     order_id: requested.order_id,
-                    channel: requested.channel.clone(),
-                    template: requested.template.clone(),
+                    channel: storable("channel", &requested.channel)?.into(),
+                    template: storable("template", &requested.template)?.into(),
                     created_at: requested.requested_at,
                 });
             }
             NotificationView::Sent(sent) => self.enter(SENT, sent.tries, None),
             NotificationView::Failed(failed) => {
-                self.enter(FAILED, failed.tries, Some(&failed.reason));
+                let reason = storable("reason", &failed.reason)?;
+                self.enter(FAILED, failed.tries, Some(reason));
             }
             NotificationView::Abandoned(abandoned) => {
-                self.enter(ABANDONED, abandoned.tries, Some(&abandoned.reason));
+                let reason = storable("reason", &abandoned.reason)?;
+                self.enter(ABANDONED, abandoned.tries, Some(reason));
             }
             NotificationView::Other => {}
         }

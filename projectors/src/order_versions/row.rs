@@ -10,7 +10,7 @@ use crate::{
     copy::{CopyBuffer, json},
     history::row::Place,
     orders::{change::Change, view::OrderView},
-    projection::stream_version,
+    projection::{storable, stream_version},
 };
 
 const COLUMNS: i16 = 8;
@@ -56,7 +56,7 @@ impl OrderVersionRow {
             order_id: order_id.ok_or_else(|| "it is of no order".to_owned())?,
             version,
             time: recorded.metadata.time,
-            name: name.clone(),
+            name: storable("ce_type", name)?.into(),
             change: json(&Change::of(view)?),
         })
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     copy::{CopyBuffer, json},
-    projection::stream_version,
+    projection::{storable, stream_version},
 };
 
 const COLUMNS: i16 = 18;
@@ -67,6 +67,7 @@ impl OrderRow {
             if self.journey.status.is_some() {
                 return Err("the order is placed already".to_owned());
             }
+            storable("customer_id", &placed.customer_id)?;
             self.placed = Some(placed);
         }
         self.journey.follow(change);

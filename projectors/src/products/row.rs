@@ -16,7 +16,10 @@ use domain::{
 use event_store::Recorded;
 use serde::{Deserialize, Deserializer};
 
-use crate::{copy::CopyBuffer, projection::stream_version};
+use crate::{
+    copy::CopyBuffer,
+    projection::{storable, stream_version},
+};
 
 const COLUMNS: i16 = 9;
 
@@ -178,7 +181,7 @@ impl Catalogue {
         let offer = self.offer.as_mut();
         let offer = offer.ok_or("no product of this SKU has been created");
         match change {
-            CatalogueChange::Created(created) => self.offer = Some(Offer::new(created)),
+            CatalogueChange::Created(created) => self.offer = Some(Offer::new(created)?),
             CatalogueChange::Repriced(repriced) => offer?.reprice(repriced.price),
             CatalogueChange::Discontinued(_) => {
                 offer?.status = ProductStatus::Discontinued.as_str().into();
@@ -189,13 +192,13 @@ impl Catalogue {
 }
 
 impl Offer {
-    fn new(event: &ProductCreated) -> Self {
-        Self {
-            name: event.name.as_str().into(),
+    fn new(event: &ProductCreated) -> Result<Self, String> {
+        Ok(Self {
+            name: storable("name", event.name.as_str())?.into(),
             amount: event.price.amount(),
             currency: event.price.currency().as_str().into(),
             status: ProductStatus::Active.as_str().into(),
-        }
+        })
     }
 
     fn reprice(&mut self, price: Money) {

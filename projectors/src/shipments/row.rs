@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::{CopyBuffer, json},
-    projection::stream_version,
+    projection::{storable, stream_version},
 };
 
 const COLUMNS: i16 = 9;
@@ -115,7 +115,7 @@ impl ShipmentRow {
             (ShipmentView::Shipment(ShippingEvent::Created(created)), None) => {
                 self.parcel = Some(Parcel::new(created));
             }
-            (ShipmentView::Shipment(event), Some(parcel)) => parcel.apply(event),
+            (ShipmentView::Shipment(event), Some(parcel)) => parcel.apply(event)?,
             // Cancelled, there never is one.
             (ShipmentView::Shipment(_), None) | (ShipmentView::Other, _) => {}
         }
@@ -153,14 +153,19 @@ impl Parcel {
         }
     }
 
-    fn apply(&mut self, event: &ShippingEvent) {
+    fn apply(&mut self, event: &ShippingEvent) -> Result<(), String> {
         if let Some(status) = status_after(event) {
             self.status = status.as_str().into();
         }
         if let Some((carrier, tracking_number)) = carriage(event) {
-            let text = |text: &Text<100>| text.as_str().into();
-            self.carrier = carrier.as_ref().map(text);
-            self.tracking_number = tracking_number.as_ref().map(text);
+            self.carrier = column("carrier", carrier.as_ref())?;
+            self.tracking_number = column("tracking_number", tracking_number.as_ref())?;
         }
+        Ok(())
     }
+}
+
+fn column(member: &str, text: Option<&Text<100>>) -> Result<Option<Box<str>>, String> {
+    let text = text.map(|text| storable(member, text.as_str()));
+    text.transpose().map(|text| text.map(Into::into))
 }
