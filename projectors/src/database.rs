@@ -1,6 +1,6 @@
 //! Reaching Postgres, and bringing it up to date.
 
-use std::{num::NonZero, thread::available_parallelism, time::Duration};
+use std::{convert::Infallible, num::NonZero, thread::available_parallelism, time::Duration};
 
 use sqlx::{
     Connection, PgConnection,
@@ -17,6 +17,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a feed asks is answered in moments. After that its connection is taken for dead: where Postgres' machine vanishes between its
 /// receipt of a statement and the answer, nothing would ever say so.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two questions to a Postgres that is at work.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Nobody who is well holds a lock for so long. Less than [`ANSWER_TIMEOUT`], so that Postgres says what was waited for.
+const LOCK_TIMEOUT: (&str, &str) = ("lock_timeout", "20s");
+
+/// A session whose other end has vanished Postgres ends within a minute: a rebuild's keeps the next one out. And where a long statement says
+/// nothing for hours, what lies between does not forget the connection.
+const SIGNS_OF_LIFE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// Whoever locks checkpoints and stands still within the transaction, with its process or its machine, is ended by Postgres: it would hold
 /// up whoever is to feed in its place, and that is decided after three seconds.
@@ -46,13 +59,24 @@ impl Database {
     pub fn new(url: &str) -> Result<Self, ProjectorError> {
         let options: PgConnectOptions = url.parse()?;
         let others = (processors_to_use() - 1).to_string();
+        let parallel = [
+            ("max_parallel_workers_per_gather", &*others),
+            ("max_parallel_maintenance_workers", &*others),
+        ];
+        let options = options.application_name("projectors").options(parallel);
         Ok(Self {
-            options: options.application_name("projectors").options([
-                ("max_parallel_workers_per_gather", &*others),
-                ("max_parallel_maintenance_workers", &*others),
-            ]),
+            options: options.options([LOCK_TIMEOUT]).options(SIGNS_OF_LIFE),
             answer_timeout: ANSWER_TIMEOUT,
         })
+    }
+
+    /// One that waits for a lock for so long.
+    #[cfg(test)]
+    pub(crate) fn locking_within(self, lock_timeout: &str) -> Self {
+        Self {
+            options: self.options.options([("lock_timeout", lock_timeout)]),
+            ..self
+        }
     }
 
     /// One that gives up on an answer after so long.
@@ -73,6 +97,27 @@ impl Database {
         ProjectorError: From<E>,
     {
         within(self.answer_timeout, answer).await
+    }
+
+    /// Work that takes as long as it takes, given up only where Postgres answers nothing at all any more: of the statements themselves,
+    /// one that it works on for hours looks like one whose machine has vanished.
+    pub(crate) async fn while_it_answers<T>(
+        &self,
+        work: impl Future<Output = Result<T, ProjectorError>>,
+    ) -> Result<T, ProjectorError> {
+        tokio::select! {
+            done = work => done,
+            asked = self.keep_asking() => asked.map(|never| match never {}),
+        }
+    }
+
+    /// On a connection like those that are at work, which is never opened anew: another machine may have taken over, and would answer.
+    async fn keep_asking(&self) -> Result<Infallible, ProjectorError> {
+        let mut connection = connect(&self.options).await?;
+        loop {
+            self.answered(connection.ping()).await?;
+            tokio::time::sleep(ASK_EVERY).await;
+        }
     }
 
     /// A connection for the registry.
@@ -137,7 +182,9 @@ where
 {
     match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => Ok(answer?),
-        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into()).into()),
+        Err(_) => Err(ProjectorError::Unanswered {
+            seconds: timeout.as_secs(),
+        }),
     }
 }
 

@@ -1,15 +1,31 @@
 //! Why a projection could not go on.
 
 use event_store::{LogError, Position};
+use sqlx::error::DatabaseError;
 
 use crate::{ProjectionName, rebuild::Verification, registry::NotDropped};
+
+/// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What a projector can meet.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
     /// Postgres is away, or refused a statement.
     #[error("postgres failed")]
-    Postgres(#[from] sqlx::Error),
+    Postgres(#[source] sqlx::Error),
+    /// A lock was waited for, and not let go in time.
+    #[error(
+        "another session of postgres holds a lock that is needed here; where it does not let go, end it (docs/operating.md says how), \
+         and try again"
+    )]
+    Locked(#[source] sqlx::Error),
+    /// Postgres, or the way to it, is gone without a word.
+    #[error("postgres has not answered within {seconds} s")]
+    Unanswered {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A migration could not be applied.
     #[error("a migration failed")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -152,6 +168,18 @@ pub enum ProjectorError {
     Task(#[from] tokio::task::JoinError),
 }
 
+impl From<sqlx::Error> for ProjectorError {
+    fn from(error: sqlx::Error) -> Self {
+        let refused = error.as_database_error();
+        let is_locked =
+            refused.and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE);
+        match is_locked {
+            true => Self::Locked(error),
+            false => Self::Postgres(error),
+        }
+    }
+}
+
 impl ProjectorError {
     /// Whether trying again cannot help: the version has to be rebuilt.
     pub(crate) fn is_final(&self) -> bool {
@@ -164,6 +192,8 @@ impl ProjectorError {
             | Self::TooManyDeadLetters { .. }
             | Self::Diverged { .. } => true,
             Self::Postgres(_)
+            | Self::Locked(_)
+            | Self::Unanswered { .. }
             | Self::Migration(_)
             | Self::NotMigrated { .. }
             | Self::Log(LogError::Unavailable { .. } | LogError::Topic { .. })

@@ -108,8 +108,8 @@ impl fmt::Display for Report {
 /// Rebuilds one projection. Run it where it is not dropped halfway, though nothing worse than a resume would follow.
 ///
 /// # Errors
-/// When it is being rebuilt already, or the log or Postgres fails; run again, it resumes. And when it had to equal the live
-/// version, and did not.
+/// When it is being rebuilt already, or the log or Postgres fails, answers nobody any more, or keeps a lock from it; run again, it resumes.
+/// And when it had to equal the live version, and did not.
 pub async fn rebuild<S: Log>(
     name: ProjectionName,
     source: &S,
@@ -144,10 +144,13 @@ async fn rebuild_projection<P: Projection, S: Log>(
     database: &Database,
     options: Options,
 ) -> Result<Report, ProjectorError> {
-    let mut registry = database.connect().await?;
-    let rebuilt = rebuild_locked::<P, S>(&mut registry, source, database, options).await;
-    close(registry).await;
-    rebuilt
+    let rebuilding = async {
+        let mut registry = database.connect().await?;
+        let rebuilt = rebuild_locked::<P, S>(&mut registry, source, database, options).await;
+        close(registry).await;
+        rebuilt
+    };
+    database.while_it_answers(rebuilding).await
 }
 
 /// This connection holds the lock that keeps a second rebuild out. By its end alone, Postgres lets go of it only some time after.
@@ -169,18 +172,21 @@ pub(crate) async fn succeed<P: Projection, S: Log>(
     database: &Database,
     options: Options,
 ) -> Result<Option<Report>, ProjectorError> {
-    let mut registry = database.connect().await?;
-    // Before it looks: another process may just have done it.
-    candidate::lock::<P>(&mut registry).await?;
-    let live = registry::live(&mut registry, P::NAME).await?;
-    let succeeded = match live.is_some_and(|live| live.shape < P::SHAPE) {
-        true => rebuild_locked::<P, S>(&mut registry, source, database, options)
-            .await
-            .map(Some),
-        false => Ok(None),
+    let succeeding = async {
+        let mut registry = database.connect().await?;
+        // Before it looks: another process may just have done it.
+        candidate::lock::<P>(&mut registry).await?;
+        let live = registry::live(&mut registry, P::NAME).await?;
+        let succeeded = match live.is_some_and(|live| live.shape < P::SHAPE) {
+            true => rebuild_locked::<P, S>(&mut registry, source, database, options)
+                .await
+                .map(Some),
+            false => Ok(None),
+        };
+        close(registry).await;
+        succeeded
     };
-    close(registry).await;
-    succeeded
+    database.while_it_answers(succeeding).await
 }
 
 async fn rebuild_locked<P: Projection, S: Log>(

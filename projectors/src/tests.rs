@@ -25,6 +25,7 @@ mod shop;
 mod starting;
 mod verifying;
 mod versions;
+mod waiting;
 
 use std::{
     sync::OnceLock,

@@ -103,7 +103,8 @@ impl<'a, S: Log> OnProjection for Run<'a, S> {
     type Output = BoxFuture<'a, Result<DryRun, ProjectorError>>;
 
     fn on<P: Projection>(self) -> Self::Output {
-        self.run::<P>().boxed()
+        let database = self.database;
+        async move { database.while_it_answers(self.run::<P>()).await }.boxed()
     }
 }
 

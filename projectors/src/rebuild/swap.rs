@@ -26,8 +26,6 @@ const POLL: Duration = Duration::from_millis(5);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Some five minutes of tries.
 const MAX_TRIES: u32 = 50;
-/// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What the swap has changed.
 pub(super) struct Swapped {
@@ -42,23 +40,23 @@ pub(super) async fn swap<P: Projection, S: Log>(
     filling: &Filling<S>,
     followers: &mut JoinSet<ProjectorError>,
 ) -> Result<Swapped, ProjectorError> {
+    let mut held_up = None;
     for _ in 0..MAX_TRIES {
         if let Some(ended) = followers.try_join_next() {
             return Err(ended?);
         }
         let lost = come_near::<P, S>(registry, filling).await?;
-        match attempt::<P>(registry, filling.version.number, &lost).await {
+        held_up = match attempt::<P>(registry, filling.version.number, &lost).await {
             Ok(Some(swapped)) => return Ok(swapped),
-            Ok(None) => {}
-            Err(ProjectorError::Postgres(sqlx::Error::Database(error)))
-                if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {}
+            Ok(None) => None,
+            Err(locked @ ProjectorError::Locked(_)) => Some(locked),
             Err(error) => return Err(error),
-        }
+        };
         tokio::time::sleep(PAUSE).await;
     }
-    Err(ProjectorError::NotCaughtUp {
+    Err(held_up.unwrap_or(ProjectorError::NotCaughtUp {
         projection: P::NAME,
-    })
+    }))
 }
 
 /// Waits until the candidate is near the live version, for a while. Nobody is held still for that. Answers what the log has lost of what

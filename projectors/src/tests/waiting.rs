@@ -1,0 +1,65 @@
+//! A rebuild's statements take as long as they take, and yet it waits for nothing for ever.
+
+use std::time::Duration;
+
+use dev::postgres::Relay;
+use sqlx::{Connection, PgConnection};
+
+use super::{PATIENCE, World, eventually, shop::Shop, verifying::feed};
+use crate::{Database, Orders, ProjectionName, ProjectorError, Report, rebuild, rebuild::Options};
+
+/// Somebody's session keeps a table that a rebuild reads.
+async fn kept() -> (World, Shop, PgConnection) {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    feed::<Orders>(&world, &shop).await;
+    let mut keeper = world.connect().await;
+    sqlx::raw_sql("begin; lock table orders_1.orders")
+        .execute(&mut keeper)
+        .await
+        .expect("locks");
+    (world, shop, keeper)
+}
+
+async fn rebuilt(shop: &Shop, database: &Database) -> Result<Report, ProjectorError> {
+    let rebuilding = rebuild(
+        ProjectionName::Orders,
+        &shop.log,
+        database,
+        Options::default(),
+    );
+    let rebuilt = tokio::time::timeout(PATIENCE, rebuilding).await;
+    rebuilt.expect("it does not wait for ever")
+}
+
+#[tokio::test]
+async fn a_lock_that_is_kept_is_told_and_the_rebuild_resumes() {
+    let (world, shop, keeper) = kept().await;
+    let impatient = world.database.clone().locking_within("100ms");
+    let error = rebuilt(&shop, &impatient).await.expect_err("it is kept");
+    assert!(matches!(error, ProjectorError::Locked(_)), "{error:?}");
+    keeper.close().await.expect("lets go");
+    let report = rebuilt(&shop, &world.database).await.expect("rebuilds");
+    assert!(report.resumed && report.verification.is_equal(), "{report}");
+}
+
+/// No connection is closed, and the statement that it waits for is never answered.
+#[tokio::test]
+async fn a_postgres_that_vanishes_ends_the_rebuild() {
+    let (world, shop, _keeper) = kept().await;
+    let relay = Relay::to(&world.url).await;
+    let relayed = Database::new(&relay.url).expect("a URL");
+    let relayed = relayed.answering_within(Duration::from_secs(2));
+    let vanishing = async {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        eventually("it waits", async || world.number(waiting).await > 0).await;
+        relay.lose();
+    };
+    let (rebuilt, ()) = tokio::join!(rebuilt(&shop, &relayed), vanishing);
+    let error = rebuilt.expect_err("nothing is answered");
+    assert!(
+        matches!(error, ProjectorError::Unanswered { seconds: 2 }),
+        "{error:?}"
+    );
+}
