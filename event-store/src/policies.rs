@@ -6,6 +6,7 @@
 //! number; should two have it for a while, the commands' ids make that harmless.
 
 mod gathering;
+mod lag;
 mod ledger;
 mod reactions;
 mod reactor;
@@ -20,7 +21,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 pub use self::reactor::{Doing, Effect, Reactor};
-use self::{gathering::Gathering, ledger::Ledger, reactions::Reacting};
+use self::{gathering::Gathering, lag::Lag, ledger::Ledger, reactions::Reacting};
 use crate::{
     checkpoint::{Checkpoint, Landmarks, LastEvent, Passed, Proof},
     codec::{self, Interned},
@@ -59,14 +60,26 @@ pub async fn run_policy<P: Reactor, L: Log>(
 ) -> Result<(), LogError> {
     let partitions = counted::<P, L>(&log, &store).await?;
     let mut followers = JoinSet::new();
+    let mut lags = Vec::new();
     for partition in 0..partitions {
+        let lag = Arc::new(Lag::new(P::NAME, partition));
+        lags.push(Arc::clone(&lag));
         let follower = Follower {
             log: log.clone(),
             partition,
             reacting: Arc::new(Reacting::new(Arc::clone(&policy), store.clone(), partition)),
+            lag,
         };
         followers.spawn(follower.run(stop.clone()));
     }
+    tokio::select! {
+        ended = all(followers) => ended,
+        never = lag::keep_telling(P::NAME, &log, &store, &lags) => match never {},
+    }
+}
+
+/// Waits until all have ended, or one has failed.
+async fn all(mut followers: JoinSet<Result<(), LogError>>) -> Result<(), LogError> {
     while let Some(ended) = followers.join_next().await {
         match ended {
             Ok(ended) => ended?,
@@ -149,6 +162,7 @@ struct Follower<P: Reactor, L: Log> {
     log: L,
     partition: i32,
     reacting: Arc<Reacting<P>>,
+    lag: Arc<Lag>,
 }
 
 /// Why a follower no longer reads.
@@ -169,6 +183,7 @@ impl<P: Reactor, L: Log> Follower<P, L> {
             match self.follow(&mut stop).await {
                 Ok(Left::Stopped) => return Ok(()),
                 Ok(Left::Superseded) => {
+                    self.lag.forget();
                     info!(
                         policy = P::NAME,
                         partition = self.partition,
@@ -204,6 +219,7 @@ impl<P: Reactor, L: Log> Follower<P, L> {
     async fn follow(&self, stop: &mut watch::Receiver<bool>) -> Result<Left, LogError> {
         let (from, witness) = self.start().await?;
         let mut ledger = Ledger::new(self.log.clone(), P::NAME, from.clone(), witness);
+        self.lag.note(ledger.done());
         let mut received = blocking(&self.log, move |log| {
             let starts: Vec<_> = from.iter().map(Checkpoint::start).collect();
             let landmarks = Landmarks::of(&from);
@@ -266,6 +282,7 @@ impl<P: Reactor, L: Log> Follower<P, L> {
                     let lasts = last_events(&chunk.items);
                     self.reacting.react_to(chunk.items).await;
                     ledger.note(&chunk.progress, &lasts);
+                    self.lag.note(ledger.done());
                 }
                 () = ledger.is_due() => {}
             }

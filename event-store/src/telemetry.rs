@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 
 use crate::log::WriterId;
 
@@ -54,10 +54,7 @@ pub(crate) struct PolicyMetrics {
 
 impl PolicyMetrics {
     pub(crate) fn new(policy: &'static str, partition: i32) -> Self {
-        let labels = [
-            ("policy", policy.to_owned()),
-            ("partition", partition.to_string()),
-        ];
+        let labels = policy_labels(policy, partition);
         Self {
             events: metrics::counter!("offset_zero_policy_events_total", &labels),
             commands: metrics::counter!("offset_zero_policy_commands_total", &labels),
@@ -65,4 +62,17 @@ impl PolicyMetrics {
             rejections: metrics::counter!("offset_zero_policy_rejections_total", &labels),
         }
     }
+}
+
+/// Records that a policy has yet to pass in one partition.
+pub(crate) fn policy_lag(policy: &'static str, partition: i32) -> Gauge {
+    let labels = policy_labels(policy, partition);
+    metrics::gauge!("offset_zero_policy_lag_records", &labels)
+}
+
+fn policy_labels(policy: &'static str, partition: i32) -> [(&'static str, String); 2] {
+    [
+        ("policy", policy.to_owned()),
+        ("partition", partition.to_string()),
+    ]
 }

@@ -63,6 +63,11 @@ impl<L: Log> Ledger<L> {
         }
     }
 
+    /// How far everything is done, noted in the group or not yet.
+    pub(super) fn done(&self) -> &[Checkpoint] {
+        &self.done
+    }
+
     /// Waits until there is something to commit, or a commit to look after, and it is time to.
     pub(super) async fn is_due(&self) {
         if self.ahead || self.running.is_some() {

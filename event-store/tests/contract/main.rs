@@ -7,6 +7,7 @@ mod deadlines;
 mod desk;
 mod expecting;
 mod kafka;
+mod lagging;
 mod limits;
 mod memory;
 mod owning;

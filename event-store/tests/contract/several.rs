@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{Context, Policy, ids::event_id};
 use event_store::{
-    Checkpoint, CommandMetadata, EventStore, LogError, Recorded, Refusal, Request, follow,
+    Checkpoint, CommandMetadata, EventStore, LogError, Reactor, Recorded, Refusal, Request, follow,
     log::Log, run_policy,
 };
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
@@ -150,8 +150,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new<L: Log>(log: &L, tickets: &EventStore<Tickets>) -> Self {
+        Self::of(PunchSold, log, tickets)
+    }
+
+    pub(crate) fn of<R, L>(policy: R, log: &L, tickets: &EventStore<Tickets>) -> Self
+    where
+        R: Reactor<Context = Tickets>,
+        L: Log,
+    {
         let (stop, stopped) = watch::channel(false);
-        let policy = run_policy(Arc::new(PunchSold), log.clone(), tickets.clone(), stopped);
+        let policy = run_policy(Arc::new(policy), log.clone(), tickets.clone(), stopped);
         Self {
             stop,
             policy: tokio::spawn(policy),

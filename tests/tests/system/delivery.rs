@@ -151,6 +151,13 @@ async fn an_order_goes_from_cart_to_delivery() {
     let (stock, money) = shop.at_rest().await;
     assert_eq!(stock.shipped(), 1);
     assert!(money.bills[&id].shipped, "{shipped}");
+    // Who has reacted to everything is behind by nothing, though the log ends with control records.
+    wait_for(&shop.commands, "/metrics", |text| {
+        let lines = text.as_str().unwrap_or_default().lines();
+        let mut lags = lines.filter(|line| line.starts_with("offset_zero_policy_lag_records{"));
+        lags.next().is_some_and(|lag| lag.ends_with(" 0")) && lags.all(|lag| lag.ends_with(" 0"))
+    })
+    .await;
     shop.close().await;
 }
 
