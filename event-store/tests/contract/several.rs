@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::{Context, Policy, ids::event_id};
 use event_store::{
-    Checkpoint, CommandMetadata, EventStore, LogError, Reactor, Recorded, Refusal, Request, follow,
+    Checkpoint, CommandMetadata, EventStore, LogError, Recorded, Refusal, Request, follow,
     log::Log, run_policy,
 };
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
@@ -155,7 +155,7 @@ impl Running {
 
     pub(crate) fn of<R, L>(policy: R, log: &L, tickets: &EventStore<Tickets>) -> Self
     where
-        R: Reactor<Context = Tickets>,
+        R: event_store::Reactor<Context = Tickets>,
         L: Log,
     {
         let (stop, stopped) = watch::channel(false);
