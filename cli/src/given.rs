@@ -19,6 +19,8 @@ pub struct Given {
     brokers: bool,
     /// By flag, environment or file.
     database_url: bool,
+    /// Properties of Kafka's clients, by flag.
+    pub properties: bool,
     /// Of [`SETTINGS`], by flag.
     typed: Vec<&'static str>,
 }
@@ -56,6 +58,7 @@ impl FromArgMatches for Given {
         Ok(Self {
             brokers: is_given(matches, "kafka-brokers"),
             database_url: is_given(matches, "database_url"),
+            properties: is_typed(&"kafka-property"),
             typed: SETTINGS.into_iter().filter(is_typed).collect(),
         })
     }

@@ -30,7 +30,7 @@ impl Site {
     pub fn start(options: StackOptions, asked: &Target) -> Result<Self> {
         let stack = Stack::start_beside(asked.external(), options)
             .context("starting Kafka and Postgres")?;
-        let properties = told(&asked.kafka, stack.is_kafka_external());
+        let properties = told(asked, stack.is_kafka_external());
         let namespace = namespace(options.placement, stack.is_kafka_external());
         if !namespace.is_empty() {
             tracing::info!(namespace, "taking topics of our own, which will remain");
@@ -88,10 +88,10 @@ fn namespace(placement: Placement, is_external: bool) -> String {
     }
 }
 
-/// What its clients are told. A Kafka of our own speaks plainly, whatever the shell says of another.
-fn told(asked: &KafkaArgs, is_external: bool) -> Vec<KafkaProperty> {
-    match is_external {
-        true => asked.properties.clone(),
+/// What its clients are told. A Kafka of our own speaks plainly, whatever the shell says of another; what is typed is meant for it.
+fn told(asked: &Target, is_external: bool) -> Vec<KafkaProperty> {
+    match is_external || asked.given.properties {
+        true => asked.kafka.properties.clone(),
         false => Vec::new(),
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_the_properties_of_a_kafka_that_was_named_and_of_no_other() {
+    fn programs_are_told_the_properties_of_a_kafka_that_was_named_and_otherwise_what_was_typed() {
         let line = [
             "offset-zero",
             "demo",
@@ -128,10 +128,16 @@ mod tests {
             "--kafka-property=sasl.password=a=b",
         ];
         let asked = Args::try_parse_from(line).expect("they are flags").target;
-        let spelled = |is_external| spelled(&told(&asked.kafka, is_external));
         let expected = "security.protocol=SASL_SSL,sasl.password=a=b";
-        assert_eq!(spelled(true), expected);
-        assert_eq!(spelled(false), "");
+        for is_external in [true, false] {
+            assert_eq!(spelled(&told(&asked, is_external)), expected);
+        }
+        let by_the_shell = Target {
+            given: Given::default(),
+            ..asked
+        };
+        assert_eq!(spelled(&told(&by_the_shell, true)), expected);
+        assert_eq!(spelled(&told(&by_the_shell, false)), "");
     }
 
     #[test]
