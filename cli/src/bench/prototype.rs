@@ -75,6 +75,7 @@ fn write(config: &KafkaConfig, topic: &str, partition: i32, inbox: &Receiver<Pen
     let producer: ThreadedProducer<DefaultProducerContext> = raw::client(config)
         .set("transactional.id", format!("{topic}-{partition}"))
         .set("linger.ms", "0")
+        .set("compression.type", "lz4")
         .create()
         .expect("the producer is configured");
     producer

@@ -28,6 +28,9 @@ const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 const RETRY_BACKOFF_MS: u64 = 500;
 const SUSPICIOUS_COMMIT: Duration = Duration::from_millis(RETRY_BACKOFF_MS * 8 / 10);
 
+/// Records of a batch are much alike, their headers above all (docs/adr/0018-compressed-events.md). A given property counts instead.
+const COMPRESSION: &str = "compression.type";
+
 /// How long a producer is served at a time. What serves it looks whether it is needed still after each, and is busy for the
 /// last millisecond of each, since rdkafka waits for whole ones.
 const SERVE_FOR: Duration = Duration::from_secs(1);
@@ -44,8 +47,11 @@ pub struct KafkaAppender {
 impl KafkaAppender {
     pub(super) fn open(config: &KafkaConfig, id: &AppenderId) -> Result<Self, AppendError> {
         let deliveries = Deliveries::default();
-        let producer: BaseProducer<Deliveries> = config
-            .client()
+        let mut client = config.client();
+        if client.get(COMPRESSION).is_none() {
+            client.set(COMPRESSION, "lz4");
+        }
+        let producer: BaseProducer<Deliveries> = client
             .set("transactional.id", format!("{}{id}", config.namespace))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
             .set("socket.timeout.ms", "5000")

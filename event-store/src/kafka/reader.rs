@@ -59,7 +59,9 @@ impl KafkaReader {
             // The default of a second stalls a reader that was once faster than its consumer.
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
-            .set("queued.max.messages.kbytes", "16384")
+            .set("queued.max.messages.kbytes", "8192")
+            // Compressed: in memory it is some six times as much.
+            .set("fetch.message.max.bytes", "262144")
             .create()
             .map_err(|error| unavailable("configuring the consumer", &error))?;
         let places: Vec<Place> = from
