@@ -126,7 +126,7 @@ pub(crate) fn event_id_of(record: &OutgoingRecord) -> Option<Uuid> {
 pub(crate) fn undecodable(
     record: &RawRecord<'_>,
     interned: &mut Interned,
-    reason: String,
+    reason: &str,
 ) -> Undecodable {
     Undecodable {
         position: position(record, interned),

@@ -161,7 +161,7 @@ fn read<E: ReadEvent>(
     interned: &mut Interned,
 ) -> Result<Result<Recorded<E>, Undecodable>, LogError> {
     Ok(codec::decode_parts(record, interned)
-        .map_err(|reason| codec::undecodable(record, interned, reason)))
+        .map_err(|reason| codec::undecodable(record, interned, &reason)))
 }
 
 /// What was read, made of records by the reader's own means.
