@@ -60,7 +60,7 @@ impl KafkaReader {
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
             .set("queued.max.messages.kbytes", "8192")
-            // Compressed: in memory it is some six times as much.
+            // Compressed: in memory it is several times as much.
             .set("fetch.message.max.bytes", "262144")
             .create()
             .map_err(|error| unavailable("configuring the consumer", &error))?;
