@@ -76,12 +76,12 @@ impl CopyBuffer {
         self.field(&value.to_be_bytes());
     }
 
-    /// A `timestamptz`.
+    /// A `timestamptz`: what comes of an event's payload has to be `storable_time`.
     pub fn timestamp(&mut self, value: DateTime<Utc>) {
         self.bigint(value.timestamp_micros() - POSTGRES_EPOCH_MICROS);
     }
 
-    /// A `date`.
+    /// A `date`, of a time as storable.
     pub fn date(&mut self, value: NaiveDate) {
         let days = value.signed_duration_since(POSTGRES_EPOCH_DAY).num_days();
         self.integer(i32::try_from(days).expect("a date that there is is near enough"));

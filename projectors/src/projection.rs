@@ -2,11 +2,15 @@
 
 use std::{future::Future, hash::Hash};
 
+use chrono::{DateTime, Datelike, Utc};
 use domain::ReadEvent;
 use event_store::Recorded;
 use sqlx::PgConnection;
 
 use crate::copy::CopyBuffer;
+
+/// 4713 BC: the year before 1 AD is 0.
+const FIRST_YEAR: i32 = -4712;
 
 /// A read model. All of its SQL is static and unqualified.
 ///
@@ -96,5 +100,16 @@ pub(crate) fn storable<'a>(member: &str, text: &'a str) -> Result<&'a str, Strin
             "its {member} holds a NUL character, which no text column takes"
         )),
         false => Ok(text),
+    }
+}
+
+/// A time of an event's payload, where it becomes a `timestamptz` or a `date`: those of Postgres begin with 4713 BC, and it would refuse all
+/// that is written with an earlier one. They end after chrono's. `ce_time` is RFC 3339, which has no year before 0.
+pub(crate) fn storable_time(member: &str, time: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    match time.year() < FIRST_YEAR {
+        true => Err(format!(
+            "its {member} is before 4713 BC, which no column of times takes"
+        )),
+        false => Ok(time),
     }
 }

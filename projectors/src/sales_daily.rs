@@ -11,7 +11,10 @@ use event_store::Recorded;
 use sqlx::PgConnection;
 
 use self::row::{SalesDay, SalesRow, SalesView};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::CopyBuffer,
+    projection::{Projection, storable_time},
+};
 
 /// The read model behind `GET /v1/sales/daily`.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +35,11 @@ impl Projection for SalesDaily {
         SalesDay::of(event)
     }
 
-    /// Which order is the first of its day, only the table knows.
-    fn begin(_: &Recorded<SalesView>) -> Result<Option<SalesRow>, String> {
+    /// Which order is the first of its day, only the table knows. It is not asked for a day that it could not hold.
+    fn begin(event: &Recorded<SalesView>) -> Result<Option<SalesRow>, String> {
+        if let SalesView::Shipped(shipped) = &event.event {
+            storable_time("shipped_at", shipped.shipped_at)?;
+        }
         Ok(None)
     }
 

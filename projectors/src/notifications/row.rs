@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::CopyBuffer,
-    projection::{storable, stream_version},
+    projection::{storable, storable_time, stream_version},
 };
 
 const COLUMNS: i16 = 10;
@@ -138,7 +138,7 @@ impl NotificationRow {
                     order_id: requested.order_id,
                     channel: storable("channel", &requested.channel)?.into(),
                     template: storable("template", &requested.template)?.into(),
-                    created_at: requested.requested_at,
+                    created_at: storable_time("requested_at", requested.requested_at)?,
                 });
             }
             NotificationView::Sent(sent) => self.enter(SENT, sent.tries, None),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     copy::{CopyBuffer, json},
-    projection::{storable, stream_version},
+    projection::{storable, storable_time, stream_version},
 };
 
 const COLUMNS: i16 = 18;
@@ -68,6 +68,7 @@ impl OrderRow {
                 return Err("the order is placed already".to_owned());
             }
             storable("customer_id", &placed.customer_id)?;
+            storable_time("placed_at", placed.placed_at)?;
             self.placed = Some(placed);
         }
         self.journey.follow(change);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::{CopyBuffer, json},
-    projection::stream_version,
+    projection::{storable_time, stream_version},
 };
 
 const COLUMNS: i16 = 12;
@@ -172,7 +172,7 @@ impl Begun {
             captured: 0,
             refunded: 0,
             error: None,
-            created_at: event.started_at,
+            created_at: storable_time("started_at", event.started_at)?,
         })
     }
 

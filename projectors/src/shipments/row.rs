@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     copy::{CopyBuffer, json},
-    projection::{storable, stream_version},
+    projection::{storable, storable_time, stream_version},
 };
 
 const COLUMNS: i16 = 9;
@@ -113,7 +113,7 @@ impl ShipmentRow {
         self.updated_at = event.metadata.time;
         match (&event.event, &mut self.parcel) {
             (ShipmentView::Shipment(ShippingEvent::Created(created)), None) => {
-                self.parcel = Some(Parcel::new(created));
+                self.parcel = Some(Parcel::new(created)?);
             }
             (ShipmentView::Shipment(event), Some(parcel)) => parcel.apply(event)?,
             // Cancelled, there never is one.
@@ -142,15 +142,15 @@ impl ShipmentRow {
 }
 
 impl Parcel {
-    fn new(event: &ShipmentCreated) -> Self {
-        Self {
+    fn new(event: &ShipmentCreated) -> Result<Self, String> {
+        Ok(Self {
             order_id: event.order_id.as_uuid(),
             status: ShipmentStatus::Created.as_str().into(),
             lines: json(&event.lines),
             carrier: None,
             tracking_number: None,
-            created_at: event.created_at,
-        }
+            created_at: storable_time("created_at", event.created_at)?,
+        })
     }
 
     fn apply(&mut self, event: &ShippingEvent) -> Result<(), String> {

@@ -1,17 +1,18 @@
-//! A foreign producer's NUL, which no `text` column takes: the event that has it is refused by itself, before Postgres refuses all.
+//! What a foreign producer may write and Postgres does not take, as a NUL: the event that has it is refused by itself, before Postgres
+//! refuses all.
 
 use domain::{
     Event, ReadEvent,
     topics::{NOTIFICATION_EVENTS, ORDER_EVENTS},
 };
-use event_store::Recorded;
+use event_store::{Recorded, log::OutgoingRecord};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
 
 use super::{
     World, commands as ask, eventually,
-    folding::origin,
+    folding::{fold, origin},
     fulfilment::{self, Way},
     journeys::{decided, recorded, viewed},
     notices,
@@ -20,29 +21,56 @@ use super::{
     shop::Shop,
 };
 use crate::{
-    Carts, History, Notifications, OrderVersions, Orders, Products, Projection, ProjectorError,
-    Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent,
+    Carts, History, Notifications, OrderVersions, Orders, Payments, Products, Projection,
+    ProjectorError, SalesDaily, Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent,
     order_versions::row::NamedView, rebuild, rebuild::Options, registry::ensure_live,
 };
 
-/// The event of that name, the member's text with a NUL in it.
-fn with_nul<V: ReadEvent, E: Event>(
+const HOLDS_NUL: &str = "holds a NUL character, which no text column takes";
+const IS_TOO_EARLY: &str = "is before 4713 BC, which no column of times takes";
+
+/// A second before Postgres' calendar, which to the day begins in November 4714 BC.
+const TOO_EARLY: &str = "-4713-11-23T23:59:59Z";
+
+/// The event of that name, its member saying this.
+fn with<V: ReadEvent, E: Event>(
     events: &[Recorded<E>],
     name: &str,
     member: &str,
+    text: &str,
 ) -> Recorded<V> {
     let found = events.iter().find(|of| of.event.kind().name == name);
     let found = found.expect("it has happened");
     let mut payload = serde_json::to_value(&found.event).expect("JSON");
-    payload[member] = "a\0b".into();
+    payload[member] = text.into();
     Recorded {
         event: V::deserialize(name, found.event.kind().version, payload).expect("readable"),
         ..viewed(found)
     }
 }
 
+fn with_nul<V: ReadEvent, E: Event>(
+    events: &[Recorded<E>],
+    name: &str,
+    member: &str,
+) -> Recorded<V> {
+    with(events, name, member, "a\0b")
+}
+
+/// Has the record's payload say this.
+fn alter(record: &mut OutgoingRecord, member: &str, text: &str) {
+    let mut payload: Value = serde_json::from_slice(&record.payload).expect("JSON");
+    payload[member] = text.into();
+    record.payload = payload.to_string().into_bytes();
+}
+
 /// The last of these events is refused for that member.
-async fn is_refused<P: Projection>(world: &World, events: &[Recorded<P::Event>], member: &str) {
+async fn is_refused<P: Projection>(
+    world: &World,
+    events: &[Recorded<P::Event>],
+    member: &str,
+    why: &str,
+) {
     let mut connection = world.connect().await;
     let mut tx = connection.begin().await.expect("begins");
     ensure_live::<P>(&mut tx, &origin()).await.expect("creates");
@@ -55,10 +83,9 @@ async fn is_refused<P: Projection>(world: &World, events: &[Recorded<P::Event>],
         .await;
     tx.rollback().await.expect("rolls back");
     let Err(ProjectorError::Unappliable { reason, .. }) = &absorbed else {
-        panic!("{} takes a NUL in {member}: {absorbed:?}", P::NAME);
+        panic!("{} takes that {member}: {absorbed:?}", P::NAME);
     };
-    let expected = format!("its {member} holds a NUL character, which no text column takes");
-    assert_eq!(*reason, expected, "{}", P::NAME);
+    assert_eq!(*reason, format!("its {member} {why}"), "{}", P::NAME);
 }
 
 #[tokio::test]
@@ -67,12 +94,12 @@ async fn a_nul_in_a_payload_is_refused_where_it_becomes_a_text() {
 
     let events = decided::<domain::order::Orders>(&[ask::place(id)]);
     let event = with_nul(&events, "OrderPlaced", "customer_id");
-    is_refused::<Orders>(&world, &[event], "customer_id").await;
+    is_refused::<Orders>(&world, &[event], "customer_id", HOLDS_NUL).await;
 
     let events = decided::<domain::product::Products>(&[ask::create(&ask::sku(1))]);
     for member in ["sku", "name"] {
         let event = with_nul(&events, "ProductCreated", member);
-        is_refused::<Products>(&world, &[event], member).await;
+        is_refused::<Products>(&world, &[event], member, HOLDS_NUL).await;
     }
 
     let commands = [
@@ -82,16 +109,22 @@ async fn a_nul_in_a_payload_is_refused_where_it_becomes_a_text() {
     ];
     let events = decided::<domain::cart::Carts>(&commands);
     let opened = with_nul(&events, "CartOpened", "customer_id");
-    is_refused::<Carts>(&world, &[opened], "customer_id").await;
+    is_refused::<Carts>(&world, &[opened], "customer_id", HOLDS_NUL).await;
     let checked_out = with_nul(&events, "CartCheckedOut", "customer_id");
-    is_refused::<Carts>(&world, &[viewed(&events[0]), checked_out], "customer_id").await;
+    is_refused::<Carts>(
+        &world,
+        &[viewed(&events[0]), checked_out],
+        "customer_id",
+        HOLDS_NUL,
+    )
+    .await;
 
     let commands = fulfilment::shipment(id, Way::Delivered);
     let events = decided::<domain::shipping::Shipments>(&commands);
     for member in ["carrier", "tracking_number"] {
         let (planned, created) = (viewed(&events[0]), viewed(&events[1]));
         let requested = with_nul(&events, "DispatchRequested", member);
-        is_refused::<Shipments>(&world, &[planned, created, requested], member).await;
+        is_refused::<Shipments>(&world, &[planned, created, requested], member, HOLDS_NUL).await;
     }
 
     let told = notices::of(id).into_iter();
@@ -104,7 +137,7 @@ async fn a_nul_in_a_payload_is_refused_where_it_becomes_a_text() {
         ("NotificationAbandoned", "reason"),
     ] {
         let event = with_nul(&events, name, member);
-        is_refused::<Notifications>(&world, &[event], member).await;
+        is_refused::<Notifications>(&world, &[event], member, HOLDS_NUL).await;
     }
 }
 
@@ -116,18 +149,54 @@ async fn a_nul_in_a_header_is_refused_where_it_becomes_a_text() {
 
     let unheard = NamedView::deserialize("Unheard\0", 1, &payload).expect("readable");
     let unheard = recorded(unheard, ORDER_EVENTS, &stream, 1, 0);
-    is_refused::<OrderVersions>(&world, &[unheard], "ce_type").await;
+    is_refused::<OrderVersions>(&world, &[unheard], "ce_type", HOLDS_NUL).await;
 
     let told = |name: &str| {
         let event = HistoryEvent::deserialize(name, 1, &payload).expect("readable");
         recorded(event, ORDER_EVENTS, &stream, 1, 0)
     };
-    is_refused::<History>(&world, &[told("Unheard\0")], "ce_type").await;
+    is_refused::<History>(&world, &[told("Unheard\0")], "ce_type", HOLDS_NUL).await;
     let (mut by_actor, mut of_stream) = (told("Unheard"), told("Unheard"));
     by_actor.metadata.actor = "\0".into();
-    is_refused::<History>(&world, &[by_actor], "ce_actor").await;
+    is_refused::<History>(&world, &[by_actor], "ce_actor", HOLDS_NUL).await;
     of_stream.metadata.stream.push('\0');
-    is_refused::<History>(&world, &[of_stream], "ce_subject").await;
+    is_refused::<History>(&world, &[of_stream], "ce_subject", HOLDS_NUL).await;
+}
+
+#[tokio::test]
+async fn a_time_before_all_of_postgres_is_refused_where_it_becomes_a_column() {
+    let (world, id) = (World::new().await, Uuid::now_v7());
+
+    let orders = fulfilment::order(id, Way::Delivered);
+    let orders = decided::<domain::order::Orders>(&orders);
+    let event = with(&orders, "OrderPlaced", "placed_at", TOO_EARLY);
+    is_refused::<Orders>(&world, &[event], "placed_at", IS_TOO_EARLY).await;
+    let event = with(&orders, "OrderShipped", "shipped_at", TOO_EARLY);
+    is_refused::<SalesDaily>(&world, &[event], "shipped_at", IS_TOO_EARLY).await;
+
+    let events = fulfilment::payments(id, Way::Delivered);
+    let events = decided::<domain::payment::Payments>(&events);
+    let event = with(&events, "PaymentStarted", "started_at", TOO_EARLY);
+    is_refused::<Payments>(&world, &[event], "started_at", IS_TOO_EARLY).await;
+
+    let events = fulfilment::shipment(id, Way::Delivered);
+    let events = decided::<domain::shipping::Shipments>(&events);
+    let event = with(&events, "ShipmentCreated", "created_at", TOO_EARLY);
+    is_refused::<Shipments>(&world, &[event], "created_at", IS_TOO_EARLY).await;
+
+    let told = notices::of(id).into_iter();
+    let told = told.map(|event| recorded(event, NOTIFICATION_EVENTS, "notifications", 1, 0));
+    let events: Vec<_> = told.collect();
+    let event = with(&events, "NotificationRequested", "requested_at", TOO_EARLY);
+    is_refused::<Notifications>(&world, &[event], "requested_at", IS_TOO_EARLY).await;
+
+    // To the last that chrono has.
+    for time in ["-4712-01-01T00:00:00Z", "+262142-12-31T23:59:59.999999Z"] {
+        let placed = with(&orders, "OrderPlaced", "placed_at", time);
+        assert_eq!(fold::<Orders>(&world, &[placed], &[1]).await.len(), 1);
+        let shipped = with(&orders, "OrderShipped", "shipped_at", time);
+        assert_eq!(fold::<SalesDaily>(&world, &[shipped], &[1]).await.len(), 1);
+    }
 }
 
 /// Postgres refuses all that is written together with it, and would for ever.
@@ -138,9 +207,7 @@ async fn a_nul_of_a_foreign_producer_is_parked_with_what_follows_it() {
     let mut events = parking::events(broken);
     events[1].metadata.stream.push('\0');
     let mut first: Vec<_> = events.iter().map(record).collect();
-    let mut payload: Value = serde_json::from_slice(&first[0].payload).expect("JSON");
-    payload["customer_id"] = "a\0b".into();
-    first[0].payload = payload.to_string().into_bytes();
+    alter(&mut first[0], "customer_id", "a\0b");
     append(&shop, &first);
     append(&shop, &records(whole));
     let runner = Runner::start(&world, &shop);
@@ -177,5 +244,32 @@ async fn a_nul_of_a_foreign_producer_is_parked_with_what_follows_it() {
     let report = rebuild(ORDERS, &shop.log, &world.database, Options::default()).await;
     let report = report.expect("rebuilds");
     assert!(report.verification.is_equal(), "{report}");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn what_postgres_has_no_room_for_is_parked_and_the_rest_goes_on() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let mut untimely = records(Uuid::now_v7());
+    alter(&mut untimely[0], "placed_at", TOO_EARLY);
+    append(&shop, &untimely);
+    // Of a header that is no RFC 3339: it is no event at all.
+    let mut events = parking::events(Uuid::now_v7());
+    events[0].metadata.time = TOO_EARLY.parse().expect("a time");
+    let untimely: Vec<_> = events.iter().map(record).collect();
+    append(&shop, &untimely);
+    append(&shop, &records(Uuid::now_v7()));
+    let runner = Runner::start(&world, &shop);
+    eventually("the whole one is cancelled", async || {
+        cancelled(&world, "orders_1").await == 1
+    })
+    .await;
+    eventually("the others are parked", async || letters(&world).await == 4).await;
+
+    let report = rebuild(ORDERS, &shop.log, &world.database, Options::default()).await;
+    let report = report.expect("rebuilds");
+    assert!(report.verification.is_equal(), "{report}");
+    assert_eq!(cancelled(&world, "orders_2").await, 1);
+    assert_eq!(letters(&world).await, 4);
     runner.stop().await;
 }
