@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use self::row::{Catalogue, Offer, ProductRow, ProductView, Stock};
 use crate::{
     copy::CopyBuffer,
-    projection::{Projection, storable},
+    projection::{Projection, indexable},
 };
 
 /// The read model behind `GET /v1/products`.
@@ -41,7 +41,7 @@ impl Projection for Products {
     /// No event is surely the first: the other topic's may have been. The table is not asked for a SKU that it could not hold.
     fn begin(event: &Recorded<ProductView>) -> Result<Option<ProductRow>, String> {
         if let Some(sku) = event.event.sku() {
-            storable("sku", sku.as_str())?;
+            indexable("sku", sku.as_str())?;
         }
         Ok(None)
     }

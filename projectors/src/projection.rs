@@ -11,6 +11,8 @@ use crate::copy::CopyBuffer;
 
 /// 4713 BC: the year before 1 AD is 0.
 const FIRST_YEAR: i32 = -4712;
+/// Of a text. An index's row has to fit in a third of a page, 2,704 bytes, with the other columns of its index: of ours, 24 at most.
+const MAX_INDEXED_BYTES: usize = 2_000;
 
 /// A read model. All of its SQL is static and unqualified.
 ///
@@ -24,7 +26,8 @@ pub trait Projection: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The topics that it is made of.
     const TOPICS: &'static [&'static str];
-    /// DDL of a new version: what has to be there while it is filled.
+    /// DDL of a new version: what has to be there while it is filled. A text of an event that a key or an index covers has to be
+    /// `indexable`.
     const TABLES: &'static str;
     /// DDL for when it is filled; made so that a second time does nothing.
     const INDEXES: &'static str;
@@ -100,6 +103,17 @@ pub(crate) fn storable<'a>(member: &str, text: &'a str) -> Result<&'a str, Strin
             "its {member} holds a NUL character, which no text column takes"
         )),
         false => Ok(text),
+    }
+}
+
+/// As [`storable`], of a text that a key or an index covers: it would be refused where it is too long, and by the index of a rebuild only when
+/// all is filled. Postgres may compress it first; that is not counted on. Ours are far from it.
+pub(crate) fn indexable<'a>(member: &str, text: &'a str) -> Result<&'a str, String> {
+    match text.len() > MAX_INDEXED_BYTES {
+        true => Err(format!(
+            "its {member} has more than {MAX_INDEXED_BYTES} bytes, which no index takes"
+        )),
+        false => storable(member, text),
     }
 }
 

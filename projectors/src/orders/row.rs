@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     copy::{CopyBuffer, json},
-    projection::{storable, storable_time, stream_version},
+    projection::{indexable, storable_time, stream_version},
 };
 
 const COLUMNS: i16 = 18;
@@ -67,7 +67,7 @@ impl OrderRow {
             if self.journey.status.is_some() {
                 return Err("the order is placed already".to_owned());
             }
-            storable("customer_id", &placed.customer_id)?;
+            indexable("customer_id", &placed.customer_id)?;
             storable_time("placed_at", placed.placed_at)?;
             self.placed = Some(placed);
         }

@@ -27,10 +27,19 @@ use crate::{
 };
 
 const HOLDS_NUL: &str = "holds a NUL character, which no text column takes";
+const IS_TOO_LONG: &str = "has more than 2000 bytes, which no index takes";
 const IS_TOO_EARLY: &str = "is before 4713 BC, which no column of times takes";
 
 /// A second before Postgres' calendar, which to the day begins in November 4714 BC.
 const TOO_EARLY: &str = "-4713-11-23T23:59:59Z";
+
+/// Text of so many bytes, which does not get shorter where Postgres compresses it.
+fn noise(bytes: usize) -> String {
+    let hash = |number: u32| Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
+    let noise = (0..).flat_map(|number| hash(number).into_bytes());
+    let printable = noise.map(|byte| char::from(b'!' + byte % 64));
+    printable.take(bytes).collect()
+}
 
 /// The event of that name, its member saying this.
 fn with<V: ReadEvent, E: Event>(
@@ -164,6 +173,28 @@ async fn a_nul_in_a_header_is_refused_where_it_becomes_a_text() {
 }
 
 #[tokio::test]
+async fn a_text_that_is_too_long_is_refused_where_an_index_covers_it() {
+    let (world, id) = (World::new().await, Uuid::now_v7());
+    let (longest, too_long) = (noise(2_000), noise(2_001));
+
+    let events = decided::<domain::order::Orders>(&[ask::place(id)]);
+    let event = with(&events, "OrderPlaced", "customer_id", &too_long);
+    is_refused::<Orders>(&world, &[event], "customer_id", IS_TOO_LONG).await;
+    let event = with(&events, "OrderPlaced", "customer_id", &longest);
+    assert_eq!(fold::<Orders>(&world, &[event], &[1]).await.len(), 1);
+
+    let events = decided::<domain::product::Products>(&[ask::create(&ask::sku(1))]);
+    let event = with(&events, "ProductCreated", "sku", &too_long);
+    is_refused::<Products>(&world, &[event], "sku", IS_TOO_LONG).await;
+    let event = with(&events, "ProductCreated", "sku", &longest);
+    assert_eq!(fold::<Products>(&world, &[event], &[1]).await.len(), 1);
+
+    let events = decided::<domain::cart::Carts>(&[ask::open(id.into())]);
+    let event = with(&events, "CartOpened", "customer_id", &too_long);
+    assert_eq!(fold::<Carts>(&world, &[event], &[1]).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_time_before_all_of_postgres_is_refused_where_it_becomes_a_column() {
     let (world, id) = (World::new().await, Uuid::now_v7());
 
@@ -250,9 +281,12 @@ async fn a_nul_of_a_foreign_producer_is_parked_with_what_follows_it() {
 #[tokio::test]
 async fn what_postgres_has_no_room_for_is_parked_and_the_rest_goes_on() {
     let (world, shop) = (World::new().await, Shop::open(1));
-    let mut untimely = records(Uuid::now_v7());
-    alter(&mut untimely[0], "placed_at", TOO_EARLY);
-    append(&shop, &untimely);
+    let too_long = noise(10_000);
+    for (member, text) in [("placed_at", TOO_EARLY), ("customer_id", too_long.as_str())] {
+        let mut records = records(Uuid::now_v7());
+        alter(&mut records[0], member, text);
+        append(&shop, &records);
+    }
     // Of a header that is no RFC 3339: it is no event at all.
     let mut events = parking::events(Uuid::now_v7());
     events[0].metadata.time = TOO_EARLY.parse().expect("a time");
@@ -264,12 +298,12 @@ async fn what_postgres_has_no_room_for_is_parked_and_the_rest_goes_on() {
         cancelled(&world, "orders_1").await == 1
     })
     .await;
-    eventually("the others are parked", async || letters(&world).await == 4).await;
+    eventually("the others are parked", async || letters(&world).await == 6).await;
 
     let report = rebuild(ORDERS, &shop.log, &world.database, Options::default()).await;
     let report = report.expect("rebuilds");
     assert!(report.verification.is_equal(), "{report}");
     assert_eq!(cancelled(&world, "orders_2").await, 1);
-    assert_eq!(letters(&world).await, 4);
+    assert_eq!(letters(&world).await, 6);
     runner.stop().await;
 }
