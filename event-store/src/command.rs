@@ -58,6 +58,8 @@ pub enum ExpectedVersion {
     Exactly(u32),
     /// At whichever, as long as something has happened in it.
     Any,
+    /// Nowhere: only a repetition is answered, and what is none is not carried out.
+    Never,
 }
 
 impl ExpectedVersion {
@@ -65,6 +67,7 @@ impl ExpectedVersion {
         match self {
             Self::Exactly(expected) => version == expected,
             Self::Any => version > 0,
+            Self::Never => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use event_store::{
     Accepted,
-    ExpectedVersion::{Any, Exactly},
+    ExpectedVersion::{Any, Exactly, Never},
     Refusal,
 };
 use uuid::Uuid;
@@ -23,8 +23,9 @@ pub(crate) async fn an_expected_version_is_kept_to<S: Subject>(subject: S) {
         request
     };
     let stands_at = |current| Err(Refusal::VersionMismatch { current });
-    for (expected, answer) in [(Any, stands_at(0)), (Exactly(1), stands_at(0))] {
-        assert_eq!(first_owner.execute(expecting(expected, 2)).await, answer);
+    for expected in [Any, Exactly(1), Never] {
+        let refused = first_owner.execute(expecting(expected, 2)).await;
+        assert_eq!(refused, stands_at(0), "{expected:?}");
     }
     // What the rules refuse where nothing is yet is theirs to tell.
     let rejected = first_owner.execute(expecting(Any, LIMIT + 1)).await;
@@ -36,7 +37,12 @@ pub(crate) async fn an_expected_version_is_kept_to<S: Subject>(subject: S) {
     let opened = first_owner.execute(opening.clone()).await;
     let opened = opened.expect("nothing was there");
     assert_eq!(opened.stream_version, 2);
-    for (expected, amount) in [(Exactly(0), 1), (Exactly(1), 1), (Exactly(3), LIMIT)] {
+    for (expected, amount) in [
+        (Exactly(0), 1),
+        (Exactly(1), 1),
+        (Exactly(3), LIMIT),
+        (Never, 1),
+    ] {
         let moved = first_owner.execute(expecting(expected, amount)).await;
         assert_eq!(moved, stands_at(2), "{expected:?}");
     }
@@ -48,11 +54,17 @@ pub(crate) async fn an_expected_version_is_kept_to<S: Subject>(subject: S) {
         replayed: true,
         ..opened
     });
-    assert_eq!(first_owner.execute(opening.clone()).await, again);
+    let mut question = opening.clone();
+    question.metadata.expected_version = Some(Never);
+    for repetition in [opening.clone(), question.clone()] {
+        assert_eq!(first_owner.execute(repetition).await, again);
+    }
     stop(first_owner).await;
 
     let second_owner = store(subject.log()).await;
-    assert_eq!(second_owner.execute(opening).await, again);
+    for repetition in [opening, question] {
+        assert_eq!(second_owner.execute(repetition).await, again);
+    }
     assert_eq!(
         second_owner.execute(expecting(Exactly(2), 1)).await,
         stands_at(4)
