@@ -4,7 +4,11 @@ mod check_out;
 mod open;
 mod set_item;
 
-use domain::cart::{CartCommand, CartStatus, Carts};
+use domain::{
+    cart::{CartCommand, CartStatus, Carts},
+    ids::CartId,
+};
+use event_store::Accepted;
 use runtime::problem::Problem;
 use serde::Serialize;
 
@@ -30,7 +34,11 @@ async fn execute<B: Serialize>(
 ) -> Result<Answered, Problem> {
     let cart_id = command.cart_id();
     let accepted = execute::execute(&service.store, command, received).await?;
+    answer(cart_id, &accepted)
+}
+
+fn answer(cart_id: CartId, accepted: &Accepted<Option<CartStatus>>) -> Result<Answered, Problem> {
     let status = accepted.status.map(CartStatus::as_str);
     let status = status.ok_or_else(|| Problem::internal("an accepted command left no cart"))?;
-    Ok(Answered::new(cart_id, status, &accepted))
+    Ok(Answered::new(cart_id, status, accepted))
 }

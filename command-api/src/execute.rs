@@ -6,7 +6,7 @@ use domain::{
     Context,
     ids::{CommandId, request_hash},
 };
-use event_store::{Accepted, Request};
+use event_store::{Accepted, ExpectedVersion, Refusal, Request};
 use runtime::problem::Problem;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -51,8 +51,37 @@ where
     accepted.map_err(|refusal| problems::refused(&refusal))
 }
 
+/// Of a command that cannot be made of what is known now: the first answer where it repeats one that was accepted, else the
+/// problem.
+///
+/// The question is any command for the same stream; it takes the command's place, and is never carried out.
+pub(crate) async fn first_answer<C, B>(
+    store: &OpeningStore<C>,
+    question: C::Command,
+    received: Received<'_, B>,
+    problem: Problem,
+) -> Result<Accepted<C::Status>, Problem>
+where
+    C: Context<Rejection: Rejection>,
+    B: Serialize,
+{
+    // Without a key, it repeats nothing.
+    if !received.intake.has_key() {
+        return Err(problem);
+    }
+    let mut request: Request<C> = request(question, received)?;
+    request.metadata.expected_version = Some(ExpectedVersion::Never);
+    let asked = store.execute(request).await;
+    asked.map_err(|refusal| match refusal {
+        Refusal::Rejected(_) | Refusal::VersionMismatch { .. } => problem,
+        Refusal::KeyReused | Refusal::Unavailable { .. } | Refusal::OutcomeUnknown { .. } => {
+            problems::refused(&refusal)
+        }
+    })
+}
+
 /// What the event store is asked.
-pub(crate) fn request<C: Context, B: Serialize>(
+fn request<C: Context, B: Serialize>(
     command: C::Command,
     received: Received<'_, B>,
 ) -> Result<Request<C>, Problem> {

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{CartService, execute};
+use super::{CartService, answer, execute};
 use crate::{
     answer::{Answered, CommandAnswer},
-    execute::{ANONYMOUS, Received},
+    execute::{ANONYMOUS, Received, first_answer},
     intake::{CommandHeaders, Intake, PricingHeaders},
     problems::{self, InvalidCartQuantity},
     validation::{SkuSegment, Validation},
@@ -68,20 +68,26 @@ pub(crate) async fn set_cart_item(
     let path = format!("/v1/carts/{id}/items/{sku}");
     let cart_id = CartId::from(id);
     let changed_at = intake.received_at;
+    let removal = CartCommand::Remove(RemoveCartItem {
+        cart_id,
+        sku: sku.clone(),
+        changed_at,
+    });
     let command = match quantity {
-        Some(quantity) => CartCommand::Set(SetCartItem {
-            cart_id,
-            unit_price: price(&service, &sku, &intake).await?,
-            sku,
-            quantity,
-            changed_at,
-        }),
+        Some(quantity) => {
+            let unit_price = price(&service, &sku, &intake).await;
+            unit_price.map(|unit_price| {
+                CartCommand::Set(SetCartItem {
+                    cart_id,
+                    sku,
+                    quantity,
+                    unit_price,
+                    changed_at,
+                })
+            })
+        }
         // What has left the catalogue can leave the cart, too.
-        None => CartCommand::Remove(RemoveCartItem {
-            cart_id,
-            sku,
-            changed_at,
-        }),
+        None => Ok(removal.clone()),
     };
     let received = Received {
         command_id: intake.command_id(&path, &path),
@@ -90,7 +96,14 @@ pub(crate) async fn set_cart_item(
         body: &body,
         intake,
     };
-    execute(&service, command, received).await
+    match command {
+        Ok(command) => execute(&service, command, received).await,
+        // Whatever has become of the product since, a repetition gets the first answer.
+        Err(problem) => {
+            let accepted = first_answer(&service.store, removal, received, problem).await?;
+            answer(cart_id, &accepted)
+        }
+    }
 }
 
 async fn price(service: &CartService, sku: &Sku, intake: &Intake) -> Result<Money, Problem> {

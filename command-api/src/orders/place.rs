@@ -3,10 +3,9 @@
 use axum::extract::State;
 use domain::{
     ids::{CustomerId, OrderId},
-    order::{OrderCommand, OrderLines, OrderRejection, PlaceOrder, ResumeOrder},
+    order::{OrderCommand, OrderLines, PlaceOrder, ResumeOrder},
     personal::{Contact, ShippingAddress},
 };
-use event_store::Refusal;
 use runtime::{extract::ApiJson, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,9 +17,8 @@ use super::{
 use crate::{
     answer::{Answered, CommandAnswer},
     delivery::{AddressBody, ContactBody},
-    execute::{Received, request},
+    execute::{Received, first_answer},
     intake::{CommandHeaders, Intake, PricingHeaders},
-    problems,
     validation::Validation,
 };
 
@@ -94,7 +92,16 @@ pub(crate) async fn place_order(
             let command = OrderCommand::Place(Box::new(command));
             execute(&service.store, command, received).await?
         }
-        Err(problem) => first_answer(&service, order_id, received, problem).await?,
+        // Whatever has become of prices since, a repetition gets the first answer.
+        Err(problem) => {
+            let question = OrderCommand::Resume(ResumeOrder {
+                order_id,
+                stock_due_at: received.intake.received_at + service.deadlines.stock_within,
+                resumed_at: received.intake.received_at,
+            });
+            let accepted = first_answer(&service.store, question, received, problem).await?;
+            answer(order_id, &accepted)?
+        }
     };
     Ok(answered.created(format!("{PATH}/{order_id}")))
 }
@@ -107,30 +114,6 @@ async fn price(
 ) -> Result<OrderLines, Problem> {
     service.catalogue.seen(&intake.min_position).await?;
     lines::price(wanted, order_id, &service.catalogue)
-}
-
-/// Whatever has become of prices since, a repetition gets the first answer. Where there is none, it gets the problem.
-async fn first_answer(
-    service: &OrderService,
-    order_id: OrderId,
-    received: Received<'_, PlaceOrderBody>,
-    problem: Problem,
-) -> Result<Answered, Problem> {
-    if !received.intake.has_key() {
-        return Err(problem);
-    }
-    // Under the same command id, so that it is answered as that was; of an order that nobody has placed it is refused.
-    let question = OrderCommand::Resume(ResumeOrder {
-        order_id,
-        stock_due_at: received.intake.received_at + service.deadlines.stock_within,
-        resumed_at: received.intake.received_at,
-    });
-    let asked = service.store.execute(request(question, received)?).await;
-    match asked {
-        Ok(accepted) => answer(order_id, &accepted),
-        Err(Refusal::Rejected(OrderRejection::OrderNotFound)) => Err(problem),
-        Err(refusal) => Err(problems::refused(&refusal)),
-    }
 }
 
 /// A body that is valid by itself.

@@ -218,6 +218,42 @@ async fn a_repetition_gets_the_first_answer() {
 }
 
 #[tokio::test]
+async fn a_repetition_gets_the_first_answer_whatever_has_become_of_the_product() {
+    let api = Api::start().await;
+    let cart = api.open_cart().await;
+    let item = format!("{cart}/items/TEA-EARL-GREY");
+    let two = json!({"quantity": 2});
+    let first = api.put(&item, Some("k"), &two).await;
+    let discontinue = "/v1/products/TEA-EARL-GREY/discontinue";
+    api.change(discontinue, &json!({})).await;
+    let again = api.put(&item, Some("k"), &two).await;
+    assert!(again.is_replayed() && !first.is_replayed(), "{again:?}");
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    assert_eq!(again.header("x-position"), first.header("x-position"));
+
+    let reused = api.put(&item, Some("k"), &json!({"quantity": 3})).await;
+    assert_eq!(reused.problem(), (422, "idempotency-key-reused"));
+    for key in [None, Some("l")] {
+        let new = api.put(&item, key, &two).await;
+        assert_eq!(new.problem(), (409, "product-discontinued"));
+    }
+    // Of no cart, nothing is repeated.
+    let nowhere = format!("/v1/carts/{}/items/TEA-EARL-GREY", Uuid::nil());
+    let new = api.put(&nowhere, Some("k"), &two).await;
+    assert_eq!(new.problem(), (409, "product-discontinued"));
+
+    // Nor does it take a catalogue.
+    let other = Api::open(api.log.clone()).await;
+    let again = other.put(&item, Some("k"), &two).await;
+    assert!(again.is_replayed(), "{again:?}");
+    assert_eq!(again.body, first.body);
+    let new = other.put(&item, Some("l"), &two).await;
+    assert_eq!(new.problem(), (503, "unavailable"));
+    let names = ["CartOpened", "CartItemSet"];
+    assert_eq!(other.event_names_in(CART_EVENTS), names);
+}
+
+#[tokio::test]
 async fn invalid_members_and_paths_are_named() {
     let api = Api::start().await;
     let cart = api.open_cart().await;
