@@ -163,11 +163,8 @@ impl Problem {
     fn default_detail(&self) -> Box<str> {
         match &*self.errors {
             [] => self.title.into(),
-            [only] => format!("{}: {}", only.pointer, only.detail).into(),
-            [first, others @ ..] => {
-                let more = others.len();
-                format!("{}: {}, and {more} more", first.pointer, first.detail).into()
-            }
+            [only] => only.told().into(),
+            [first, others @ ..] => format!("{}, and {} more", first.told(), others.len()).into(),
         }
     }
 
@@ -175,6 +172,17 @@ impl Problem {
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
+    }
+}
+
+impl FieldError {
+    /// In one line. What is wrong with the body as a whole points nowhere.
+    fn told(&self) -> String {
+        if self.pointer.is_empty() {
+            self.detail.clone()
+        } else {
+            format!("{}: {}", self.pointer, self.detail)
+        }
     }
 }
 
@@ -316,6 +324,8 @@ mod tests {
         assert_eq!(detail(nothing).await, "Something went wrong on our side");
         let one = Problem::validation().error("/quantity", "out-of-range", "must be 1 to 9");
         assert_eq!(detail(one.clone()).await, "/quantity: must be 1 to 9");
+        let whole = Problem::validation().error("", "invalid-value", "duplicate field `sku`");
+        assert_eq!(detail(whole).await, "duplicate field `sku`");
         let two = one.error("/sku", "missing-field", "is missing");
         assert_eq!(detail(two).await, "/quantity: must be 1 to 9, and 1 more");
     }
