@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
@@ -159,10 +159,14 @@ fn unsupported_media_type() -> Problem {
     .detail("the content-type has to be application/json")
 }
 
-/// Parses fast; only a body that fails is parsed again, to find out where.
+/// Parses fast; only a body that fails is parsed again, to find out whether it is JSON at all, and where it is invalid.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => invalid::<T>(body).unwrap_or_else(|| malformed(&error)),
+        // Reading has ended at what is invalid, whatever comes after that.
+        Category::Data => match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(IgnoredAny) => invalid::<T>(body).unwrap_or_else(|| malformed(&error)),
+            Err(error) => malformed(&error),
+        },
         Category::Syntax | Category::Eof | Category::Io => malformed(&error),
     })
 }

@@ -175,7 +175,15 @@ async fn amounts_are_in_one_currency_and_can_be_counted() {
 async fn bodies_that_are_no_json_are_refused() {
     let api = Api::start().await;
     let json = "application/json";
-    for body in ["", "{", "nonsense", "{\"customer_id\": \"ada\",}", "\u{fe}"] {
+    for body in [
+        "",
+        "{",
+        "nonsense",
+        "{\"customer_id\": \"ada\",}",
+        "{\"colour\": }",
+        "{\"lines\": 7,",
+        "\u{fe}",
+    ] {
         let answer = api.send(raw("/v1/orders", json, body)).await;
         assert_eq!(answer.problem(), (400, "malformed-json"), "{body}");
     }

@@ -95,8 +95,16 @@ async fn says_where_json_is_malformed() {
         assert_eq!((status, &problem["code"]), (400, &json!("malformed-json")));
         assert_eq!(problem["detail"], detail);
     }
-    let (status, _) = problem("/json", JSON, &format!("{VALID} more")).await;
-    assert_eq!(status, 400);
+    // Also where a member before that is invalid, or unknown.
+    let more = format!("{VALID} more");
+    for body in [&*more, r#"{"customer": 7,"#, r#"{"x"}"#, r#"{"x": }"#] {
+        let (status, problem) = problem("/json", JSON, body).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (400, &json!("malformed-json")),
+            "{body}"
+        );
+    }
 }
 
 #[tokio::test]
