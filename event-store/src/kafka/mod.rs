@@ -2,6 +2,7 @@
 
 mod appender;
 mod args;
+mod complaints;
 mod groups;
 mod membership;
 mod reader;
@@ -16,19 +17,24 @@ use std::{
 use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    metadata::Metadata,
     topic_partition_list::TopicPartitionListElem,
 };
 use tracing::debug;
 
-use self::groups::Groups;
 pub use self::{
     appender::KafkaAppender,
     args::{InvalidProperty, KafkaArgs, KafkaProperty},
     membership::KafkaMembership,
     reader::KafkaReader,
     topics::{Durability, TopicSpec},
+};
+use self::{
+    complaints::{Complaints, explained},
+    groups::Groups,
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -95,8 +101,29 @@ struct Shared {
     config: KafkaConfig,
     /// For metadata and watermarks only. `read_uncommitted`: a `read_committed` client's watermark stops short of
     /// transactions that are still open, our own committed ones behind a foreign open one included.
-    questions: BaseConsumer,
+    questions: BaseConsumer<Complaints>,
     groups: Groups,
+}
+
+impl Shared {
+    /// What there is, of all topics. Blocks.
+    fn all_metadata(&self) -> Result<Metadata, LogError> {
+        self.questions
+            .fetch_metadata(None, METADATA_TIMEOUT)
+            .map_err(|error| self.unanswered("reading metadata", &error))
+    }
+
+    /// That a question was not answered, and why, as far as the client knows.
+    fn unanswered(&self, attempted: &'static str, error: &KafkaError) -> LogError {
+        let answered = told(error);
+        LogError::Unavailable {
+            attempted,
+            reason: match is_out_of_reach(error) {
+                true => explained(&self.questions, &answered),
+                false => answered,
+            },
+        }
+    }
 }
 
 impl KafkaLog {
@@ -108,7 +135,10 @@ impl KafkaLog {
         let questions = config
             .client()
             .set("isolation.level", "read_uncommitted")
-            .create()
+            // For its complaints, which are not logged.
+            .set("log.connection.close", "true")
+            .set_log_level(RDKafkaLogLevel::Info)
+            .create_with_context(Complaints::default())
             .map_err(|error| unavailable("configuring the Kafka client", &error))?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -124,7 +154,7 @@ impl KafkaLog {
     /// # Errors
     /// [`LogError::Topic`] names the first topic that is not as it has to be, and what to do.
     pub async fn ensure_topics(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
-        topics::ensure(&self.shared.config, specs).await
+        topics::ensure(&self.shared, specs).await
     }
 
     /// Verifies topics without creating any.
@@ -132,7 +162,7 @@ impl KafkaLog {
     /// # Errors
     /// [`LogError::Topic`] names the first topic that is not as it has to be, and what to do.
     pub async fn verify_topics(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
-        topics::verify(&self.shared.config, specs).await
+        topics::verify(&self.shared, specs).await
     }
 
     /// Up to where a partition can be read: an open transaction holds it back (the last stable offset). Blocks.
@@ -165,7 +195,7 @@ impl KafkaLog {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let failed = |error: &KafkaError| unavailable(attempted, error);
+        let failed = |error: &KafkaError| self.shared.unanswered(attempted, error);
         let mut places = TopicPartitionList::with_capacity(asked.len());
         for (topic, partition, offset) in asked {
             let name = self.shared.config.physical(topic);
@@ -213,12 +243,13 @@ impl Log for KafkaLog {
     type Membership = KafkaMembership;
 
     fn cluster_id(&self) -> Result<String, LogError> {
-        let client = self.shared.questions.client();
-        client
+        let questions = &self.shared.questions;
+        questions
+            .client()
             .fetch_cluster_id(METADATA_TIMEOUT)
             .ok_or_else(|| LogError::Unavailable {
                 attempted: "reading the cluster id",
-                reason: "no broker answered".to_owned(),
+                reason: explained(questions, "no broker answered"),
             })
     }
 
@@ -228,7 +259,7 @@ impl Log for KafkaLog {
             .shared
             .questions
             .fetch_metadata(Some(&name), METADATA_TIMEOUT)
-            .map_err(|error| unavailable("reading metadata", &error))?;
+            .map_err(|error| self.shared.unanswered("reading metadata", &error))?;
         let count = metadata
             .topics()
             .first()
@@ -313,6 +344,18 @@ fn is_final(error: &KafkaError) -> bool {
     code.is_some_and(|code| code == RDKafkaErrorCode::UnknownTopic || is_out_of_bounds(code))
 }
 
+/// It may be for want of a connection, of which the client says more.
+fn is_out_of_reach(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
+}
+
 /// There is no such partition, or it is not for us.
 fn is_out_of_bounds(code: RDKafkaErrorCode) -> bool {
     matches!(
@@ -326,6 +369,14 @@ fn is_out_of_bounds(code: RDKafkaErrorCode) -> bool {
 fn unavailable(attempted: &'static str, error: &KafkaError) -> LogError {
     LogError::Unavailable {
         attempted,
-        reason: error.to_string(),
+        reason: told(error),
+    }
+}
+
+/// Without the value of a property that is not accepted: it may be a secret whose name was mistyped.
+fn told(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, reason, _, _) => reason.clone(),
+        error => error.to_string(),
     }
 }

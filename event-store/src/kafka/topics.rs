@@ -1,6 +1,6 @@
 //! Creating topics, and refusing those that are not as they have to be.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::{
     admin::{
@@ -12,7 +12,7 @@ use rdkafka::{
     metadata::{Metadata, MetadataBroker, MetadataTopic},
 };
 
-use super::{KafkaConfig, METADATA_TIMEOUT, unavailable};
+use super::{KafkaConfig, Shared, unavailable};
 use crate::{log::LogError, ownership::OWNERSHIP_TOPIC};
 
 /// Where brokers keep what became of transactions.
@@ -104,12 +104,15 @@ impl TopicSpec {
 
 type Admin = AdminClient<DefaultClientContext>;
 
-pub(super) async fn ensure(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<(), LogError> {
+pub(super) async fn ensure(shared: &Arc<Shared>, specs: &[TopicSpec]) -> Result<(), LogError> {
+    let config = &shared.config;
+    // Where no broker is reached, this says so in seconds, and why; an admin client waits for a minute.
+    all_metadata(shared).await?;
     let admin = admin(config)?;
     create(&admin, config, specs).await?;
     let deadline = tokio::time::Instant::now() + VISIBLE_WITHIN;
     loop {
-        let metadata = all_metadata(config).await?;
+        let metadata = all_metadata(shared).await?;
         match verify_topics(&admin, &metadata, config, specs).await {
             Err(LogError::Topic { reason, .. })
                 if reason == MISSING && tokio::time::Instant::now() < deadline =>
@@ -160,10 +163,10 @@ async fn create(admin: &Admin, config: &KafkaConfig, specs: &[TopicSpec]) -> Res
 
 const MISSING: &str = "does not exist";
 
-pub(super) async fn verify(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<(), LogError> {
-    let admin = admin(config)?;
-    let metadata = all_metadata(config).await?;
-    verify_topics(&admin, &metadata, config, specs).await?;
+pub(super) async fn verify(shared: &Arc<Shared>, specs: &[TopicSpec]) -> Result<(), LogError> {
+    let metadata = all_metadata(shared).await?;
+    let admin = admin(&shared.config)?;
+    verify_topics(&admin, &metadata, &shared.config, specs).await?;
     verify_cluster(&admin, &metadata, specs).await
 }
 
@@ -195,12 +198,11 @@ async fn verify_cluster(
 }
 
 /// Metadata is a blocking call.
-pub(super) async fn all_metadata(config: &KafkaConfig) -> Result<Metadata, LogError> {
-    let client = admin(config)?;
-    tokio::task::spawn_blocking(move || client.inner().fetch_metadata(None, METADATA_TIMEOUT))
+pub(super) async fn all_metadata(shared: &Arc<Shared>) -> Result<Metadata, LogError> {
+    let shared = Arc::clone(shared);
+    tokio::task::spawn_blocking(move || shared.all_metadata())
         .await
         .expect("the metadata call does not panic")
-        .map_err(|error| unavailable("reading metadata", &error))
 }
 
 fn refuse(topic: &str, reason: impl Into<String>) -> Result<(), LogError> {

@@ -16,7 +16,7 @@ impl KafkaLog {
     /// When no broker answers.
     pub async fn weaknesses(&self, specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
         let config = &self.shared.config;
-        let metadata = all_metadata(config).await?;
+        let metadata = all_metadata(&self.shared).await?;
         let mut found = Vec::new();
         for spec in specs {
             let name = config.physical(spec.name);

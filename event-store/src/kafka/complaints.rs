@@ -1,0 +1,119 @@
+//! What librdkafka says of its connections. A call answers only that no broker was reached, not that its certificate was refused, or our
+//! password.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+};
+use tracing::debug;
+
+/// By which librdkafka says that a connection has failed.
+const FAILURE: &str = "FAIL";
+/// At most so many of the things that were said are heard at a time; where a handshake fails, it is a hundred a second.
+const HEARD_AT_ONCE: usize = 1_000;
+
+/// Remembers the last failure that a client has told of. The same one again is told only every 30 seconds, so none is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(Mutex<Option<String>>);
+
+impl ClientContext for Complaints {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        debug!(facility, said = message, "client");
+        if facility == FAILURE {
+            let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(complaint(message));
+        }
+    }
+
+    /// Either what is logged as well, or that all brokers are down, which is what is to be explained.
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "client");
+    }
+}
+
+impl ConsumerContext for Complaints {}
+
+/// What was answered, and what the client that was asked has said last of its connections. It hears that only now: nobody polls it.
+pub(super) fn explained(client: &BaseConsumer<Complaints>, answered: &str) -> String {
+    for _ in 0..HEARD_AT_ONCE {
+        drop(client.poll(Duration::ZERO));
+    }
+    let last = client.context().0.lock();
+    match &*last.unwrap_or_else(PoisonError::into_inner) {
+        Some(said) => format!("{answered}; the client last said: {said}"),
+        None => answered.to_owned(),
+    }
+}
+
+/// Without the thread that logs it, and with what librdkafka does not say of a port where another protocol is spoken.
+fn complaint(message: &str) -> String {
+    let said = message
+        .split_once("]: ")
+        .map_or(message, |(_thread, said)| said);
+    match said.contains("Disconnected") {
+        true => format!(
+            "{said}; brokers that stop do so, and brokers that want TLS or SASL (--kafka-property security.protocol=…)"
+        ),
+        false => said.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::{
+        kafka::{KafkaConfig, KafkaLog},
+        log::Log,
+    };
+
+    #[test]
+    fn a_failure_is_told_without_its_thread_and_a_closed_connection_with_what_may_be_why() {
+        let refused = "sasl_ssl://[::1]:9092/bootstrap: SSL handshake failed: certificate verify failed (after 4ms in state SSL_HANDSHAKE)";
+        let logged = format!("[thrd:sasl_ssl://[::1]:9092/bootstrap]: {refused}");
+        assert_eq!(complaint(&logged), refused);
+        let closed = complaint("[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected: closed by peer");
+        assert!(
+            closed.starts_with("a:1/bootstrap: Disconnected: closed by peer; ")
+                && closed.contains("security.protocol"),
+            "{closed}"
+        );
+    }
+
+    #[test]
+    fn whoever_reaches_no_broker_says_why() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        drop(listener);
+        let log = KafkaLog::connect(&KafkaConfig::new(&address)).expect("it is configured");
+        let asked = log.partitions("OrderEvents");
+        let told = asked.expect_err("nobody listens").to_string();
+        assert!(
+            told.contains(&address) && told.contains("Connection refused"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_property_that_is_none_is_named_without_its_value() {
+        let mut config = KafkaConfig::new("127.0.0.1:9092");
+        let mistyped = ("sasl.passphrase".to_owned(), "secret".to_owned());
+        config.properties.push(mistyped);
+        let Err(error) = KafkaLog::connect(&config) else {
+            panic!("there is no such property");
+        };
+        let told = error.to_string();
+        assert!(
+            told.contains("sasl.passphrase") && !told.contains("secret"),
+            "{told}"
+        );
+    }
+}
