@@ -172,15 +172,12 @@ async fn close<C: Context>(store: Option<&OpeningStore<C>>) {
 }
 
 impl Opening {
-    /// A log whose topics are as they have to be.
+    /// A log whose topics are as they have to be. Properties that no client takes are not waited for.
     async fn connect(&self, readiness: &Readiness) -> Result<KafkaLog, LogError> {
-        patiently(readiness, || async {
-            let log = KafkaLog::connect(&self.kafka)?;
-            let specs = topic_specs(self.partitions, self.durability);
-            log.ensure_topics(&specs).await?;
-            Ok(log)
-        })
-        .await
+        let log = KafkaLog::connect(&self.kafka)?;
+        let specs = topic_specs(self.partitions, self.durability);
+        patiently(readiness, || log.ensure_topics(&specs)).await?;
+        Ok(log)
     }
 }
 
