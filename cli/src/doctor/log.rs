@@ -57,7 +57,8 @@ pub(super) async fn is_reachable(
         Err(error) => findings.wrong(
             "kafka",
             format!("{}: {error}", target.kafka.brokers),
-            "start the brokers, or name others with --kafka-brokers",
+            "start the brokers, name others with --kafka-brokers, or say with --kafka-property how they want to be spoken to \
+             (docs/operating.md)",
         ),
     }
     Ok(cluster.is_ok())
