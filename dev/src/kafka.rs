@@ -17,6 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::error::{Error, FileContext, Result};
 use crate::ports;
 use crate::process::{Output, Process, Spec};
+use crate::secured::Secured;
 use config::{Ports, Proxied};
 use install::Installation;
 pub use install::KAFKA_VERSION;
@@ -26,6 +27,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const METADATA_TIMEOUT: Duration = Duration::from_millis(250);
 const LOG_LINES: usize = 30;
+
+/// Whom a secured broker knows.
+pub const USER: &str = "offset-zero";
 
 /// How to run the broker.
 #[derive(Debug, Clone)]
@@ -45,6 +49,7 @@ pub struct KafkaOptions {
 #[derive(Debug)]
 pub struct Kafka {
     options: KafkaOptions,
+    secured: Option<Secured>,
     installation: Installation,
     ports: Ports,
     process: Process,
@@ -53,12 +58,19 @@ pub struct Kafka {
 impl Kafka {
     /// Starts a broker, after fetching Kafka where this clone has none, and waits until it answers.
     pub fn start(options: KafkaOptions) -> Result<Self> {
-        Self::start_from(install::installation()?, options, ClassArchive::Use)
+        Self::start_from(install::installation()?, options, None, ClassArchive::Use)
+    }
+
+    /// As [`start`](Self::start), one that takes nobody but [`USER`], by SASL/PLAIN over TLS.
+    pub fn start_secured(options: KafkaOptions, secured: Secured) -> Result<Self> {
+        let installation = install::installation()?;
+        Self::start_from(installation, options, Some(secured), ClassArchive::Use)
     }
 
     fn start_from(
         installation: Installation,
         options: KafkaOptions,
+        secured: Option<Secured>,
         archive: ClassArchive,
     ) -> Result<Self> {
         let ports = Ports {
@@ -74,15 +86,21 @@ impl Kafka {
         };
         fs::create_dir_all(&options.data_dir).on("create", &options.data_dir)?;
         config::format(&options.data_dir, &installation)?;
+        if let Some(secured) = &secured {
+            config::write_certificates(&options.data_dir, secured)?;
+        }
         let properties = options.data_dir.join("server.properties");
-        fs::write(
-            &properties,
-            config::server_properties(&options.data_dir, ports, options.performance),
-        )
-        .on("write", &properties)?;
+        let settings = config::server_properties(
+            &options.data_dir,
+            ports,
+            options.performance,
+            secured.as_ref(),
+        );
+        fs::write(&properties, settings).on("write", &properties)?;
         let process = spawn(&options, &installation, archive)?;
         let kafka = Self {
             options,
+            secured,
             installation,
             ports,
             process,
@@ -140,6 +158,21 @@ impl Kafka {
         self.process.resume()
     }
 
+    /// What a client of it has to be told beside its address.
+    fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        if let Some(secured) = &self.secured {
+            let authority = config::authority(&self.options.data_dir);
+            client
+                .set("security.protocol", "SASL_SSL")
+                .set("ssl.ca.location", authority.display().to_string())
+                .set("sasl.mechanism", "PLAIN")
+                .set("sasl.username", USER)
+                .set("sasl.password", &secured.password);
+        }
+        client
+    }
+
     fn wait_ready(&self) -> Result<()> {
         let brokers = self.brokers();
         tracing::debug!(
@@ -147,7 +180,7 @@ impl Kafka {
             controller_port = self.ports.controller,
             "waiting for kafka"
         );
-        wait_for_metadata(&brokers, START_TIMEOUT, &|| {
+        wait_for_metadata(&self.client(), &brokers, START_TIMEOUT, &|| {
             self.process.exit_status().map(|status| Error::Exited {
                 name: "kafka".to_owned(),
                 status: status.to_string(),
@@ -171,14 +204,16 @@ impl Kafka {
     }
 }
 
-/// Waits until a Kafka at `brokers` answers a metadata request with at least one broker.
+/// Waits until a Kafka at `brokers` answers this client's metadata request with at least one broker.
 /// `failure` is asked between tries and ends the wait early.
 pub(crate) fn wait_for_metadata(
+    client: &ClientConfig,
     brokers: &str,
     timeout: Duration,
     failure: &dyn Fn() -> Option<Error>,
 ) -> Result<()> {
-    let client: BaseConsumer = ClientConfig::new()
+    let client: BaseConsumer = client
+        .clone()
         .set("bootstrap.servers", brokers)
         // The port is refused until the broker listens: librdkafka would back off up to 10 s and
         // complain on stderr about each try.
@@ -269,7 +304,7 @@ fn archive_classes(installation: &Installation) -> Result<()> {
         performance: false,
         proxy_port: None,
     };
-    Kafka::start_from(installation.clone(), options, ClassArchive::Make)?.stop()?;
+    Kafka::start_from(installation.clone(), options, None, ClassArchive::Make)?.stop()?;
     fs::remove_dir_all(&data_dir).on("remove", &data_dir)
 }
 

@@ -15,6 +15,7 @@ pub mod stack;
 
 pub mod kafka;
 pub mod postgres;
+pub mod secured;
 pub mod services;
 
 pub mod carrier;

@@ -4,10 +4,10 @@ mod binaries;
 mod database;
 mod relay;
 
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use nix::unistd::{Uid, User};
 use crate::error::{Error, FileContext, Result};
 use crate::ports;
 use crate::process::{self, Output, Process, Spec};
+use crate::secured::Secured;
 use binaries::Binaries;
 pub use database::{ScratchDatabase, without_password};
 pub(crate) use database::{create_database, database_name, ping, with_database};
@@ -31,6 +32,14 @@ const LOG_LINES: usize = 30;
 /// Many tests at once, each with a pool or two of its own.
 const MAX_CONNECTIONS: u32 = 300;
 const SUPERUSER: &str = "postgres";
+
+/// What a secured server reads, below its folder.
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
+const PASSWORD: &str = "password";
+const HOSTS: &str = "hosts.conf";
+/// `pg_hba.conf` of a secured server.
+const TLS_AND_PASSWORD_ONLY: &str = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
 
 /// How to run the server.
 #[derive(Debug, Clone)]
@@ -48,6 +57,7 @@ pub struct PostgresOptions {
 #[derive(Debug)]
 pub struct Postgres {
     options: PostgresOptions,
+    secured: Option<Secured>,
     binaries: Binaries,
     user: Option<User>,
     port: u16,
@@ -57,13 +67,24 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server, initialises its data where there is none, and waits until it answers.
     pub fn start(options: PostgresOptions) -> Result<Self> {
+        Self::start_as(options, None)
+    }
+
+    /// As [`start`](Self::start), one that takes nobody without TLS and the password. Its data has to be fresh.
+    pub fn start_secured(options: PostgresOptions, secured: Secured) -> Result<Self> {
+        Self::start_as(options, Some(secured))
+    }
+
+    fn start_as(options: PostgresOptions, secured: Option<Secured>) -> Result<Self> {
         let binaries = Binaries::find()?;
         let user = unprivileged_user()?;
         let port = ports::requested("postgres", options.port)?;
-        prepare(&options, &binaries, user.as_ref())?;
-        let process = spawn(&options, &binaries, user.as_ref(), port)?;
+        prepare(&options, secured.as_ref(), &binaries, user.as_ref())?;
+        let is_secured = secured.is_some();
+        let process = spawn(&options, is_secured, &binaries, user.as_ref(), port)?;
         let mut postgres = Self {
             options,
+            secured,
             binaries,
             user,
             port,
@@ -73,9 +94,16 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The URL of a database, which need not exist.
+    /// The URL of a database, which need not exist. It says nothing of TLS, which is then used where the server has it.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{SUPERUSER}@127.0.0.1:{}/{database}", self.port)
+        let password = match &self.secured {
+            Some(secured) => format!(":{}", secured.password),
+            None => String::new(),
+        };
+        format!(
+            "postgres://{SUPERUSER}{password}@127.0.0.1:{}/{database}",
+            self.port
+        )
     }
 
     /// Creates a database; one that exists is kept.
@@ -112,7 +140,13 @@ impl Postgres {
     }
 
     fn respawn(&mut self) -> Result<()> {
-        self.process = spawn(&self.options, &self.binaries, self.user.as_ref(), self.port)?;
+        self.process = spawn(
+            &self.options,
+            self.secured.is_some(),
+            &self.binaries,
+            self.user.as_ref(),
+            self.port,
+        )?;
         Ok(())
     }
 
@@ -166,13 +200,18 @@ fn unprivileged_user() -> Result<Option<User>> {
 }
 
 /// Creates and initialises the data folder where it is not yet.
-fn prepare(options: &PostgresOptions, binaries: &Binaries, user: Option<&User>) -> Result<()> {
+fn prepare(
+    options: &PostgresOptions,
+    secured: Option<&Secured>,
+    binaries: &Binaries,
+    user: Option<&User>,
+) -> Result<()> {
     let folder = &options.data_dir;
     fs::create_dir_all(folder).on("create", folder)?;
     let data = folder.join("data");
-    if let Some(user) = user {
-        chown(folder, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-            .on("give to user postgres", folder)?;
+    give(folder, user)?;
+    if let Some(secured) = secured {
+        write_secrets(folder, secured, user)?;
     }
     if data.join("PG_VERSION").exists() {
         return Ok(());
@@ -197,13 +236,42 @@ fn prepare(options: &PostgresOptions, binaries: &Binaries, user: Option<&User>) 
     if !options.durable {
         initdb.arg("--no-sync");
     }
+    if secured.is_some() {
+        initdb.arg("--pwfile").arg(folder.join(PASSWORD));
+    }
     initdb.arg("--pgdata").arg(&partial).current_dir(folder);
     process::run("initialising Postgres", initdb, &folder.join("initdb.log"))?;
     fs::rename(&partial, &data).on("complete", &data)
 }
 
+/// Makes it that of the user who runs the server.
+fn give(path: &Path, user: Option<&User>) -> Result<()> {
+    match user {
+        Some(user) => chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+            .on("give to user postgres", path),
+        None => Ok(()),
+    }
+}
+
+/// Writes what a secured server reads. Postgres refuses a key that others can read.
+fn write_secrets(folder: &Path, secured: &Secured, user: Option<&User>) -> Result<()> {
+    for (name, content) in [
+        (CERTIFICATE, &*secured.certificate),
+        (KEY, &*secured.key),
+        (PASSWORD, &*secured.password),
+        (HOSTS, TLS_AND_PASSWORD_ONLY),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, content).on("write", &path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).on("protect", &path)?;
+        give(&path, user)?;
+    }
+    Ok(())
+}
+
 fn spawn(
     options: &PostgresOptions,
+    is_secured: bool,
     binaries: &Binaries,
     user: Option<&User>,
     port: u16,
@@ -225,6 +293,16 @@ fn spawn(
     set("shared_buffers=256MB".to_owned());
     set("max_wal_size=2GB".to_owned());
     set("timezone=UTC".to_owned());
+    if is_secured {
+        set("ssl=on".to_owned());
+        for (setting, name) in [
+            ("ssl_cert_file", CERTIFICATE),
+            ("ssl_key_file", KEY),
+            ("hba_file", HOSTS),
+        ] {
+            set(format!("{setting}={}", folder.join(name).display()));
+        }
+    }
     if !options.durable {
         for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
             set(format!("{setting}=off"));

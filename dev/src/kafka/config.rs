@@ -5,10 +5,22 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::USER;
 use super::install::Installation;
 use crate::error::{FileContext, Result};
+use crate::secured::Secured;
 
 const LOOPBACK: &str = "127.0.0.1";
+
+/// The certificate of the broker's authority, below the data folder.
+pub(super) fn authority(data_dir: &Path) -> PathBuf {
+    data_dir.join("authority.pem")
+}
+
+/// The broker's private key and certificate, below the data folder.
+fn keystore(data_dir: &Path) -> PathBuf {
+    data_dir.join("keystore.pem")
+}
 
 /// Where the broker keeps its logs below the data folder.
 pub(super) fn log_dir(data_dir: &Path) -> PathBuf {
@@ -31,7 +43,12 @@ pub(super) struct Proxied {
 }
 
 /// One node that is broker and controller. What differs from Kafka's defaults, and why:
-pub(super) fn server_properties(data_dir: &Path, ports: Ports, patient: bool) -> String {
+pub(super) fn server_properties(
+    data_dir: &Path,
+    ports: Ports,
+    patient: bool,
+    secured: Option<&Secured>,
+) -> String {
     let session_timeout = match patient {
         // Kafka's own default. Postgres building indexes kept the disk so busy that heartbeats took more than two seconds.
         true => 9_000,
@@ -51,17 +68,21 @@ pub(super) fn server_properties(data_dir: &Path, ports: Ports, patient: bool) ->
             format!(",PROXIED://{LOOPBACK}:{proxy}"),
         )
     });
+    let (protocol, security) = match secured {
+        Some(secured) => ("SASL_SSL", security(data_dir, &secured.password)),
+        None => ("PLAINTEXT", String::new()),
+    };
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{LOOPBACK}:{controller_port}
-listeners=PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}{listener}
-advertised.listeners=PLAINTEXT://{LOOPBACK}:{port}{advertised}
+listeners={protocol}://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}{listener}
+advertised.listeners={protocol}://{LOOPBACK}:{port}{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
-log.dirs={log_dir}
+listener.security.protocol.map={protocol}:{protocol},CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name={protocol}
+{security}log.dirs={log_dir}
 
 # a misspelt topic is an error, not a new topic
 auto.create.topics.enable=false
@@ -92,6 +113,37 @@ broker.session.timeout.ms={session_timeout}
 broker.heartbeat.interval.ms=500
 "
     )
+}
+
+/// Of a listener that speaks SASL_SSL; the broker is a client of its own there, too.
+fn security(data_dir: &Path, password: &str) -> String {
+    let keystore = keystore(data_dir);
+    let authority = authority(data_dir);
+    format!(
+        "\
+ssl.keystore.type=PEM
+ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+username=\"{USER}\" password=\"{password}\" user_{USER}=\"{password}\";
+",
+        keystore.display(),
+        authority.display()
+    )
+}
+
+/// Writes what a secured broker reads at its start.
+pub(super) fn write_certificates(data_dir: &Path, secured: &Secured) -> Result<()> {
+    let Secured {
+        certificate, key, ..
+    } = secured;
+    let keystore = keystore(data_dir);
+    fs::write(&keystore, format!("{key}{certificate}")).on("write", &keystore)?;
+    let authority = authority(data_dir);
+    fs::write(&authority, &secured.authority).on("write", &authority)
 }
 
 /// A random id as Kafka spells it: 16 bytes in URL-safe base64.

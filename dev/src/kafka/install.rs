@@ -107,6 +107,7 @@ fn format_once(root: &Path) -> Result<()> {
                 proxied: None,
             },
             false,
+            None,
         ),
     )
     .on("write", &properties)?;

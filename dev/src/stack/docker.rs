@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{Container, GenericImage, ImageExt};
@@ -38,7 +39,8 @@ impl KafkaContainer {
         let container = request
             .start()
             .map_err(|source| Error::Container { image, source })?;
-        wait_for_metadata(&format!("127.0.0.1:{port}"), START_TIMEOUT, &|| None)?;
+        let brokers = format!("127.0.0.1:{port}");
+        wait_for_metadata(&ClientConfig::new(), &brokers, START_TIMEOUT, &|| None)?;
         Ok(Self {
             port,
             _container: container,
