@@ -18,6 +18,7 @@ mod rebuild;
 mod resilience;
 mod rolling;
 mod stock;
+mod tls;
 
 use std::{
     sync::Arc,
