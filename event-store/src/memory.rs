@@ -1,7 +1,8 @@
 //! The in-memory twin of the Kafka log: the same promises, for property tests and for HTTP tests of the real router.
 //!
 //! Like Kafka it leaves gaps where control records would lie, fences by id, and shows committed records only. Its faults
-//! are those that the writer has to survive: an outcome that is not told, a log that is out of reach.
+//! are those that have to be survived: an outcome that is not told, a log that is out of reach, somebody's transaction that
+//! stays open.
 
 mod membership;
 mod reader;
@@ -57,6 +58,8 @@ struct State {
 struct Partition {
     records: Vec<Stored>,
     end: i64,
+    /// Where somebody's transaction has begun that is still open.
+    held_at: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +139,22 @@ impl MemoryLog {
         }
     }
 
+    /// Has somebody's transaction stay open in every partition of a topic: until it is let on, readers see nothing that comes
+    /// after, though it is in the log.
+    pub fn hold_back(&self, topic: &str) {
+        for partition in self.lock().of_topic(topic) {
+            partition.held_at = Some(partition.end);
+        }
+    }
+
+    /// Has that transaction end.
+    pub fn let_on(&self, topic: &str) {
+        for partition in self.lock().of_topic(topic) {
+            partition.held_at = None;
+        }
+        self.shared.grown.notify_all();
+    }
+
     /// Puts the log out of reach, or back.
     pub fn set_reachable(&self, reachable: bool) {
         self.lock().reachable = reachable;
@@ -163,7 +182,20 @@ impl MemoryLog {
     }
 }
 
+impl Partition {
+    /// Up to where it can be read.
+    fn stable(&self) -> i64 {
+        self.held_at.unwrap_or(self.end)
+    }
+}
+
 impl State {
+    fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
+        let partitions = self.partitions.iter_mut();
+        let of_topic = partitions.filter(move |((known, _), _)| known == topic);
+        of_topic.map(|(_, partition)| partition)
+    }
+
     fn append(&mut self, records: &[OutgoingRecord]) -> Vec<i64> {
         let mut touched = Vec::new();
         let offsets = records

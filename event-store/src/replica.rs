@@ -1,5 +1,7 @@
 //! A copy of what other services' topics say, kept in this process's memory by whoever applies the events.
 
+mod ends;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -10,6 +12,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
+use self::ends::Ends;
 use crate::{
     codec::{self, Interned},
     envelope::{Position, Recorded},
@@ -25,10 +28,10 @@ const TOLD_EVERY: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Tells how far a copy has come. The copying ends when this is dropped.
-#[derive(Debug)]
 pub struct Replica {
     topics: &'static [&'static str],
     applied: watch::Receiver<Applied>,
+    ends: Ends,
 }
 
 /// The next offset of each partition, by topic and number.
@@ -58,6 +61,28 @@ impl Replica {
         });
         matches!(tokio::time::timeout_at(deadline, reached).await, Ok(Ok(_)))
     }
+
+    /// Waits until what has been applied is enough, or is all that is in the log by now: what is not there then was not there
+    /// when this was called. False where the time came first, or the log cannot say where it ends.
+    ///
+    /// Any number may wait at once: they ask the log together.
+    pub async fn read_on(
+        &self,
+        is_enough: impl Fn() -> bool,
+        deadline: tokio::time::Instant,
+    ) -> bool {
+        let reading = async {
+            let ends = self.ends.now().await?;
+            let mut applied = self.applied.clone();
+            let reached = applied
+                .wait_for(|applied| is_enough() || ends.iter().all(|end| applied.is_past(end)));
+            reached.await.ok().map(drop)
+        };
+        matches!(
+            tokio::time::timeout_at(deadline, reading).await,
+            Ok(Some(()))
+        )
+    }
 }
 
 impl Applied {
@@ -79,6 +104,10 @@ pub fn follow<E: ReadEvent, L: Log>(
     apply: impl FnMut(Recorded<E>) + Send + 'static,
 ) -> Result<Replica, LogError> {
     let (progress, applied) = watch::channel(Applied::default());
+    let ends = Ends::new({
+        let log = log.clone();
+        move || last_positions(&log, topics)
+    });
     let copying = Copying {
         log,
         topics,
@@ -95,7 +124,11 @@ pub fn follow<E: ReadEvent, L: Log>(
             attempted: "starting a replica",
             reason: error.to_string(),
         })?;
-    Ok(Replica { topics, applied })
+    Ok(Replica {
+        topics,
+        applied,
+        ends,
+    })
 }
 
 /// The copying thread's side.
@@ -211,4 +244,15 @@ fn beginning<L: Log>(
     let asked: Vec<_> = places.iter().map(StartAt::place).collect();
     let ends = log.end_offsets(&asked)?;
     Ok((places, ends))
+}
+
+/// The last position of every partition of the topics as of now, open transactions included; -1 of one that is empty.
+fn last_positions<L: Log>(log: &L, topics: &[&'static str]) -> Result<Vec<Position>, LogError> {
+    let (places, ends) = beginning(log, topics)?;
+    let last = places.into_iter().zip(ends).map(|(place, end)| Position {
+        topic: place.topic,
+        partition: place.partition,
+        offset: end - 1,
+    });
+    Ok(last.collect())
 }

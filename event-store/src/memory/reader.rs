@@ -56,7 +56,8 @@ impl Reader for MemoryReader {
     }
 }
 
-/// The next record of any partition, and moves its position on: past it, or past the control records at the end.
+/// The next record of any partition, and moves its position on: past it, or past the control records at the end; never past
+/// where a transaction has begun that is still open.
 fn next_record(state: &State, positions: &mut [StartAt]) -> Option<(StartAt, Stored)> {
     for start in positions {
         let Some(partition) = state
@@ -68,11 +69,12 @@ fn next_record(state: &State, positions: &mut [StartAt]) -> Option<(StartAt, Sto
         let next = partition
             .records
             .partition_point(|stored| stored.offset < start.next_offset);
-        if let Some(stored) = partition.records.get(next) {
+        let stored = partition.records.get(next);
+        if let Some(stored) = stored.filter(|stored| stored.offset < partition.stable()) {
             start.next_offset = stored.offset + 1;
             return Some((start.clone(), stored.clone()));
         }
-        start.next_offset = partition.end;
+        start.next_offset = partition.stable();
     }
     None
 }

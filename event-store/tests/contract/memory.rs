@@ -1,21 +1,24 @@
 //! The twin keeps the contract, and every answer agrees with the log whatever happens to the outcomes of appends.
 
+use std::time::Duration;
+
 use domain::Context;
 use event_store::{
-    EventStore, OwnershipRecord, PartitionStatus, Refusal, Request,
+    EventStore, OwnershipRecord, PartitionStatus, Recorded, Refusal, Request, follow,
     log::{Appender, AppenderId, CommitterId, Lane, Log},
     memory::{Fault, MemoryLog},
     partition_for,
 };
 use proptest::{collection::vec, prelude::*, test_runner::Config};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     contract,
-    counter::{COUNTER_EVENTS, Counters, LIMIT},
+    counter::{Added, COUNTER_EVENTS, Counters, LIMIT},
     desk::{DESK_EVENTS, TICKET_EVENTS},
     restart::{eager, serving},
-    suite::{self, Subject, all_events, request, start_as, stop, store, wait_for},
+    suite::{self, PATIENCE, Subject, all_events, request, start_as, stop, store, wait_for},
 };
 
 pub(crate) struct Memory(MemoryLog);
@@ -97,6 +100,31 @@ async fn a_process_that_its_group_takes_for_another_comes_back() {
     memory.0.turn_away(1);
     let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
     wait_for(&store, PartitionStatus::Ready).await;
+    stop(store).await;
+}
+
+/// Somebody's transaction hides what is in the log already, or the log is out of reach.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_cannot_read_on_says_so_in_time() {
+    let memory = fresh().await;
+    let store = store::<Counters, _>(&memory.0).await;
+    memory.0.hold_back(COUNTER_EVENTS);
+    let added = store.execute(request(Uuid::now_v7(), 2)).await;
+    let positions = added.expect("accepted").positions;
+    let ignore = |_: Recorded<Added>| {};
+    let replica = follow(memory.0.clone(), &[COUNTER_EVENTS], ignore).expect("it starts");
+
+    let soon = || Instant::now() + Duration::from_millis(50);
+    assert!(!replica.read_on(|| false, soon()).await);
+    let patiently = || Instant::now() + PATIENCE;
+    assert!(replica.read_on(|| true, patiently()).await);
+    memory.0.let_on(COUNTER_EVENTS);
+    assert!(replica.read_on(|| false, patiently()).await);
+    assert!(replica.wait_for(&positions, Instant::now()).await);
+
+    memory.0.set_reachable(false);
+    assert!(!replica.read_on(|| true, patiently()).await);
+    memory.0.set_reachable(true);
     stop(store).await;
 }
 

@@ -332,6 +332,8 @@ pub(crate) async fn a_replica_follows<S: Subject>(subject: S) {
         assert!(Instant::now() < deadline, "it has not caught up");
         tokio::task::yield_now().await;
     }
+    let all_there_is = replica.read_on(|| false, Instant::now() + PATIENCE);
+    assert!(all_there_is.await);
     let mut beyond = sold.positions[0].clone();
     beyond.topic = DESK_EVENTS.into();
     beyond.offset = 1_000;
