@@ -1,9 +1,11 @@
 //! What is sold and for how much, as carts and orders need to know it: a replica in memory, built from the product
-//! service's events. It lags a little; what it says when an order is taken is what the order costs.
+//! service's events. It lags a little; what it says when an order is taken is what the order costs. That there is no such
+//! product it says only of what is not in the log either.
 
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use domain::{
@@ -20,6 +22,10 @@ use serde::Deserializer;
 use tokio::time::Instant;
 
 use crate::problems;
+
+/// How long a command may wait for a product that is not known yet. Somebody's open transaction, whose records stay hidden,
+/// makes it long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A process's replica of the catalogue. Cheap to clone; all clones are the same replica.
 #[derive(Clone, Default)]
@@ -89,11 +95,31 @@ impl Catalogue {
         }
     }
 
-    /// What is known of a SKU; nothing where there was never such a product.
-    pub(crate) fn listing(&self, sku: &Sku) -> Option<Listing> {
+    /// What is known of these SKUs, in the same order; nothing where there was never such a product.
+    ///
+    /// A product is created before this replica has read of it, and its client may know. So where one is unknown, this reads
+    /// on, and looks again; what is known is answered at once.
+    ///
+    /// # Errors
+    /// `unavailable` where that is in vain.
+    pub(crate) async fn find(&self, skus: &[&Sku]) -> Result<Vec<Option<Listing>>, Problem> {
+        let found = self.look_up(skus);
+        if !found.contains(&None) {
+            return Ok(found);
+        }
+        let replica = self.replica.get().ok_or_else(problems::catalogue_unread)?;
+        let are_known = || !self.look_up(skus).contains(&None);
+        let read = replica.read_on(are_known, Instant::now() + PATIENCE);
+        match read.await {
+            true => Ok(self.look_up(skus)),
+            false => Err(problems::catalogue_behind()),
+        }
+    }
+
+    fn look_up(&self, skus: &[&Sku]) -> Vec<Option<Listing>> {
         let listings = self.listings.read();
         let listings = listings.unwrap_or_else(PoisonError::into_inner);
-        listings.get(sku).copied()
+        skus.iter().map(|sku| listings.get(*sku).copied()).collect()
     }
 }
 

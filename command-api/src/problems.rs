@@ -115,6 +115,11 @@ pub(crate) fn catalogue_unread() -> Problem {
     Problem::unavailable().detail("the catalogue is being read")
 }
 
+/// Whether there is such a product cannot be told.
+pub(crate) fn catalogue_behind() -> Problem {
+    Problem::unavailable().detail("the catalogue could not be read to its end in time")
+}
+
 /// The catalogue has not seen what the client has.
 pub(crate) fn not_yet_visible() -> Problem {
     Problem::new(

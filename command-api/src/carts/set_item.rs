@@ -108,7 +108,8 @@ pub(crate) async fn set_cart_item(
 
 async fn price(service: &CartService, sku: &Sku, intake: &Intake) -> Result<Money, Problem> {
     service.catalogue.seen(&intake.min_position).await?;
-    match service.catalogue.listing(sku) {
+    let found = service.catalogue.find(&[sku]).await?;
+    match found.first().copied().flatten() {
         Some(listing) if listing.discontinued => Err(problems::product_discontinued()),
         Some(listing) => Ok(listing.price),
         None => Err(problems::product_not_found()),

@@ -71,15 +71,13 @@ impl LineBody {
 /// Gives every line the catalogue's price, which is final from now on.
 ///
 /// Of what is wrong, the worst is told, for all lines that it is wrong with.
-pub(super) fn price(
+pub(super) async fn price(
     wanted: &[WantedLine],
     order_id: OrderId,
     catalogue: &Catalogue,
 ) -> Result<OrderLines, Problem> {
-    let listings: Vec<_> = wanted
-        .iter()
-        .map(|line| catalogue.listing(&line.sku))
-        .collect();
+    let skus: Vec<_> = wanted.iter().map(|line| &line.sku).collect();
+    let listings = catalogue.find(&skus).await?;
     let unknown = places(&listings, Option::is_none);
     if !unknown.is_empty() {
         return Err(problems::unknown_products(&unknown));

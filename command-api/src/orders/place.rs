@@ -113,7 +113,7 @@ async fn price(
     intake: &Intake,
 ) -> Result<OrderLines, Problem> {
     service.catalogue.seen(&intake.min_position).await?;
-    lines::price(wanted, order_id, &service.catalogue)
+    lines::price(wanted, order_id, &service.catalogue).await
 }
 
 /// A body that is valid by itself.

@@ -1,6 +1,7 @@
 //! Where prices come from, and when they are known.
 
 use axum::http::{Method, StatusCode};
+use domain::topics::PRODUCT_EVENTS;
 use event_store::memory::MemoryLog;
 use serde_json::json;
 
@@ -80,6 +81,55 @@ async fn what_was_just_created_can_be_bought_by_who_waits_for_it() {
     let request = post("/v1/orders", None, &order_for(&[("NEW", 1)]));
     let placed = api.send_after(created.header("x-position"), request).await;
     assert_eq!(placed.status, StatusCode::CREATED, "{placed:?}");
+}
+
+#[tokio::test]
+async fn what_was_just_created_can_be_bought_at_once() {
+    let api = Api::start().await;
+    let cart = api.open_cart().await;
+    let (first, second) = (format!("{cart}/items/NEW"), format!("{cart}/items/NEWER"));
+    let (one, order) = (
+        json!({"quantity": 1}),
+        order_for(&[("NEW", 1), ("NEWER", 2)]),
+    );
+    // What is read of the catalogue lags behind what is answered.
+    api.log.hold_back(PRODUCT_EVENTS);
+    for sku in ["NEW", "NEWER"] {
+        let created = api.create(sku, 5, "EUR").await;
+        assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    }
+    let known = api.put(&format!("{cart}/items/MUG-BLUE"), None, &one).await;
+    assert_eq!(known.status, StatusCode::OK, "{known:?}");
+
+    let (first, second, placed, ()) = tokio::join!(
+        api.put(&first, None, &one),
+        api.put(&second, None, &one),
+        api.post("/v1/orders", None, &order),
+        async {
+            api.log.let_on(PRODUCT_EVENTS);
+        },
+    );
+    assert_eq!(first.status, StatusCode::OK, "{first:?}");
+    assert_eq!(second.status, StatusCode::OK, "{second:?}");
+    assert_eq!(placed.status, StatusCode::CREATED, "{placed:?}");
+}
+
+#[tokio::test]
+async fn where_the_log_cannot_be_asked_nobody_is_told_that_there_is_no_such_product() {
+    let api = Api::start().await;
+    let item = format!("{}/items/NOTHING", api.open_cart().await);
+    api.log.set_reachable(false);
+    let set = api.put(&item, None, &json!({"quantity": 1})).await;
+    assert_eq!(set.problem(), (503, "unavailable"));
+    let order = order_for(&[("NOTHING", 1)]);
+    let placed = api.post("/v1/orders", None, &order).await;
+    assert_eq!(placed.problem(), (503, "unavailable"));
+
+    api.log.set_reachable(true);
+    let set = api.put(&item, None, &json!({"quantity": 1})).await;
+    assert_eq!(set.problem(), (404, "product-not-found"));
+    let placed = api.post("/v1/orders", None, &order).await;
+    assert_eq!(placed.problem(), (422, "product-not-found"));
 }
 
 /// Sends a request that waits for no time at all, for a position that does not come.
