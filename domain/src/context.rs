@@ -18,7 +18,8 @@ pub trait Context: Send + Sync + 'static {
     const TOPICS: &'static [&'static str];
 
     /// The shape of `State` and `Status` as they are kept on disk. Raise it when that changes, or when `evolve` comes to
-    /// another state from the same events: what was kept before is then thrown away and built anew from the log.
+    /// another state from the same events, or other commands are remembered: what was kept before is then thrown away and
+    /// built anew from the log.
     const STATE_FORMAT: u32;
 
     /// Whether other services open streams of this one, see [`Context::opens`].
@@ -91,8 +92,9 @@ pub trait Context: Send + Sync + 'static {
         usize::MAX
     }
 
-    /// Whether the command of this event is remembered beside those: a client's, in a stream that takes policies' commands without
-    /// end, which would have it forgotten before its client has tried again.
+    /// Whether the command of this event is remembered beside those: one that opened the stream, and would be refused if it came
+    /// again; or a client's, in a stream that takes policies' commands without end, which would have it forgotten before its
+    /// client has tried again.
     fn outlasts(_event: &Self::Event) -> bool {
         false
     }

@@ -218,6 +218,26 @@ async fn a_repetition_gets_the_first_answer() {
 }
 
 #[tokio::test]
+async fn that_it_was_opened_is_remembered_however_often_it_is_filled() {
+    let api = Api::start().await;
+    let ada = json!({"customer_id": "ada"});
+    let opened = api.post("/v1/carts", Some("k"), &ada).await;
+    let cart = format!("/v1/carts/{}", opened.id());
+    let sets = (1..=300).map(|quantity| set(&api, &cart, "MUG-BLUE", quantity));
+    let sets = join_all(sets).await;
+    assert!(sets.iter().all(|answer| answer.status.is_success()));
+
+    let again = api.post("/v1/carts", Some("k"), &ada).await;
+    let other = Api::restart(api.log.clone()).await;
+    let elsewhere = other.post("/v1/carts", Some("k"), &ada).await;
+    for again in [again, elsewhere] {
+        assert!(again.is_replayed(), "{again:?}");
+        assert_eq!((again.status, &again.body), (opened.status, &opened.body));
+        assert_eq!(again.header("x-position"), opened.header("x-position"));
+    }
+}
+
+#[tokio::test]
 async fn a_repetition_gets_the_first_answer_whatever_has_become_of_the_product() {
     let api = Api::start().await;
     let cart = api.open_cart().await;

@@ -20,15 +20,15 @@ use crate::{Context, topics};
 pub struct Carts;
 
 impl Carts {
-    /// A cart can be changed without end, so it remembers only so many of its last commands; nobody retries one that lies
-    /// further back.
+    /// A cart can be changed without end, so beside the one that opened it, it remembers only so many of its last commands; nobody
+    /// retries one that lies further back.
     pub const REMEMBERED: usize = 256;
 }
 
 impl Context for Carts {
     const SERVICE: &'static str = "cart";
     const TOPICS: &'static [&'static str] = &[topics::CART_EVENTS];
-    const STATE_FORMAT: u32 = 1;
+    const STATE_FORMAT: u32 = 2;
 
     type Command = CartCommand;
     type Event = CartEvent;
@@ -55,6 +55,10 @@ impl Context for Carts {
 
     fn remembered(_stream: &CartStream) -> usize {
         Self::REMEMBERED
+    }
+
+    fn outlasts(event: &CartEvent) -> bool {
+        matches!(event, CartEvent::Opened(_))
     }
 }
 

@@ -79,7 +79,7 @@ pub enum ProductServiceStatus {
     Reservation(ReservationStatus),
 }
 
-/// As many commands a product remembers, so as to answer them again: it is repriced without end.
+/// As many commands a product remembers beside the one that created it, so as to answer them again: it is repriced without end.
 const REMEMBERED_BY_PRODUCT: usize = 256;
 /// As many a stock remembers. A hot one takes several for each order, so that a policy's second delivery has to come before
 /// so many others; what it holds for an order is known beyond that.
@@ -88,7 +88,7 @@ const REMEMBERED_BY_STOCK: usize = 1_024;
 impl Context for Products {
     const SERVICE: &'static str = "product";
     const TOPICS: &'static [&'static str] = &[topics::PRODUCT_EVENTS, topics::INVENTORY_EVENTS];
-    const STATE_FORMAT: u32 = 1;
+    const STATE_FORMAT: u32 = 2;
 
     type Command = ProductCommand;
     type Event = ProductEvent;
@@ -210,7 +210,10 @@ impl Context for Products {
     }
 
     fn outlasts(event: &ProductEvent) -> bool {
-        matches!(event, ProductEvent::StockReceived(_))
+        matches!(
+            event,
+            ProductEvent::ProductCreated(_) | ProductEvent::StockReceived(_)
+        )
     }
 }
 

@@ -22,6 +22,14 @@ fn a_cart_is_opened_once() {
 }
 
 #[test]
+fn that_it_was_opened_is_remembered_however_often_it_is_changed() {
+    for event in [filled(), sold().to_vec()].concat() {
+        let opens = event == opened(Some("ada"));
+        assert_eq!(Carts::outlasts(&event), opens, "{event:?}");
+    }
+}
+
+#[test]
 fn a_cart_that_was_not_opened_is_not_found() {
     let nothing = given(&[]);
     for command in [

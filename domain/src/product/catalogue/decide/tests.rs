@@ -25,6 +25,14 @@ fn a_product_is_created_once() {
 }
 
 #[test]
+fn that_it_was_created_is_remembered_however_often_it_is_repriced() {
+    assert!(Products::outlasts(&created(euros(1))));
+    for event in [repriced(euros(2)), discontinued(), stock_opened()] {
+        assert!(!Products::outlasts(&event), "{event:?}");
+    }
+}
+
+#[test]
 fn what_was_not_created_can_be_neither_repriced_nor_discontinued() {
     let nothing = given(&[]);
     nothing
