@@ -1,6 +1,6 @@
 //! Requests taken apart, with a problem for everything that can be wrong with them.
 
-use std::{error::Error, time::Duration};
+use std::{borrow::Cow, error::Error, time::Duration};
 
 use axum::{
     body::to_bytes,
@@ -13,17 +13,17 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
-use crate::problem::Problem;
+use crate::{object::Object, problem::Problem};
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 256 << 10;
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A JSON body.
+/// A JSON object as a body.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiJson<T>(pub T);
 
-/// A JSON body that may be absent, where all its members may be.
+/// A JSON object as a body that may be absent, where all its members may be.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionalJson<T>(pub T);
 
@@ -161,7 +161,8 @@ fn unsupported_media_type() -> Problem {
 
 /// Parses fast; only a body that fails is parsed again, to find out whether it is JSON at all, and where it is invalid.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let parsed = serde_json::from_slice::<Object<T>>(body).map(|Object(parsed)| parsed);
+    parsed.map_err(|error| match error.classify() {
         // Reading has ended at what is invalid, whatever comes after that.
         Category::Data => match serde_json::from_slice::<IgnoredAny>(body) {
             Ok(IgnoredAny) => invalid::<T>(body).unwrap_or_else(|| malformed(&error)),
@@ -182,7 +183,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
+    let error = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer).err()?;
     let mut pointer = String::new();
     for segment in error.path() {
         match segment {
@@ -204,7 +205,34 @@ fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
     } else {
         "invalid-value"
     };
-    Some(Problem::validation().error(pointer, code, detail))
+    Some(Problem::validation().error(pointer, code, in_words_of_json(detail)))
+}
+
+/// What serde says of a value, without Rust's names of types.
+fn in_words_of_json(detail: &str) -> Cow<'_, str> {
+    let told = detail.split_once(": ").and_then(|(what, rest)| {
+        // What was found may be a text of the client's; what was expected comes last.
+        let (found, expected) = rest.rsplit_once(", expected ")?;
+        Some((what, found, expected))
+    });
+    let Some((what @ ("invalid type" | "invalid value"), found, expected)) = told else {
+        return detail.into();
+    };
+    let found: Cow<'_, str> = match found {
+        "map" => "object".into(),
+        "sequence" => "array".into(),
+        _ => match found.strip_prefix("floating point ") {
+            Some(number) => format!("number {number}").into(),
+            None => found.into(),
+        },
+    };
+    let expected = match expected {
+        "i32" | "i64" | "u32" | "u64" if what == "invalid value" => "an integer in range",
+        "i32" | "i64" | "u32" | "u64" => "an integer",
+        "a sequence" => "an array",
+        other => other,
+    };
+    format!("{what}: {found}, expected {expected}").into()
 }
 
 /// Appends a segment to a JSON pointer, escaped as RFC 6901 says.

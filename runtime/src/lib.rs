@@ -11,6 +11,7 @@ pub mod extract;
 pub mod health;
 pub mod http;
 pub mod min_position;
+pub mod object;
 pub mod problem;
 mod request_metrics;
 pub mod shutdown;

@@ -8,6 +8,7 @@ use domain::{
 };
 use runtime::{
     extract::{ApiJson, ApiPath},
+    object,
     problem::Problem,
 };
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,13 @@ pub(crate) struct CheckOutCartBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 128, example = "ada")]
     customer_id: Option<String>,
+    #[serde(deserialize_with = "object::one")]
     shipping_address: AddressBody,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     contact: Option<ContactBody>,
 }
 

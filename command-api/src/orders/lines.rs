@@ -6,7 +6,7 @@ use domain::{
     order::{OrderLine, OrderLines},
     quantity::Quantity,
 };
-use runtime::problem::Problem;
+use runtime::{object, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,7 +26,11 @@ pub(super) struct LineBody {
     #[schema(minimum = 1, maximum = 100_000, example = 2)]
     quantity: i64,
     /// What the client has shown its customer; refused where the catalogue asks for something else.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     unit_price: Option<MoneyBody>,
 }
 

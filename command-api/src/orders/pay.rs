@@ -8,6 +8,7 @@ use domain::{
 };
 use runtime::{
     extract::{ApiJson, ApiPath},
+    object,
     problem::Problem,
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,11 @@ pub(crate) struct PayOrderBody {
     #[schema(min_length = 1, max_length = 255, example = "tok_visa")]
     payment_method: String,
     /// What the customer expects to pay; refused where the order costs something else.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     amount: Option<MoneyBody>,
 }
 

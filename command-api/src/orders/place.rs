@@ -6,7 +6,7 @@ use domain::{
     order::{OrderCommand, OrderLines, PlaceOrder, ResumeOrder},
     personal::{Contact, ShippingAddress},
 };
-use runtime::{extract::ApiJson, problem::Problem};
+use runtime::{extract::ApiJson, object, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,9 +34,15 @@ pub(crate) struct PlaceOrderBody {
     customer_id: String,
     /// In one currency; a SKU may repeat.
     #[schema(min_items = 1, max_items = 100)]
+    #[serde(deserialize_with = "object::array")]
     lines: Vec<LineBody>,
+    #[serde(deserialize_with = "object::one")]
     shipping_address: AddressBody,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     contact: Option<ContactBody>,
 }
 

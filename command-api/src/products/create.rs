@@ -6,7 +6,7 @@ use domain::product::{
     ProductCommand, Products,
     catalogue::{CatalogueCommand, CreateProduct},
 };
-use runtime::{extract::ApiJson, problem::Problem};
+use runtime::{extract::ApiJson, object, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +31,7 @@ pub(crate) struct CreateProductBody {
     /// What people call it.
     #[schema(min_length = 1, max_length = 200, example = "Earl Grey, 250 g")]
     name: String,
+    #[serde(deserialize_with = "object::one")]
     price: MoneyBody,
 }
 

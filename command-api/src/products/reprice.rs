@@ -7,6 +7,7 @@ use domain::product::{
 };
 use runtime::{
     extract::{ApiJson, ApiPath},
+    object,
     problem::Problem,
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::{
 #[schema(as = RepriceProduct)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RepriceProductBody {
+    #[serde(deserialize_with = "object::one")]
     price: MoneyBody,
 }
 

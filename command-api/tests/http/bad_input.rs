@@ -5,6 +5,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::api::{Answer, Api, example_order, order_for, post};
 
@@ -98,6 +99,78 @@ async fn invalid_members_are_named() {
         let answer = refuses(&api, &order_with(pointer, value)).await;
         assert_eq!(answer.problem(), (422, "validation-failed"));
         assert_eq!(answer.errors(), [(pointer, code)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_an_object_is_no_array_of_its_members() {
+    let api = Api::start().await;
+    let price = json!([1, "EUR"]);
+    let address = json!([
+        "Ada Lovelace",
+        "12 St James's Square",
+        null,
+        "SW1Y 4JH",
+        "London",
+        "GB"
+    ]);
+    let line = json!(["TEA-EARL-GREY", 2, null]);
+    let email = json!(["ada@example.com"]);
+    let nobody = Uuid::nil();
+    let pay = format!("/v1/orders/{nobody}/pay");
+    let cancel = format!("/v1/orders/{nobody}/cancel");
+    let check_out = format!("/v1/carts/{nobody}/checkout");
+    let cases = [
+        ("/v1/products", json!(["A", "n", price]), ""),
+        (
+            "/v1/products",
+            json!({"sku": "A", "name": "n", "price": price}),
+            "/price",
+        ),
+        (
+            "/v1/products/MUG-BLUE/reprice",
+            json!({"price": price}),
+            "/price",
+        ),
+        ("/v1/products/MUG-BLUE/discontinue", json!([]), ""),
+        ("/v1/carts", json!(["ada"]), ""),
+        (
+            &*check_out,
+            json!({"shipping_address": address}),
+            "/shipping_address",
+        ),
+        (
+            &*check_out,
+            json!({"shipping_address": example_order()["shipping_address"], "contact": email}),
+            "/contact",
+        ),
+        ("/v1/orders", order_with("/lines/1", line), "/lines/1"),
+        (
+            "/v1/orders",
+            order_with("/lines/0/unit_price", price.clone()),
+            "/lines/0/unit_price",
+        ),
+        (
+            "/v1/orders",
+            order_with("/shipping_address", address),
+            "/shipping_address",
+        ),
+        ("/v1/orders", order_with("/contact", email), "/contact"),
+        (
+            &*pay,
+            json!({"payment_method": "tok_visa", "amount": price}),
+            "/amount",
+        ),
+        (&*cancel, json!(["changed my mind"]), ""),
+    ];
+    for (path, body, pointer) in cases {
+        let answer = api.post(path, None, &body).await;
+        assert_eq!(answer.problem(), (422, "validation-failed"), "{body}");
+        assert_eq!(answer.errors(), [(pointer, "invalid-value")], "{body}");
+        assert_eq!(
+            answer.body["errors"][0]["detail"],
+            "invalid type: array, expected an object"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::*;
+use crate::object;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,7 +13,26 @@ struct Order {
     #[expect(dead_code, reason = "only parsed")]
     customer: String,
     #[expect(dead_code, reason = "only parsed")]
+    #[serde(deserialize_with = "object::array")]
     lines: Vec<Line>,
+    #[expect(dead_code, reason = "only parsed")]
+    #[serde(default, deserialize_with = "object::optional")]
+    gift: Option<Gift>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gift {
+    #[expect(dead_code, reason = "only parsed")]
+    #[serde(deserialize_with = "object::one")]
+    card: Card,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Card {
+    #[expect(dead_code, reason = "only parsed")]
+    text: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -144,6 +164,75 @@ async fn points_at_the_invalid_member() {
         let detail = error["detail"].as_str().expect("a detail");
         assert!(!detail.contains(" at line "), "{detail}");
     }
+}
+
+#[tokio::test]
+async fn reads_objects_from_objects_alone() {
+    for gift in ["null", r#"{"card": {"text": "t"}}"#] {
+        let body = format!(r#"{{"customer": "c", "lines": [], "gift": {gift}}}"#);
+        assert_eq!(send("/json", JSON, body).await.status(), 200, "{gift}");
+    }
+    for (body, pointer) in [
+        (r#"["c", []]"#, ""),
+        (r#"{"customer": "c", "lines": [[1]]}"#, "/lines/0"),
+        (
+            r#"{"customer": "c", "lines": [], "gift": [["t"]]}"#,
+            "/gift",
+        ),
+        (
+            r#"{"customer": "c", "lines": [], "gift": {"card": ["t"]}}"#,
+            "/gift/card",
+        ),
+    ] {
+        let (status, problem) = problem("/json", JSON, body).await;
+        let expected = json!([{
+            "pointer": pointer,
+            "code": "invalid-value",
+            "detail": "invalid type: array, expected an object",
+        }]);
+        assert_eq!((status, &problem["errors"]), (422, &expected), "{body}");
+    }
+    // One that is absent is missed as any other member.
+    let (_, problem) = problem("/json", JSON, r#"{"customer": "c"}"#).await;
+    assert_eq!(problem["errors"][0]["pointer"], "/lines");
+    assert_eq!(problem["errors"][0]["code"], "missing-field");
+}
+
+#[tokio::test]
+async fn speaks_of_json_rather_than_of_rust() {
+    for (line, detail) in [
+        (
+            r#"{"quan/tity": "2"}"#,
+            r#"invalid type: string "2", expected an integer"#,
+        ),
+        (
+            r#"{"quan/tity": ", expected u32"}"#,
+            r#"invalid type: string ", expected u32", expected an integer"#,
+        ),
+        (
+            r#"{"quan/tity": 1.5}"#,
+            "invalid type: number `1.5`, expected an integer",
+        ),
+        (
+            r#"{"quan/tity": -1}"#,
+            "invalid value: integer `-1`, expected an integer in range",
+        ),
+        (
+            r#"{"quan/tity": {}}"#,
+            "invalid type: object, expected an integer",
+        ),
+        ("null", "invalid type: null, expected an object"),
+        (r#"{"x": 1}"#, "unknown field `x`, expected `quan/tity`"),
+    ] {
+        let body = format!(r#"{{"customer": "c", "lines": [{line}]}}"#);
+        let (_, problem) = problem("/json", JSON, &body).await;
+        assert_eq!(problem["errors"][0]["detail"], detail);
+    }
+    let (_, problem) = problem("/json", JSON, r#"{"customer": "c", "lines": 7}"#).await;
+    assert_eq!(
+        problem["errors"][0]["detail"],
+        "invalid type: integer `7`, expected an array"
+    );
 }
 
 #[tokio::test]
