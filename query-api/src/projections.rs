@@ -6,7 +6,10 @@ use runtime::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::database::{Database, detached, of_registry};
+use crate::{
+    database::{Database, detached, of_registry},
+    min_position::MinPosition,
+};
 
 /// One version of a projection: the live one, or one on its way.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,12 +69,14 @@ pub(crate) struct Projections {
     path = "/v1/projections",
     responses(
         (status = 200, body = Projections),
-        (status = 400, description = "`invalid-query`", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "`invalid-query`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_projections(
     State(database): State<Database>,
+    // A position that is none is told on every route; here there is nothing to wait for.
+    _: MinPosition,
 ) -> Result<Json<Projections>, Problem> {
     let live = database.live();
     let items = detached(async move {

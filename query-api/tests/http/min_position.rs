@@ -103,11 +103,13 @@ async fn refuses_what_is_no_position() {
         "OrderEvents/1@-1",
         "OrderEvents/1@1;",
     ] {
-        let uri = format!("/v1/orders/{}", uuid::Uuid::nil());
-        let answer = world
-            .send("GET", &uri, &[("x-min-position", position)])
-            .await;
-        answer.problem(400, "invalid-position");
+        let order = format!("/v1/orders/{}", uuid::Uuid::nil());
+        for uri in [&*order, "/v1/projections"] {
+            let answer = world
+                .send("GET", uri, &[("x-min-position", position)])
+                .await;
+            answer.problem(400, "invalid-position");
+        }
     }
 }
 
