@@ -16,12 +16,12 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Where there are more, it says so many: what is counted is read.
 const MOST: i64 = 10_000;
 
-/// Tells it, for ever. Where it cannot be read, it keeps its last value; readiness says why.
+/// Tells it, for ever. Where it cannot be read, it keeps its last value, or has none yet; readiness says why.
 pub(crate) async fn keep_telling(database: Database) {
-    let stuck = metrics::gauge!("offset_zero_orders_stuck");
     loop {
         match snapshot::read(&database, Count, &MinPosition::none()).await {
-            Ok(count) => stuck.set(count as f64),
+            // A metric is 0 from the moment on that it is named.
+            Ok(count) => metrics::gauge!("offset_zero_orders_stuck").set(count as f64),
             Err(error) => tracing::debug!(?error, "cannot count stuck orders"),
         }
         tokio::time::sleep(EVERY).await;

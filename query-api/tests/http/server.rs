@@ -1,6 +1,7 @@
 //! The process's own wiring, over a socket.
 
 use clap::Parser;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use query_api::{Args, Server};
 use runtime::telemetry::Metrics;
 use tokio::{
@@ -21,6 +22,8 @@ fn args(listen: &str, database_url: &str) -> Args {
 
 #[tokio::test]
 async fn serves_until_it_is_told_to_stop() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     // Nothing listens there: a server starts all the same, and says what it lacks.
     let args = args("127.0.0.1:0", "postgres://postgres@127.0.0.1:1/nowhere");
     let server = Server::bind(&args, Metrics::default())
@@ -47,6 +50,8 @@ async fn serves_until_it_is_told_to_stop() {
             "{answer}"
         );
     }
+    let told = recorder.handle().render();
+    assert!(!told.contains("offset_zero_orders_stuck"), "{told}");
     stop.send(()).expect("still running");
     running.await.expect("ended without a panic");
     assert!(TcpStream::connect(address).await.is_err());
