@@ -40,9 +40,16 @@ const NO_DISK: (&str, &str) = ("synchronous_commit", "off");
 
 /// What a rebuild may keep busy at a time: half of all, since others are live meanwhile.
 pub(crate) fn processors_to_use() -> usize {
-    let processors = available_parallelism().map_or(1, NonZero::get);
-    (processors / 2).max(1)
+    (processors() / 2).max(1)
 }
+
+/// All of them.
+pub(crate) fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+/// For all indexes that are made at a time.
+const INDEXING_MEGABYTES: usize = 256;
 
 /// Which Postgres. Feeds hold connections of their own, since each is bound to one version's schema for its whole life.
 #[derive(Debug, Clone)]
@@ -155,7 +162,17 @@ impl Database {
         &self,
         schema: &str,
     ) -> Result<PgConnection, ProjectorError> {
-        let memory = ("maintenance_work_mem", "256MB");
+        self.connect_with([("search_path", schema), NO_DISK]).await
+    }
+
+    /// For making indexes, where so many are made at a time.
+    pub(crate) async fn connect_to_index(
+        &self,
+        schema: &str,
+        at_once: usize,
+    ) -> Result<PgConnection, ProjectorError> {
+        let memory = format!("{}MB", INDEXING_MEGABYTES / at_once.max(1));
+        let memory = ("maintenance_work_mem", &*memory);
         self.connect_with([("search_path", schema), NO_DISK, memory])
             .await
     }

@@ -29,7 +29,7 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// DDL of a new version: what has to be there while it is filled. A text of an event that a key or an index covers has to be
     /// `indexable`.
     const TABLES: &'static str;
-    /// DDL for when it is filled; made so that a second time does nothing.
+    /// DDL for when it is filled, a statement a line, since they are run side by side; made so that a second time does nothing.
     const INDEXES: &'static str;
     /// Which shape its rows have: raised whenever [`TABLES`](Self::TABLES), or what rows mean, change. A projector of a newer shape fills
     /// a version of its own beside the live one, and takes over.

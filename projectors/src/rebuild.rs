@@ -41,7 +41,10 @@ pub use self::{
     verify::Verification,
 };
 use crate::{
-    Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
+    Database, Projection, ProjectionName, ProjectorError,
+    database::{processors, processors_to_use},
+    live::origin_of,
+    names::OnProjection,
     registry,
 };
 
@@ -218,7 +221,12 @@ async fn rebuild_locked<P: Projection, S: Log>(
     let ends = filling.ends::<P>().await?;
     let feeds = filling.read_to(feeds, Goal::AtLeast(ends)).await?;
     meter.enter(Phase::Indexing);
-    candidate.index::<P>(database).await?;
+    // Nothing gives way within a statement, so what is live is asked beforehand.
+    let at_once = match meter.has_given_way() {
+        true => processors_to_use(),
+        false => processors(),
+    };
+    candidate.index::<P>(database, at_once).await?;
     drop(watching);
     meter.enter(Phase::CatchingUp);
     let mut followers = filling.follow(feeds);

@@ -1,6 +1,7 @@
 //! The version that is being built.
 
 use event_store::log::Log;
+use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
@@ -61,13 +62,22 @@ impl Candidate {
         })
     }
 
-    /// Makes the secondary indexes, and has the planner know the tables before the first reader comes.
+    /// Makes the secondary indexes, so many at a time, and has the planner know the tables before the first reader comes.
     pub(crate) async fn index<P: Projection>(
         &self,
         database: &Database,
+        at_once: usize,
     ) -> Result<(), ProjectorError> {
-        let mut connection = database.connect_to_fill(&self.version.schema).await?;
-        sqlx::raw_sql(P::INDEXES).execute(&mut connection).await?;
+        let schema = &self.version.schema;
+        let statements = P::INDEXES.lines().filter(|line| line.starts_with("create "));
+        let making: Vec<_> = statements
+            .map(|statement| make(database.clone(), schema.clone(), statement, at_once))
+            .collect();
+        stream::iter(making)
+            .buffer_unordered(at_once)
+            .try_collect::<()>()
+            .await?;
+        let mut connection = database.connect_to(schema).await?;
         let tables = sqlx::query_scalar!(
             r#"select format('analyze %I.%I', schemaname, tablename) as "statement!" from pg_tables where schemaname = $1"#,
             self.version.schema,
@@ -82,6 +92,18 @@ impl Candidate {
         }
         Ok(())
     }
+}
+
+/// Makes one of so many indexes that are made at a time.
+async fn make(
+    database: Database,
+    schema: String,
+    statement: &'static str,
+    at_once: usize,
+) -> Result<(), ProjectorError> {
+    let mut connection = database.connect_to_index(&schema, at_once).await?;
+    sqlx::raw_sql(statement).execute(&mut connection).await?;
+    Ok(())
 }
 
 /// Keeps other rebuilds out for as long as the connection lives.

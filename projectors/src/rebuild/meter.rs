@@ -161,6 +161,11 @@ impl Meter {
         self.gave_way_ms.store(millis, Ordering::Relaxed);
     }
 
+    /// Whether it ever stood still for what is live.
+    pub(super) fn has_given_way(&self) -> bool {
+        self.gave_way_ms.load(Ordering::Relaxed) > 0
+    }
+
     fn look(&self) -> Look {
         let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         Look {
