@@ -13,6 +13,7 @@ use domain::{
 };
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::Envelope,
     message::{Mailbox, header::ContentType},
     transport::smtp::{self, response::Category},
 };
@@ -95,7 +96,10 @@ impl Mailer {
         let Ok(to) = to.to_string().parse::<Address>() else {
             return undeliverable("the address is none");
         };
-        let mail = self.written(outgoing, to.into());
+        // The recipient's address is one, so it is the sender's that cannot be written.
+        let Ok(mail) = self.written(outgoing, to) else {
+            return failed("no mail can be written from this sender");
+        };
         match &self.way {
             Way::Folder(folder) => {
                 let name = format!("{}.eml", outgoing.notification_id);
@@ -109,17 +113,20 @@ impl Mailer {
         }
     }
 
-    fn written(&self, outgoing: &Outgoing, to: Mailbox) -> Message {
+    /// The envelope is given, since lettre would read it back from the headers, by a grammar narrower than that of an
+    /// [`Address`]: without domain literals and quotes.
+    fn written(&self, outgoing: &Outgoing, to: Address) -> Result<Message, lettre::error::Error> {
         let (subject, body) = worded(outgoing.message.template, outgoing.order_id);
         let id = format!("<{}@{MESSAGE_ID_HOST}>", outgoing.notification_id);
+        let envelope = Envelope::new(Some(self.sender.email.clone()), vec![to.clone()])?;
         Message::builder()
             .from(self.sender.clone())
-            .to(to)
+            .to(to.into())
             .subject(subject)
             .message_id(Some(id))
             .header(ContentType::TEXT_PLAIN)
+            .envelope(envelope)
             .body(body)
-            .expect("a mail has a sender, a recipient, and a text")
     }
 }
 

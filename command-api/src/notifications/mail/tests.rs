@@ -27,7 +27,7 @@ fn every_mail_says_which_order_it_is_about() {
     for template in Template::ALL {
         let outgoing = outgoing(template, by_email(ADA));
         let to: Address = ADA.parse().expect("an address");
-        let mail = mailer.written(&outgoing, to.into()).formatted();
+        let mail = mailer.written(&outgoing, to).expect("a mail").formatted();
         let mail = String::from_utf8(mail).expect("text");
         let (headers, body) = mail.split_once("\r\n\r\n").expect("headers and a body");
         for header in [
@@ -88,6 +88,45 @@ async fn without_a_way_out_nothing_is_tried_again() {
 async fn what_is_no_address_is_not_tried_again() {
     let outcome = send(&Mailer::off(sender()), &confirmation(), "ada@-.-").await;
     assert_eq!(outcome, undeliverable("the address is none"));
+}
+
+/// One that the library takes, and would not read back from a header.
+#[tokio::test]
+async fn an_unusual_address_is_written_to() {
+    let mail = confirmation();
+    for address in ["ada@[127.0.0.1]", "\"a@b\"@example.com"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mailer = Mailer::folder(sender(), folder.path().to_owned());
+        let outcome = send(&mailer, &mail, address).await;
+        assert_eq!(outcome, DeliveryOutcome::Sent, "{address}");
+        let file = folder.path().join(format!("{}.eml", mail.notification_id));
+        let written = fs::read_to_string(file).expect("a file");
+        assert!(
+            written.lines().any(|line| line == format!("To: {address}")),
+            "{written}"
+        );
+
+        let sink = MailSink::start("250 welcome").await;
+        let outcome = send(&by_server(&sink.address), &mail, address).await;
+        assert_eq!(outcome, DeliveryOutcome::Sent, "{address}");
+        let mails = sink.mails();
+        let recipient = format!("RCPT TO:<{address}>");
+        assert!(
+            mails.iter().any(|mail| mail.contains(&recipient)),
+            "{mails:?}"
+        );
+
+        let outcome = send(&Mailer::off(sender()), &mail, address).await;
+        assert_eq!(outcome, undeliverable("no mail transport is configured"));
+    }
+}
+
+/// Its local part is `"a b"`, with the quotes, and would be `a b` in a header that is read back.
+#[tokio::test]
+async fn a_sender_that_cannot_be_written_is_told_of() {
+    let sender = r#""\"a b\""@example.com"#.parse().expect("a sender");
+    let outcome = send(&Mailer::off(sender), &confirmation(), ADA).await;
+    assert_eq!(outcome, failed("no mail can be written from this sender"));
 }
 
 #[tokio::test]
