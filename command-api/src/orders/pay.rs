@@ -87,6 +87,11 @@ pub(crate) async fn pay_order(
         amount,
         paid_at: intake.received_at,
     });
+    // Its hash lies in the log for ever, and methods could be tried out against it.
+    let body = PayOrderBody {
+        payment_method: service.payment_key.fingerprint(method.as_str(), payment_id),
+        ..body
+    };
     let received = Received {
         intake,
         command_id,

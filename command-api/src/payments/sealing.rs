@@ -1,4 +1,5 @@
-//! A payment method on its way through the topics: encrypted where it comes in, opened where the gateway is called.
+//! A payment method on its way through the topics: encrypted where it comes in, opened where the gateway is called. A request
+//! to pay is known again by its fingerprint, which takes the key, too.
 
 use std::{fmt, str::FromStr};
 
@@ -8,12 +9,16 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use domain::{ids::PaymentId, sealed::SealedMethod};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use uuid::Uuid;
 
 /// Names the way of sealing, so that there can be another.
 const VERSION: &str = "v1.";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+/// What sets the key of fingerprints apart from the one that seals. Never changed: repetitions are known by it.
+const FINGERPRINTS: &[u8] = b"offset-zero: fingerprints of payment methods";
 /// What everybody can read in the source; for development.
 const DEVELOPMENT_KEY: [u8; KEY_BYTES] = *b"offset-zero: anybody can read it";
 
@@ -79,9 +84,27 @@ impl PaymentKey {
         String::from_utf8(opened.map_err(|_| Unopenable)?).map_err(|_| Unopenable)
     }
 
+    /// Stands for a method of one payment in what lies in the log: always the same, and without the key nobody can try methods
+    /// out against it, nor see that two payments have one.
+    pub(crate) fn fingerprint(&self, method: &str, payment_id: PaymentId) -> String {
+        let key = authentication(&self.0, &[FINGERPRINTS]);
+        let bound_to = payment_id.as_uuid();
+        let parts = [bound_to.as_bytes().as_slice(), method.as_bytes()];
+        URL_SAFE_NO_PAD.encode(authentication(&key, &parts))
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&Key::from(self.0))
     }
+}
+
+/// HMAC-SHA256 of parts of which all but the last have a fixed length.
+fn authentication(key: &[u8], parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut code = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        code.update(part);
+    }
+    code.finalize().into_bytes().into()
 }
 
 impl FromStr for PaymentKey {
@@ -126,6 +149,20 @@ mod tests {
         for text in ["x", "v1.", "v1.AAAA", "v1.!", "v2.AAAA"] {
             let sealed = text.parse().expect("visible");
             assert_eq!(key.open(&sealed, payment(1)), Err(Unopenable), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_method_one_payment_and_one_key() {
+        let key = PaymentKey::DEVELOPMENT;
+        let fingerprint = key.fingerprint("tok_visa", payment(1));
+        assert_eq!(key.fingerprint("tok_visa", payment(1)), fingerprint);
+        for other in [
+            key.fingerprint("tok_vis", payment(1)),
+            key.fingerprint("tok_visa", payment(2)),
+            PaymentKey([1; 32]).fingerprint("tok_visa", payment(1)),
+        ] {
+            assert_ne!(other, fingerprint);
         }
     }
 

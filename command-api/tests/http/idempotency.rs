@@ -1,6 +1,7 @@
 //! The same key: the same answer, the same order, nothing twice.
 
 use axum::http::StatusCode;
+use domain::ids::request_hash;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -70,6 +71,26 @@ async fn a_key_is_not_used_for_another_request() {
     let refused = api.post(&path, Some("k"), &other).await;
     assert_eq!(refused.problem(), (422, "idempotency-key-reused"));
     assert_eq!(api.events().len(), 2);
+}
+
+/// Whoever reads the topics could try methods out against it, and see that two orders are paid by one.
+#[tokio::test]
+async fn what_a_payment_is_known_again_by_does_not_tell_its_method() {
+    let api = Api::start().await;
+    for _ in 0..2 {
+        let id = api.place().await;
+        assert_eq!(api.pay(&id, Some("k")).await.status, StatusCode::OK);
+    }
+    let events = api.events();
+    let kept = events
+        .iter()
+        .filter(|event| event.header("ce_type") == "PaymentKept");
+    let hashes: Vec<_> = kept.map(|event| event.header("ce_commandhash")).collect();
+    let body = json!({"payment_method": "tok_visa"}).to_string();
+    let tried_out = request_hash(body.as_bytes()).to_string();
+    assert_eq!(hashes.len(), 2);
+    assert_ne!(hashes[0], hashes[1]);
+    assert!(!hashes.contains(&tried_out.as_str()), "{hashes:?}");
 }
 
 #[tokio::test]
