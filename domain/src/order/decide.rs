@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     command::{CancelOrder, OrderCommand, PayOrder, PlaceOrder},
     event::{
-        OrderCancelled, OrderEvent, OrderPaymentPending, OrderPersonal, OrderPlaced, PaymentKept,
+        OrderCancelled, OrderEvent, OrderPaymentPending, OrderPersonal, OrderPlaced, OrderResumed,
+        PaymentKept,
     },
     state::{Billing, Kept, Order, OrderStage},
 };
@@ -83,7 +84,7 @@ pub(super) fn decide(
     match command {
         OrderCommand::Place(command) => place(&state.stage, command),
         OrderCommand::Pay(command) => pay(&state.stage, command),
-        OrderCommand::Cancel(command) => cancel(&state.stage, command),
+        OrderCommand::Cancel(command) => cancel(state, command),
         OrderCommand::RequestInventory(command) => stock::request(&state.stage, command),
         OrderCommand::Confirm(command) => stock::confirm(&state.stage, command),
         OrderCommand::Reject(command) => stock::reject(&state.stage, command),
@@ -224,8 +225,8 @@ fn agree(total: Money, given: Option<Money>) -> Result<(), OrderRejection> {
 }
 
 /// Until its goods may leave. Where the money for them was refused they may not, although they were let go.
-fn cancel(stage: &OrderStage, command: &CancelOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
-    match stage {
+fn cancel(state: &Order, command: &CancelOrder) -> Result<Vec<OrderEvent>, OrderRejection> {
+    match &state.stage {
         OrderStage::Unplaced => Err(OrderRejection::OrderNotFound),
         // A payment that is kept has asked for nothing yet, so nothing is undone.
         OrderStage::Placed { .. }
@@ -235,12 +236,7 @@ fn cancel(stage: &OrderStage, command: &CancelOrder) -> Result<Vec<OrderEvent>, 
         | OrderStage::Paid(_)
         | OrderStage::Dispatching {
             is_refused: true, ..
-        } => Ok(vec![OrderEvent::Cancelled(OrderCancelled {
-            order_id: command.order_id,
-            payment_id: stage.payment_id(),
-            reason: command.reason.clone(),
-            cancelled_at: command.cancelled_at,
-        })]),
+        } => Ok(call_off(state, command)),
         OrderStage::Dispatching {
             is_refused: false, ..
         }
@@ -250,6 +246,27 @@ fn cancel(stage: &OrderStage, command: &CancelOrder) -> Result<Vec<OrderEvent>, 
         OrderStage::Rejected | OrderStage::Expired => Err(OrderRejection::OrderEnded),
         OrderStage::Cancelled { .. } => Err(OrderRejection::OrderCancelled),
     }
+}
+
+/// Its payment is undone, which asks the gateway anew: where nothing else was stuck, nobody has to look any more.
+fn call_off(state: &Order, command: &CancelOrder) -> Vec<OrderEvent> {
+    let payment_id = state.stage.payment_id();
+    let cancelled = OrderEvent::Cancelled(OrderCancelled {
+        order_id: command.order_id,
+        payment_id,
+        reason: command.reason.clone(),
+        cancelled_at: command.cancelled_at,
+    });
+    let resumed = OrderEvent::Resumed(OrderResumed {
+        order_id: command.order_id,
+        payment_id,
+        resumed_at: command.cancelled_at,
+    });
+    let stuck = state.stuck.as_deref();
+    let resumed = stuck
+        .is_some_and(|stuck| stuck.is_only_by(payment_id))
+        .then_some(resumed);
+    [cancelled].into_iter().chain(resumed).collect()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub enum OrderEvent {
     Expired(OrderExpired),
     /// An operator has to look.
     Stuck(OrderStuck),
-    /// An operator had it tried again.
+    /// What was stuck is tried again.
     Resumed(OrderResumed),
 }
 

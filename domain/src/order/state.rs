@@ -133,6 +133,11 @@ impl Stuck {
         let is_stuck = |payment_id| self.payments.contains(&payment_id);
         self.step || stage.payment_id().is_some_and(is_stuck)
     }
+
+    /// Whether it is by this payment that the order is stuck, and by nothing else.
+    pub(super) fn is_only_by(&self, payment_id: Option<PaymentId>) -> bool {
+        !self.step && self.payments.iter().copied().map(Some).eq([payment_id])
+    }
 }
 
 impl Order {

@@ -48,7 +48,7 @@ pub enum PaymentPolicyEvent {
     DispatchApproved(PaidDispatch),
     /// It was called off.
     OrderCancelled(PaidOrder),
-    /// An operator had it tried again.
+    /// What was stuck is tried again.
     OrderResumed(PaidOrder),
     /// Anything else.
     Other,

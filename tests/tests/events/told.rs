@@ -272,7 +272,7 @@ pub(crate) const TOPICS: [(&str, &str, &[Told]); 7] = [
                 "OrderResumed",
                 "order",
                 "payment",
-                "An operator had it tried again; once for each payment that is to go on.",
+                "What was stuck is tried again, by an operator or by a cancel; once for each payment that is to go on.",
             ),
         ],
     ),

@@ -244,6 +244,11 @@ async fn goods_whose_money_is_refused_stay() {
         .post(&format!("/v1/orders/{cancelled}/cancel"), &json!({}))
         .await;
     assert_eq!(off.0, 200, "{off:?}");
+    let path = format!("/v1/orders/{cancelled}");
+    wait_for(&shop.queries, &path, |order| {
+        order["status"] == "cancelled" && order["stuck"] == false
+    })
+    .await;
     let silent = shop.paid_order("tok_capture_timeout").await;
     shop.dispatch(&silent).await;
     shop.until(&silent, "shipped").await;

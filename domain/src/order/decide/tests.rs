@@ -159,11 +159,29 @@ fn an_order_is_cancelled_with_its_payment_until_its_goods_may_leave() {
     }
 }
 
+/// Nobody has to look any more, unless undoing it gets stuck.
 #[test]
 fn an_order_whose_money_could_not_be_taken_is_cancelled() {
-    given(&refused())
-        .when(&cancel())
-        .then(&[cancelled_with(Some(1))]);
+    let end = [cancelled_with(Some(1)), resumed_by_cancel(1)];
+    given(&refused()).when(&cancel()).then(&end);
+    let history = [refused(), end.into()].concat();
+    assert_eq!(replay(&history).stuck, None);
+    given(&history)
+        .when(&mark_stuck_by(Some(1)))
+        .then(&[stuck_by(Some(1))]);
+}
+
+#[test]
+fn what_else_is_stuck_stays_so_when_the_order_is_cancelled() {
+    for other in [None, Some(2)] {
+        let history = [refused(), vec![stuck_by(other)]].concat();
+        given(&history)
+            .when(&cancel())
+            .then(&[cancelled_with(Some(1))]);
+    }
+    // That payment was undone before, and is still.
+    let history = [paying(), vec![failed(1), stuck_by(Some(1))]].concat();
+    given(&history).when(&cancel()).then(&[cancelled()]);
 }
 
 #[test]

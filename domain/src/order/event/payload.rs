@@ -268,7 +268,7 @@ pub struct OrderStuck {
     pub stuck_at: DateTime<Utc>,
 }
 
-/// An operator had it tried again; told once for each payment that is to go on.
+/// What was stuck is tried again, by an operator or by a cancel; told once for each payment that is to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderResumed {

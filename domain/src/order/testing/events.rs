@@ -133,6 +133,15 @@ pub(in crate::order) fn resumed_with(payment: Option<u128>) -> OrderEvent {
     })
 }
 
+/// Tried again by the cancel that has it undone.
+pub(in crate::order) fn resumed_by_cancel(payment: u128) -> OrderEvent {
+    OrderEvent::Resumed(OrderResumed {
+        order_id: order_id(),
+        payment_id: Some(payment_id(payment)),
+        resumed_at: at(2),
+    })
+}
+
 /// The payment service is asked for the money, by the order's how many-th payment.
 pub(in crate::order) fn asked(payment: u128, attempt: u32, hours: i64) -> [OrderEvent; 2] {
     [
