@@ -120,7 +120,7 @@ pub struct Sku(Box<str>);
 /// Not of the form of a SKU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be 1 to {} of the characters A-Z, a-z, 0-9, '.', '_' and '-'",
+    "must be 1 to {} of the characters A-Z, a-z, 0-9, '.', '_' and '-', and neither '.' nor '..'",
     Sku::MAX_LENGTH
 )]
 pub struct InvalidSku;
@@ -139,9 +139,12 @@ impl Sku {
 impl FromStr for Sku {
     type Err = InvalidSku;
 
+    /// Clients resolve `.` and `..` away where they stand in a path, so that nobody could reach such a product. Events are not read
+    /// by this: what has them already stays readable.
     fn from_str(text: &str) -> Result<Self, InvalidSku> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=Self::MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {
+        let fits = (1..=Self::MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed);
+        if fits && !matches!(text, "." | "..") {
             Ok(Self(text.into()))
         } else {
             Err(InvalidSku)
@@ -162,11 +165,20 @@ mod tests {
     #[test]
     fn skus_are_parsed() {
         let longest = "x".repeat(64);
-        for text in ["A", "tea.green_1-kg", &longest] {
+        for text in ["A", "tea.green_1-kg", "...", ".a", &longest] {
             assert_eq!(text.parse::<Sku>().unwrap().as_str(), text);
         }
         for text in ["", "a b", "größe", "a/b", &format!("{longest}x")] {
             assert_eq!(text.parse::<Sku>(), Err(InvalidSku), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_path_can_name_is_refused_and_read() {
+        for text in [".", ".."] {
+            assert_eq!(text.parse::<Sku>(), Err(InvalidSku), "{text}");
+            let read: Sku = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(read.as_str(), text);
         }
     }
 

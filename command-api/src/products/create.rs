@@ -26,6 +26,7 @@ const PATH: &str = "/v1/products";
 #[schema(as = CreateProduct)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateProductBody {
+    /// Neither `.` nor `..`, which no path can name.
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "TEA-EARL-GREY")]
     sku: String,
     /// What people call it.

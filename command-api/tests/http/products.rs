@@ -147,6 +147,12 @@ async fn invalid_members_and_paths_are_named() {
         ),
         (
             "/v1/products",
+            with("sku", json!("..")),
+            "/sku",
+            "invalid-sku",
+        ),
+        (
+            "/v1/products",
             with("name", json!("")),
             "/name",
             "invalid-text",

@@ -13,7 +13,7 @@ use crate::{Event, EventKind, ReadEvent, money::Money};
 fn any_line() -> impl Strategy<Value = OrderLine> {
     let parts = (
         0..100_usize,
-        "[A-Za-z0-9._-]{1,64}",
+        "[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}",
         1..=100_000_i64,
         0..=1_000_000_i64,
     );
