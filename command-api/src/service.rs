@@ -16,7 +16,8 @@ use domain::{
     topics,
 };
 use event_store::{
-    Committers, EventStore, LogError, Owners, Peers, Reactor, StoreConfig, Transport,
+    Committers, EventStore, LogError, NOTED_AGAIN_EVERY, Owners, Peers, Reactor, StoreConfig,
+    Transport,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     run_policy,
@@ -262,12 +263,27 @@ impl Work<'_> {
             beginning = beginning => beginning?,
             () = told(self.stopped.clone()) => return Ok(()),
         };
-        let planning = Planning::new(opening.notify_webhooks.clone(), beginning);
-        tokio::try_join!(
-            self.react(planning, store.clone()),
-            self.react(opening.delivering.clone(), store),
-        )
-        .map(drop)
+        let planning = Planning::new(opening.notify_webhooks.clone(), beginning.clone());
+        tokio::select! {
+            reacted = async {
+                tokio::try_join!(
+                    self.react(planning, store.clone()),
+                    self.react(opening.delivering.clone(), store),
+                )
+            } => reacted.map(drop),
+            never = self.keep_noting(&beginning) => match never {},
+        }
+    }
+
+    /// Brokers forget what nobody has noted for long.
+    async fn keep_noting(&self, beginning: &Beginning) -> Infallible {
+        loop {
+            tokio::time::sleep(NOTED_AGAIN_EVERY).await;
+            let (log, beginning) = (self.log.clone(), beginning.clone());
+            if let Err(error) = blocking(move || beginning.note(&log)).await {
+                tracing::warn!(%error, "cannot note again since when customers are told");
+            }
+        }
     }
 
     /// Has a policy or an effect react until it is told to stop.

@@ -47,7 +47,7 @@ pub use log::LogError;
 pub use owners::Owners;
 pub use ownership::{OWNERSHIP_TOPIC, OwnershipRecord, owner_of};
 pub use partitioner::{murmur2, partition_for};
-pub use policies::{Doing, Effect, Reactor, run_policy};
+pub use policies::{Doing, Effect, NOTED_AGAIN_EVERY, Reactor, run_policy};
 pub use replica::{Replica, follow};
 pub use state::folder::{Rehydration, StateConfig};
 pub use store::{EventStore, StoreConfig};

@@ -20,8 +20,11 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-pub use self::reactor::{Doing, Effect, Reactor};
 use self::{gathering::Gathering, lag::Lag, ledger::Ledger, reactions::Reacting};
+pub use self::{
+    ledger::NOTED_AGAIN_EVERY,
+    reactor::{Doing, Effect, Reactor},
+};
 use crate::{
     checkpoint::{Checkpoint, Landmarks, LastEvent, Passed, Proof},
     codec::{self, Interned},
@@ -230,15 +233,16 @@ impl<P: Reactor, L: Log> Follower<P, L> {
         .map(Gathering::new)?;
         let left = tokio::select! {
             biased;
-            () = stopped(stop) => Left::Stopped,
-            () = self.until(is_elsewhere) => Left::Superseded,
-            failed = self.work(&mut received, &mut ledger) => return failed,
+            () = stopped(stop) => Ok(Left::Stopped),
+            () = self.until(is_elsewhere) => Ok(Left::Superseded),
+            failed = self.work(&mut received, &mut ledger) => failed,
         };
-        // What another process has noted since must not be taken back.
-        if matches!(left, Left::Stopped) {
-            ledger.finish().await;
+        match left {
+            Ok(Left::Stopped) => ledger.finish().await,
+            // What another process, or an operator, notes from now on must not be taken back.
+            Ok(Left::Superseded) | Err(_) => ledger.heed_running().await,
         }
-        Ok(left)
+        left
     }
 
     /// Where the group has come to. A log that does not reach there, or is another, is not the one that it was read from.
@@ -247,10 +251,14 @@ impl<P: Reactor, L: Log> Follower<P, L> {
         blocking(&self.log, move |log| {
             let cluster_id: Arc<str> = log.cluster_id()?.into();
             let witness = log.committed(P::NAME, OWNERSHIP_TOPIC, partition)?;
+            let mut records = 0;
             let start = |topic: &&'static str| {
                 let noted = log.committed(P::NAME, topic, partition)?;
-                if let (None, Some(witness)) = (&noted, &witness) {
-                    witness.verify_missing(topic)?;
+                if noted.is_none() {
+                    if let Some(witness) = &witness {
+                        witness.verify_missing(topic)?;
+                    }
+                    records += log.end_offset(topic, partition)?;
                 }
                 let mut checkpoint = noted.unwrap_or_else(|| Checkpoint::zero(topic, partition));
                 checkpoint.verify(log)?;
@@ -261,9 +269,16 @@ impl<P: Reactor, L: Log> Follower<P, L> {
                 });
                 Ok(checkpoint)
             };
-            let from: Result<_, LogError> = P::TOPICS.iter().map(start).collect();
+            let from: Result<Vec<_>, LogError> = P::TOPICS.iter().map(start).collect();
+            let from = from?;
+            if records > 0 {
+                warn!(
+                    policy = P::NAME,
+                    partition, records, "no place is noted here: reads from offset zero"
+                );
+            }
             let witness = Checkpoint::witness(partition, P::TOPICS, Arc::clone(&cluster_id));
-            Ok((from?, witness))
+            Ok((from, witness))
         })
         .await
     }

@@ -64,20 +64,46 @@ impl Beginning {
     /// in the log before anything is read, and later starts find it there. Blocks.
     ///
     /// Brokers forget the places of groups that nobody has noted for long (a week, by default), so each start notes them
-    /// again. Where they are forgotten all the same, [`Planning`]'s own places stand for them: what is below is done, what is
-    /// above came while the service was down.
+    /// again, and so does [`note`](Self::note). Where they are forgotten all the same, [`Planning`]'s own places stand for
+    /// them: what is below is done, what is above came while the service was down.
     ///
     /// # Errors
     /// When the log cannot be reached; trying again is safe.
     pub fn establish(log: &impl Log, partitions: i32, history: bool) -> Result<Self, LogError> {
         let mut first_news = BTreeMap::new();
+        let mut passed_over = 0;
         for topic in Planning::TOPICS {
             for partition in 0..partitions {
-                let offset = first_news_in(log, topic, partition, history)?;
+                let offset = match noted_in(log, topic, partition)? {
+                    Some(offset) => offset,
+                    None if history => 0,
+                    None => {
+                        let end = log.end_offset(topic, partition)?;
+                        passed_over += end;
+                        end
+                    }
+                };
                 first_news.insert((*topic, partition), offset);
             }
         }
-        let places = first_news
+        let beginning = Self { first_news };
+        beginning.note(log)?;
+        if passed_over > 0 {
+            tracing::warn!(
+                records = passed_over,
+                "since when customers are told is noted nowhere: they are told of what comes from now on"
+            );
+        }
+        Ok(beginning)
+    }
+
+    /// Notes it again, to be done every few hours: it stays the same for ever. Blocks.
+    ///
+    /// # Errors
+    /// When the log cannot be reached.
+    pub fn note(&self, log: &impl Log) -> Result<(), LogError> {
+        let places = self
+            .first_news
             .iter()
             .map(|(&(topic, partition), &next_offset)| Checkpoint {
                 topic: Arc::from(topic),
@@ -85,8 +111,7 @@ impl Beginning {
                 next_offset,
                 proof: None,
             });
-        log.commit(BEGINNING, &places.collect::<Vec<_>>())?;
-        Ok(Self { first_news })
+        log.commit(BEGINNING, &places.collect::<Vec<_>>())
     }
 
     fn is_before(&self, position: &Position) -> bool {
@@ -96,19 +121,12 @@ impl Beginning {
     }
 }
 
-fn first_news_in(
-    log: &impl Log,
-    topic: &str,
-    partition: i32,
-    history: bool,
-) -> Result<i64, LogError> {
+/// Where the service began, or has come to since.
+fn noted_in(log: &impl Log, topic: &str, partition: i32) -> Result<Option<i64>, LogError> {
     for group in [BEGINNING, Planning::NAME] {
         if let Some(noted) = log.committed(group, topic, partition)? {
-            return Ok(noted.next_offset);
+            return Ok(Some(noted.next_offset));
         }
     }
-    match history {
-        true => Ok(0),
-        false => log.end_offset(topic, partition),
-    }
+    Ok(None)
 }

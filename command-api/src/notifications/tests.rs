@@ -213,6 +213,12 @@ fn a_beginning_is_kept_and_stood_for() {
     assert_eq!(noted, Some(7));
     assert_ne!(stood_for, first);
 
+    // With a topic, a log forgets what was noted in it.
+    forgotten.create_anew(ORDER_EVENTS);
+    stood_for.note(&forgotten).expect("the log answers");
+    let again = Beginning::establish(&forgotten, PARTITIONS, false).expect("a log");
+    assert_eq!(again, stood_for);
+
     forgotten.set_reachable(false);
     assert!(Beginning::establish(&forgotten, PARTITIONS, false).is_err());
 }
