@@ -234,14 +234,16 @@ impl<L: Log> Reading<'_, L> {
         let mut failed = None;
         let apply = |read: Read<C::Event>| {
             records += 1;
-            places[read.place].next_offset = read.offset + 1;
             let Some(replayed) = &read.event else {
+                places[read.place].next_offset = read.offset + 1;
                 return Ok(());
             };
             let position = stages.position(read.place, read.offset);
             streams
                 .replay(&position, replayed)
                 .map_err(|reason| position.undecodable(reason))?;
+            // Only now: what cannot be applied is never passed.
+            places[read.place].next_offset = read.offset + 1;
             if streams.is_full() {
                 failed = streams.keep(&places).err();
             }
@@ -263,11 +265,16 @@ impl<L: Log> Reading<'_, L> {
             return Err(error.into());
         }
         let complete = !stages.is_out_of_time();
+        match read {
+            Ok(()) => {}
+            // The rest comes later. What cannot be applied, or is not there, stays so.
+            Err(LogError::Unavailable { .. }) if !complete => {}
+            Err(error @ LogError::Undecodable { .. }) if from_store => {
+                return Err(Failure::Suspect(error));
+            }
+            Err(error) => return Err(error.into()),
+        }
         if complete {
-            read.map_err(|error| match error {
-                LogError::Undecodable { .. } if from_store => Failure::Suspect(error),
-                error => error.into(),
-            })?;
             for place in &mut places {
                 place.next_offset = reader.position(&place.topic, self.partition);
             }
@@ -322,3 +329,6 @@ fn stalled<R: Reader>(reader: &R, ends: &[(&str, i32, i64)], patience: Duration)
     let behind: String = behind.collect();
     format!("no progress for {} s{behind}", patience.as_secs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::read_to;
 use crate::log::{LogError, RawRecord, Reader};
 
 /// What is handed over at once: so many records at most, or so many bytes of payload.
-const MAX_BATCH: usize = 1_000;
+pub(super) const MAX_BATCH: usize = 1_000;
 const MAX_BATCH_BYTES: usize = 4 << 20;
 /// So many batches wait; one more is worked on at either end.
 const BATCHES_AHEAD: usize = 2;

@@ -1,0 +1,97 @@
+use std::cell::RefCell;
+
+use chrono::DateTime;
+use domain::{
+    Event,
+    cart::{CartEvent, CartOpened, Carts},
+    ids::{CartId, event_id},
+    topics::CART_EVENTS,
+};
+use uuid::Uuid;
+
+use super::{apart::MAX_BATCH, *};
+use crate::{
+    codec,
+    envelope::{DecisionMark, Metadata},
+    log::{Appender, AppenderId, OutgoingRecord, WriterId},
+    memory::MemoryLog,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A cart of its own is opened, as version so much of its stream.
+fn opened(number: usize, stream_version: u32) -> OutgoingRecord {
+    let id = Uuid::from_u128(u128::try_from(number).expect("few"));
+    let event = CartEvent::Opened(CartOpened {
+        cart_id: CartId::from(id),
+        customer_id: None,
+        opened_at: DateTime::UNIX_EPOCH,
+    });
+    let stream = event.stream();
+    let metadata = Metadata {
+        event_id: event_id(id, 1),
+        source: "/cart".into(),
+        stream: stream.to_string(),
+        stream_version,
+        time: DateTime::UNIX_EPOCH,
+        correlation_id: id,
+        causation_id: id,
+        command_id: id,
+        command_hash: id,
+        actor: "tester".into(),
+        decision: DecisionMark {
+            number: 1,
+            index: 1,
+            of: 1,
+        },
+        traceparent: None,
+    };
+    codec::encode(&event, CartEvent::key(&stream), &metadata, 0)
+}
+
+fn log() -> (MemoryLog, impl Appender) {
+    let log = MemoryLog::new(&[CART_EVENTS], 1);
+    let writer = WriterId {
+        service: Carts::SERVICE,
+        partition: 0,
+    };
+    let appender = log.appender(&AppenderId::Writer(writer)).expect("opened");
+    (log, appender)
+}
+
+/// While the first batch is applied, whoever reads on runs out of time: what is wrong with the batch is no less so.
+#[test]
+fn what_cannot_be_applied_is_told_though_time_is_up() {
+    const WRONG: usize = 1;
+    let (log, mut appender) = log();
+    let version = |number| if number == WRONG { 3 } else { 1 };
+    let batch: Vec<_> = (0..MAX_BATCH)
+        .map(|number| opened(number, version(number)))
+        .collect();
+    appender.append(&batch).expect("appended");
+    let end = log.end_offset(CART_EVENTS, 0).expect("it answers");
+    let until = Instant::now() + Duration::from_secs(1);
+    let appender = RefCell::new(appender);
+    let at_work = || {
+        while Instant::now() <= until {
+            std::thread::sleep(POLL);
+        }
+        let late = opened(MAX_BATCH, 1);
+        appender.borrow_mut().append(&[late]).expect("appended");
+    };
+    let reading = Reading {
+        log: &log,
+        partition: 0,
+        partitions: 1,
+        ends: vec![(CART_EVENTS, 0, end + 1)],
+        patience: PATIENCE,
+        until: Some(until),
+        at_work: &at_work,
+    };
+    let from_zero = Checkpoint::at_zero::<Carts>(String::new());
+    let built = reading.read_on(Streams::<Carts>::new(1), &from_zero, false);
+    let Err(Failure::Log(LogError::Undecodable { offset, reason, .. })) = built else {
+        panic!("it goes on behind an event that it could not apply");
+    };
+    assert_eq!(usize::try_from(offset), Ok(WRONG), "{reason}");
+}
