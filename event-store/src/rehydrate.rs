@@ -203,11 +203,9 @@ impl<L: Log> Reading<'_, L> {
                 checkpoint.verify(self.log, &self.ends, self.patience)??;
                 checkpoint
             }
-            None => {
-                // Emptied only in part, or new.
-                store.clear()?;
-                Checkpoint::at_zero::<C>(self.log.cluster_id()?)
-            }
+            None if store.is_empty()? => Checkpoint::at_zero::<C>(self.log.cluster_id()?),
+            // Earlier versions emptied a store one part after the other.
+            None => return Err(Misfit::Unmarked.into()),
         };
         let keeping = Keeping::new(store, checkpoint.clone(), folder)?;
         let streams = Streams::kept(self.partitions, keeping, folder.resident_streams)?;

@@ -15,9 +15,14 @@ use crate::{
     envelope::{DecisionMark, Metadata},
     log::{Appender, AppenderId, OutgoingRecord, WriterId},
     memory::MemoryLog,
+    state::folder::{StateConfig, Told},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const WRITER: WriterId = WriterId {
+    service: Carts::SERVICE,
+    partition: 0,
+};
 
 /// A cart of its own is opened, as version so much of its stream.
 fn opened(number: usize, stream_version: u32) -> OutgoingRecord {
@@ -51,11 +56,7 @@ fn opened(number: usize, stream_version: u32) -> OutgoingRecord {
 
 fn log() -> (MemoryLog, impl Appender) {
     let log = MemoryLog::new(&[CART_EVENTS], 1);
-    let writer = WriterId {
-        service: Carts::SERVICE,
-        partition: 0,
-    };
-    let appender = log.appender(&AppenderId::Writer(writer)).expect("opened");
+    let appender = log.appender(&AppenderId::Writer(WRITER)).expect("opened");
     (log, appender)
 }
 
@@ -94,4 +95,27 @@ fn what_cannot_be_applied_is_told_though_time_is_up() {
         panic!("it goes on behind an event that it could not apply");
     };
     assert_eq!(usize::try_from(offset), Ok(WRONG), "{reason}");
+}
+
+#[test]
+fn a_store_that_holds_something_and_no_checkpoint_is_thrown_away() {
+    let (log, mut appender) = log();
+    appender.append(&[opened(0, 1)]).expect("appended");
+    let of = tempfile::tempdir().expect("a folder");
+    let config = StateConfig::new(of.path());
+    let told = Told::default();
+    let mut folder = StateFolder::new(Some(&config), &WRITER, 1, Arc::clone(&told));
+    let store = folder.store().expect("opened");
+    let mut batch = store.batch(1);
+    batch.put(b"left", b"over");
+    batch.commit().expect("committed");
+    drop(store);
+
+    let rehydrated = rehydrate::<Carts, _>(&log, (0, 1), PATIENCE, &mut folder, &|| {});
+    let (streams, _) = rehydrated.expect("the log reads");
+    assert_eq!(streams.len(), 1);
+    let told = told.lock().expect("no panic").clone();
+    let told = told.expect("it is told");
+    assert_eq!((told.from_store, told.records), (false, 1));
+    assert_eq!(told.discarded, Some(Misfit::Unmarked.to_string()));
 }

@@ -42,6 +42,8 @@ pub(crate) struct Mark {
 pub(crate) enum Misfit {
     #[error("it was written in another format")]
     Format,
+    #[error("it holds something, and does not say of what log")]
+    Unmarked,
     #[error("it belongs to cluster {0}")]
     Cluster(String),
     #[error("it stands at {topic} offset {offset}, the log ends at {end}")]

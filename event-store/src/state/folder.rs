@@ -9,7 +9,7 @@ use std::{
 use metrics::Histogram;
 use tracing::{info, warn};
 
-use super::{StateError, StateStore};
+use super::StateStore;
 use crate::log::WriterId;
 
 /// Where a service's state is kept on disk, and how much of it in memory.
@@ -130,7 +130,7 @@ impl StateFolder {
         self.store = None;
     }
 
-    /// Throws away what is in the store; where even that fails, the store itself.
+    /// Throws the store away, of which nobody has a clone any more.
     pub(crate) fn discard(&mut self, reason: &dyn std::fmt::Display) {
         let Some(path) = self.path.as_deref() else {
             return;
@@ -140,18 +140,7 @@ impl StateFolder {
             return;
         }
         warn!(path = %path.display(), %reason, "a state store is thrown away, all is read from offset zero");
-        let cleared = self.store.as_ref().map(StateStore::clear);
-        if let Some(Err(error)) = cleared {
-            self.store = None;
-            self.remove(&error);
-        }
-    }
-
-    fn remove(&self, error: &StateError) {
-        let Some(path) = self.path.as_deref() else {
-            return;
-        };
-        warn!(path = %path.display(), %error, "a state store is removed");
+        self.store = None;
         if let Err(error) = super::remove(path) {
             warn!(path = %path.display(), %error, "a state store cannot be removed");
         }

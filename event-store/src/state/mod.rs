@@ -11,8 +11,9 @@ pub(crate) mod keeping;
 pub(crate) mod resident;
 
 use std::{
+    fs::{self, File, TryLockError},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +41,8 @@ const JOURNAL_BYTES: u64 = 64 << 20;
 /// Of several, fjall's first would leave merging to the others, and turn in circles while they are at it.
 const WORKERS: usize = 1;
 const CHECKPOINT: &str = "checkpoint";
+/// The file in a store's folder that fjall locks while it is open.
+const LOCK: &str = "lock";
 
 /// Why a store could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -84,6 +87,8 @@ pub(crate) struct StateStore {
 impl StateStore {
     /// Opens the store in that folder, or makes one. What cannot be read is thrown away.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
+        // Of a removal that was cut short; else it only takes room.
+        drop(fs::remove_dir_all(aside(path)));
         match Self::try_open(path) {
             Err(error @ StateError::Failed { .. }) => {
                 tracing::warn!(path = %path.display(), %error, "a state store is thrown away");
@@ -96,7 +101,7 @@ impl StateStore {
 
     fn try_open(path: &Path) -> Result<Self, StateError> {
         let failed = StateError::while_("opening the state store");
-        std::fs::create_dir_all(path).map_err(|error| failed(error.into()))?;
+        fs::create_dir_all(path).map_err(|error| failed(error.into()))?;
         let database = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
@@ -125,15 +130,15 @@ impl StateStore {
         })
     }
 
-    /// Empties it; first of all of its checkpoint, so that nobody takes what is left for whole.
-    pub(crate) fn clear(&self) -> Result<(), StateError> {
-        let failed = StateError::while_("emptying the state store");
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> Result<bool, StateError> {
+        let failed = StateError::while_("looking whether there is a stream");
         for keyspace in [&self.checkpoint, &self.streams, &self.deadlines] {
-            keyspace.clear().map_err(&failed)?;
+            if !keyspace.is_empty().map_err(&failed)? {
+                return Ok(false);
+            }
         }
-        self.database
-            .persist(PersistMode::SyncData)
-            .map_err(&failed)
+        Ok(true)
     }
 
     /// The checkpoint, as it was written.
@@ -262,19 +267,57 @@ fn unreadable(reason: &dyn ToString) -> StateError {
     }
 }
 
+/// Removes a store that nobody has open.
+///
+/// All of it, and not by emptying its keyspaces: fjall does not write at once that one is empty, so that after a kill some of them may
+/// be and others not; and never stops counting what of it was in memory.
 fn remove(path: &Path) -> Result<(), StateError> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StateError::Failed {
-            attempted: "removing the state store",
-            reason: error.to_string(),
-        }),
-        _ => Ok(()),
+    let failed = |error: io::Error| StateError::Failed {
+        attempted: "removing the state store",
+        reason: error.to_string(),
+    };
+    let lock = match File::options().read(true).write(true).open(path.join(LOCK)) {
+        Ok(lock) => Some(lock),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    match lock.as_ref().map(File::try_lock) {
+        None | Some(Ok(())) => {}
+        Some(Err(TryLockError::WouldBlock)) => return Err(StateError::InUse),
+        Some(Err(TryLockError::Error(error))) => return Err(failed(error)),
+    }
+    // Moved in one step: what is left of one that was removed in part could pass for a store.
+    let aside = aside(path);
+    let removed = or_absent(fs::remove_dir_all(&aside))
+        .and_then(|()| or_absent(fs::rename(path, &aside)))
+        .and_then(|()| or_absent(fs::remove_dir_all(&aside)));
+    removed.map_err(failed)
+}
+
+/// Where a store is removed.
+fn aside(path: &Path) -> PathBuf {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".removed");
+    aside.into()
+}
+
+/// What is not there need not be moved or removed.
+fn or_absent(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tempfile::TempDir;
+
+    use super::{
+        folder::{StateConfig, StateFolder, Told},
+        *,
+    };
+    use crate::log::WriterId;
 
     #[test]
     fn deadlines_are_in_the_order_of_their_times() {
@@ -291,6 +334,54 @@ mod tests {
             let (bytes, stream) = key.split_first_chunk().expect("a time and a stream");
             assert_eq!(time(*bytes).expect("a time"), *due_at);
             assert_eq!(stream, b"stream");
+        }
+    }
+
+    const WRITER: WriterId = WriterId {
+        service: "things",
+        partition: 0,
+    };
+
+    fn folder(of: &TempDir) -> StateFolder {
+        let config = StateConfig::new(of.path());
+        StateFolder::new(Some(&config), &WRITER, 1, Told::default())
+    }
+
+    #[test]
+    fn what_was_thrown_away_is_gone_and_counts_no_more() {
+        let of = tempfile::tempdir().expect("a folder");
+        let mut folder = folder(&of);
+        let store = folder.store().expect("opened");
+        let mut batch = store.batch(1);
+        batch.put(b"stream", &[0; 1 << 20]);
+        batch.set_checkpoint(b"somewhere");
+        batch.commit().expect("committed");
+        assert!(store.database.write_buffer_size() >= 1 << 20);
+        assert!(!store.is_empty().expect("read"));
+        drop(store);
+
+        folder.discard(&"it is of no use");
+        let store = folder.store().expect("opened anew");
+        assert!(store.is_empty().expect("read"));
+        assert!(store.checkpoint().expect("read").is_none());
+        assert!(store.database.write_buffer_size() < 1 << 20);
+    }
+
+    #[test]
+    fn a_store_that_somebody_has_open_is_not_removed() {
+        let of = tempfile::tempdir().expect("a folder");
+        let path = of.path().join("things-0");
+        let left = aside(&path).join("of one that was removed in part");
+        fs::create_dir_all(&left).expect("made");
+        let store = StateStore::open(&path).expect("opened");
+        assert!(!left.exists());
+        let refused = remove(&path);
+        assert!(matches!(refused, Err(StateError::InUse)), "{refused:?}");
+        drop(store);
+        for _ in 0..2 {
+            fs::create_dir_all(&left).expect("made");
+            remove(&path).expect("nobody has it open, or it is not there");
+            assert!(!path.exists() && !left.exists());
         }
     }
 }
