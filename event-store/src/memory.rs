@@ -147,6 +147,13 @@ impl MemoryLog {
         }
     }
 
+    /// Has it have begun with the topic, so that readers see nothing at all.
+    pub fn hide(&self, topic: &str) {
+        for partition in self.lock().of_topic(topic) {
+            partition.held_at = Some(0);
+        }
+    }
+
     /// Has that transaction end.
     pub fn let_on(&self, topic: &str) {
         for partition in self.lock().of_topic(topic) {
@@ -163,6 +170,12 @@ impl MemoryLog {
     /// Has so many who join next be told that another has taken their name, as by a group that has lost its coordinator.
     pub fn turn_away(&self, members: usize) {
         self.lock().turned_away = members;
+    }
+
+    /// How many are yet to be told so.
+    #[must_use]
+    pub fn to_be_turned_away(&self) -> usize {
+        self.lock().turned_away
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

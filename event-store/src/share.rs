@@ -27,6 +27,8 @@ use crate::{
 const TEND: Duration = Duration::from_millis(100);
 /// Before joining is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// At joining, what cannot be seen counts as known: no claim is newer.
+const KNOWN: Option<u32> = Some(u32::MAX);
 /// A process that has joined in our place has taken something over within this.
 const SUCCESSION: Duration = Duration::from_secs(5);
 /// A writer is given so long to let go of a partition. Whoever gets it next fences it in any case.
@@ -129,7 +131,7 @@ impl<C: Context, L: Log> Sharing<C, L> {
                 hand_over(&fronts, handover);
                 share.settled.store(true, Ordering::Release);
             };
-            let joined = self.namesakes().and_then(|claims| {
+            let joined = self.namesakes(KNOWN).and_then(|claims| {
                 let membership = self.log.join(C::SERVICE, &self.member, handover)?;
                 Ok((claims, Arc::new(membership)))
             });
@@ -189,19 +191,20 @@ impl<C: Context, L: Log> Sharing<C, L> {
 
     /// Whether there really is another process of our name, once it has had the time to take something over: a claim in
     /// our name that is newer than those of our joining. (A group that has lost its coordinator may take our own coming
-    /// back for another's, and a predecessor that was killed leaves its claims behind.)
+    /// back for another's, and a predecessor that was killed leaves its claims behind.) What could not be seen then, or
+    /// cannot be now, proves nothing. Who joins again looks anew: of two, one leaves as soon as it has seen all.
     fn is_succeeded(&self, before: &[Option<u32>]) -> bool {
         let until = Instant::now() + SUCCESSION;
         while Instant::now() < until && !self.share.is_ending() {
             std::thread::sleep(TEND);
         }
-        let now = self.namesakes().unwrap_or_default();
+        let now = self.namesakes(None).unwrap_or_default();
         now.iter().zip(before).any(|(now, before)| now > before)
     }
 
-    /// The generation of each partition's last claim that can be seen, where another process of our name made it and holds
-    /// on to it. A process without a name has no namesake.
-    fn namesakes(&self) -> Result<Vec<Option<u32>>, LogError> {
+    /// The generation of each partition's last claim, where another process of our name made it and holds on to it; `unseen`
+    /// where that cannot be seen at once. A process without a name has no namesake.
+    fn namesakes(&self, unseen: Option<u32>) -> Result<Vec<Option<u32>>, LogError> {
         if self.member.name.is_none() {
             return Ok(Vec::new());
         }
@@ -212,9 +215,9 @@ impl<C: Context, L: Log> Sharing<C, L> {
             service: C::SERVICE,
             partition,
         });
-        let claim_to = |writer| {
-            let (Sight::Whole(last) | Sight::Part(last, _)) = owner_in_sight(&self.log, &writer)?;
-            Ok(last.filter(is_namesake).map(|owner| owner.generation))
+        let claim_to = |writer| match owner_in_sight(&self.log, &writer)? {
+            Sight::Whole(last) => Ok(last.filter(is_namesake).map(|owner| owner.generation)),
+            Sight::Part(..) => Ok(unseen),
         };
         partitions.map(claim_to).collect()
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use domain::Context;
 use event_store::{
-    EventStore, OwnershipRecord, PartitionStatus, Recorded, Refusal, Request, follow,
+    EventStore, OWNERSHIP_TOPIC, OwnershipRecord, PartitionStatus, Recorded, Refusal, Request,
+    follow,
     log::{Appender, AppenderId, CommitterId, Lane, Log},
     memory::{Fault, MemoryLog},
     partition_for,
@@ -18,7 +19,7 @@ use crate::{
     counter::{Added, COUNTER_EVENTS, Counters, LIMIT},
     desk::{DESK_EVENTS, TICKET_EVENTS},
     restart::{eager, serving},
-    suite::{self, PATIENCE, Subject, all_events, request, start_as, stop, store, wait_for},
+    suite::{self, PATIENCE, Subject, all_events, request, start_as, stop, store, until, wait_for},
 };
 
 pub(crate) struct Memory(MemoryLog);
@@ -84,6 +85,30 @@ async fn a_store_that_is_ahead_of_the_log_is_thrown_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_its_group_takes_for_another_comes_back() {
     let memory = fresh().await;
+    leave_behind(&memory);
+    memory.0.turn_away(1);
+    let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
+    wait_for(&store, PartitionStatus::Ready).await;
+    stop(store).await;
+}
+
+/// Nor is one that an open transaction hid while we joined.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_seen_at_joining_is_no_news_afterwards() {
+    let memory = fresh().await;
+    leave_behind(&memory);
+    memory.0.hide(OWNERSHIP_TOPIC);
+    memory.0.turn_away(1);
+    let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
+    // By then it has looked, and will look again in some seconds.
+    until("it is turned away", || memory.0.to_be_turned_away() == 0).await;
+    memory.0.let_on(OWNERSHIP_TOPIC);
+    wait_for(&store, PartitionStatus::Ready).await;
+    stop(store).await;
+}
+
+/// A claim of somebody with the name of ada.
+fn leave_behind(memory: &Memory) {
     let left_behind = OwnershipRecord {
         service: Counters::SERVICE.to_owned(),
         partition: 1,
@@ -97,10 +122,6 @@ async fn a_process_that_its_group_takes_for_another_comes_back() {
     let somebody = AppenderId::Committer(left_behind.committer, Lane::A);
     let mut appender = memory.0.appender(&somebody).expect("an appender");
     appender.append(&[left_behind.record()]).expect("appended");
-    memory.0.turn_away(1);
-    let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
-    wait_for(&store, PartitionStatus::Ready).await;
-    stop(store).await;
 }
 
 /// Somebody's transaction hides what is in the log already, or the log is out of reach.

@@ -69,7 +69,9 @@ impl Candidate {
         at_once: usize,
     ) -> Result<(), ProjectorError> {
         let schema = &self.version.schema;
-        let statements = P::INDEXES.lines().filter(|line| line.starts_with("create "));
+        let statements = P::INDEXES
+            .lines()
+            .filter(|line| line.starts_with("create "));
         let making: Vec<_> = statements
             .map(|statement| make(database.clone(), schema.clone(), statement, at_once))
             .collect();
