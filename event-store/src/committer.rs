@@ -19,6 +19,7 @@ use tracing::{debug, warn};
 use crate::{
     lanes::Lanes,
     log::{AppendError, CommitterId, Log, OutgoingRecord},
+    threads,
 };
 
 /// A transaction takes in no more appends once it has so many records.
@@ -101,9 +102,7 @@ impl<L: Log> Committer<L> {
             inbox,
             open: None,
         };
-        std::thread::Builder::new()
-            .name("committer".to_owned())
-            .spawn(move || committing.run())
+        threads::start("committer".to_owned(), move || committing.run())
             .expect("the operating system grants a thread at start-up");
         Self {
             log: log.clone(),

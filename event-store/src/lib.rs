@@ -32,6 +32,7 @@ mod subscription;
 mod tail;
 mod takeover;
 mod telemetry;
+mod threads;
 mod turn;
 mod writer;
 

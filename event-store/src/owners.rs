@@ -12,6 +12,7 @@ use crate::{
     log::{Log, LogError, Reader, WriterId},
     ownership::{OWNERSHIP_TOPIC, OwnershipRecord},
     subscription::StartAt,
+    threads,
 };
 
 /// How long one wait for a record may be; also how soon the thread ends when nobody asks any more.
@@ -41,13 +42,12 @@ impl Owners {
     pub fn follow<L: Log>(log: L) -> Result<Self, LogError> {
         let owners = Self(Arc::default());
         let known = Arc::downgrade(&owners.0);
-        std::thread::Builder::new()
-            .name("owners".to_owned())
-            .spawn(move || keep(&log, &known))
-            .map_err(|error| LogError::Unavailable {
+        threads::start("owners".to_owned(), move || keep(&log, &known)).map_err(|error| {
+            LogError::Unavailable {
                 attempted: "starting to follow owners",
                 reason: error.to_string(),
-            })?;
+            }
+        })?;
         Ok(owners)
     }
 

@@ -18,6 +18,7 @@ use crate::{
     envelope::{Position, Recorded},
     log::{Log, LogError, Reader},
     subscription::StartAt,
+    threads,
 };
 
 /// How long one wait for a record may be; also how soon a replica that nobody holds any more ends.
@@ -117,13 +118,12 @@ pub fn follow<E: ReadEvent, L: Log>(
         ends: Vec::new(),
         progress,
     };
-    std::thread::Builder::new()
-        .name("replica".to_owned())
-        .spawn(move || copying.run())
-        .map_err(|error| LogError::Unavailable {
+    threads::start("replica".to_owned(), move || copying.run()).map_err(|error| {
+        LogError::Unavailable {
             attempted: "starting a replica",
             reason: error.to_string(),
-        })?;
+        }
+    })?;
     Ok(Replica {
         topics,
         applied,

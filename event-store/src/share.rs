@@ -21,6 +21,7 @@ use crate::{
     inbox::{Duty, Front, Relief},
     log::{Expelled, Handover, Log, LogError, Member, Membership, WriterId},
     ownership::{OwnershipRecord, Sight, owner_in_sight},
+    threads,
 };
 
 /// How long one look at the group may take; also how soon a membership ends when it is to.
@@ -117,9 +118,7 @@ enum Ended {
 
 impl<C: Context, L: Log> Sharing<C, L> {
     pub(crate) fn start(self) -> JoinHandle<()> {
-        std::thread::Builder::new()
-            .name(format!("share-{}", C::SERVICE))
-            .spawn(move || self.run())
+        threads::start(format!("share-{}", C::SERVICE), move || self.run())
             .expect("the operating system grants a thread at start-up")
     }
 

@@ -23,6 +23,7 @@ use crate::{
     state::folder::{Rehydration, StateConfig, StateFolder, Told},
     takeover::Owner,
     telemetry::WriterMetrics,
+    threads,
     writer::Writer,
 };
 
@@ -140,9 +141,7 @@ impl<C: Context> EventStore<C> {
                     kept_up_to: Vec::new(),
                 },
             };
-            let thread = std::thread::Builder::new()
-                .name(format!("writer-{id}"))
-                .spawn(move || writer.run())
+            let thread = threads::start(format!("writer-{id}"), move || writer.run())
                 .expect("the operating system grants a thread at start-up");
             fronts.push(front);
             writers.push(thread);
