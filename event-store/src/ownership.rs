@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     codec::Headers,
-    log::{CommitterId, Log, LogError, OutgoingRecord, WriterId},
+    log::{CommitterId, Log, LogError, OutgoingRecord, RawRecord, WriterId},
     rehydrate::read_to,
     subscription::StartAt,
 };
@@ -59,7 +59,7 @@ impl OwnershipRecord {
 /// Who owns a service's partition, or did last; none where nobody ever has. Blocks.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// When the log cannot be read, or the last claim in it.
 pub fn owner_of<L: Log>(
     log: &L,
     service: &'static str,
@@ -131,13 +131,31 @@ fn look_since<L: Log>(
     let ends = [(OWNERSHIP_TOPIC, id.partition, end)];
     let read = read_to(&mut reader, &ends, patience, |record| {
         if record.key == key.as_bytes() {
-            last = serde_json::from_slice(record.payload).ok();
+            last = claim(record, id);
         }
         Ok(())
     });
     match read {
-        Ok(()) => Ok(Sight::Whole(last)),
-        Err(error @ LogError::Unavailable { .. }) => Ok(Sight::Part(last, error)),
+        // Only the last counts: what its owner has said since makes up for what somebody else had said.
+        Ok(()) => Ok(Sight::Whole(last.transpose()?)),
+        Err(error @ LogError::Unavailable { .. }) => {
+            Ok(Sight::Part(last.and_then(Result::ok), error))
+        }
         Err(error) => Err(error),
     }
+}
+
+/// What a record says of who owns the partition; none where it deletes what was said. One that cannot be read names somebody who has to be
+/// fenced all the same.
+fn claim(record: &RawRecord<'_>, id: &WriterId) -> Option<Result<OwnershipRecord, LogError>> {
+    if record.payload.is_empty() {
+        return None;
+    }
+    let claim = serde_json::from_slice(record.payload);
+    Some(claim.map_err(|error| {
+        record.undecodable(format!(
+            "nobody can tell whose claim to {id} it is: {error}; start the program that wrote it, or, where no process runs the \
+             service, append a record with that key and no value to that partition"
+        ))
+    }))
 }

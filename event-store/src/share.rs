@@ -214,9 +214,11 @@ impl<C: Context, L: Log> Sharing<C, L> {
             service: C::SERVICE,
             partition,
         });
-        let claim_to = |writer| match owner_in_sight(&self.log, &writer)? {
-            Sight::Whole(last) => Ok(last.filter(is_namesake).map(|owner| owner.generation)),
-            Sight::Part(..) => Ok(unseen),
+        let claim_to = |writer| match owner_in_sight(&self.log, &writer) {
+            Ok(Sight::Whole(last)) => Ok(last.filter(is_namesake).map(|owner| owner.generation)),
+            // What cannot be read keeps nobody from the other partitions; whoever takes this one over tells.
+            Ok(Sight::Part(..)) | Err(LogError::Undecodable { .. }) => Ok(unseen),
+            Err(error) => Err(error),
         };
         partitions.map(claim_to).collect()
     }

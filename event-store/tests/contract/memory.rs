@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use domain::Context;
 use event_store::{
-    EventStore, OWNERSHIP_TOPIC, OwnershipRecord, PartitionStatus, Recorded, Refusal, Request,
-    follow,
-    log::{Appender, AppenderId, CommitterId, Lane, Log},
+    EventStore, Headers, LogError, OWNERSHIP_TOPIC, OwnershipRecord, PartitionStatus, Recorded,
+    Refusal, Request, follow,
+    log::{Appender, AppenderId, CommitterId, Lane, Log, OutgoingRecord, WriterId},
     memory::{Fault, MemoryLog},
-    partition_for,
+    owner_of, partition_for,
 };
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 use tokio::time::Instant;
@@ -122,6 +122,43 @@ fn leave_behind(memory: &Memory) {
     let somebody = AppenderId::Committer(left_behind.committer, Lane::A);
     let mut appender = memory.0.appender(&somebody).expect("an appender");
     appender.append(&[left_behind.record()]).expect("appended");
+}
+
+/// Who has to be fenced is not known, so nobody takes the partition over; the others are served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_cannot_be_read_is_not_taken_for_none() {
+    let memory = fresh().await;
+    let writer = WriterId {
+        service: Counters::SERVICE,
+        partition: 0,
+    };
+    let say = |payload: &[u8]| {
+        let somebody = AppenderId::Committer(CommitterId::new(), Lane::A);
+        let mut appender = memory.0.appender(&somebody).expect("an appender");
+        let record = OutgoingRecord {
+            topic: OWNERSHIP_TOPIC,
+            partition: writer.partition,
+            key: writer.to_string(),
+            headers: Headers::default(),
+            payload: payload.to_vec(),
+        };
+        appender.append(&[record]).expect("appended");
+    };
+    say(b"{\"generation\": 8}");
+    let store: EventStore<Counters> = start_as(&memory.0, Some("ada")).await;
+    until("one is served", || {
+        store.status() == [PartitionStatus::Corrupt, PartitionStatus::Ready]
+    })
+    .await;
+    let told = owner_of(&memory.0, writer.service, writer.partition);
+    assert!(
+        matches!(told, Err(LogError::Undecodable { .. })),
+        "{told:?}"
+    );
+
+    say(b"");
+    wait_for(&store, PartitionStatus::Ready).await;
+    stop(store).await;
 }
 
 /// Somebody's transaction hides what is in the log already, or the log is out of reach.
