@@ -49,7 +49,7 @@ pub struct KafkaOptions {
 #[derive(Debug)]
 pub struct Kafka {
     options: KafkaOptions,
-    secured: Option<Secured>,
+    secured: Option<Box<Secured>>,
     installation: Installation,
     ports: Ports,
     process: Process,
@@ -100,7 +100,7 @@ impl Kafka {
         let process = spawn(&options, &installation, archive)?;
         let kafka = Self {
             options,
-            secured,
+            secured: secured.map(Box::new),
             installation,
             ports,
             process,

@@ -57,7 +57,7 @@ pub struct PostgresOptions {
 #[derive(Debug)]
 pub struct Postgres {
     options: PostgresOptions,
-    secured: Option<Secured>,
+    secured: Option<Box<Secured>>,
     binaries: Binaries,
     user: Option<User>,
     port: u16,
@@ -84,7 +84,7 @@ impl Postgres {
         let process = spawn(&options, is_secured, &binaries, user.as_ref(), port)?;
         let mut postgres = Self {
             options,
-            secured,
+            secured: secured.map(Box::new),
             binaries,
             user,
             port,
