@@ -2,7 +2,7 @@
 //! swapped in when it has caught up.
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
-//! A crash loses what was held in memory; the next run goes on from the checkpoints. From [`swap`] on, the old version is
+//! A crash loses what was held in memory; the next run of the same program goes on from the checkpoints. From [`swap`] on, the old version is
 //! not fed any more; it is kept until somebody drops it.
 
 pub(crate) mod candidate;

@@ -10,6 +10,9 @@ use crate::{
     registry::{self, Origin, Version},
 };
 
+/// Which program this is: `projectors` and `offset-zero` are the same, where they are made of the same sources (`build.rs`).
+const PROGRAM: &str = env!("PROJECTORS_PROGRAM");
+
 /// A version on its way to being live.
 pub(crate) struct Candidate {
     pub(crate) version: Version,
@@ -50,7 +53,7 @@ impl Candidate {
             "update offset_zero.projection_versions set rebuilt_from = $3 where name = $1 and version = $2",
             P::NAME,
             version.number,
-            start.to_string(),
+            begun_with(start),
         )
         .execute(&mut *tx)
         .await?;
@@ -124,6 +127,12 @@ pub(super) async fn lock<P: Projection>(registry: &mut PgConnection) -> Result<(
     Ok(())
 }
 
+/// From where a version is filled, and by which program: only what is of the same two is gone on with. Another program may have had a
+/// bug, of which nothing is seen in the shape of its rows.
+fn begun_with(start: &Start) -> String {
+    format!("{start} by {PROGRAM}")
+}
+
 async fn unfinished<P: Projection>(
     registry: &mut PgConnection,
     start: &Start,
@@ -137,7 +146,7 @@ async fn unfinished<P: Projection>(
          limit 1",
         P::NAME,
         P::SHAPE,
-        start.to_string(),
+        begun_with(start),
     )
     .fetch_optional(registry)
     .await?;
@@ -145,7 +154,8 @@ async fn unfinished<P: Projection>(
 }
 
 /// Drops versions that will never be live again and of which nobody can want anything: those that have failed, those of another log,
-/// and those whose rebuild was begun elsewhere, or for rows of another shape. One that was live once is kept until somebody drops it.
+/// and those whose rebuild was begun elsewhere, by another program, or for rows of another shape. One that was live once is kept until
+/// somebody drops it.
 async fn clear<P: Projection>(
     registry: &mut PgConnection,
     origin: &Origin,
@@ -163,7 +173,7 @@ async fn clear<P: Projection>(
         P::NAME,
         origin.cluster_id,
         P::SHAPE,
-        start.to_string(),
+        begun_with(start),
     )
     .fetch_all(&mut *registry)
     .await?;

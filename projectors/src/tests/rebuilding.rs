@@ -22,7 +22,7 @@ use crate::{
     live::origin_of,
     operate::drop_version,
     rebuild,
-    rebuild::{Options, Start, candidate::Candidate},
+    rebuild::{Options, Start, candidate::Candidate, close},
     registry,
 };
 
@@ -197,16 +197,22 @@ async fn whoever_loses_the_race_for_a_version_is_told_to_try_again() {
     assert_eq!(again.version, 4);
 }
 
-#[tokio::test]
-async fn goes_on_where_a_killed_one_left_off() {
-    let (world, shop) = (World::new().await, Shop::open(1));
-    shop.trade(6).await;
+/// What a rebuild has just begun, and the connection that keeps others out.
+async fn begun(world: &World, shop: &Shop) -> (PgConnection, Candidate) {
     let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
     let mut registry = world.database.connect().await.expect("connects");
     let candidate =
         Candidate::prepare::<Orders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
             .await
             .expect("prepares");
+    (registry, candidate)
+}
+
+#[tokio::test]
+async fn goes_on_where_a_killed_one_left_off() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(6).await;
+    let (mut registry, candidate) = begun(&world, &shop).await;
     let number = candidate.version.number;
     let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, number, &[0])
         .await
@@ -245,6 +251,24 @@ async fn goes_on_where_a_killed_one_left_off() {
     assert_eq!(world.rows("orders_3").await, world.rows("orders_2").await);
 }
 
+/// Its rows may be wrong, though they are of the same shape. One that did not say who it was may have been any.
+#[tokio::test]
+async fn what_another_program_has_begun_is_begun_anew() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    for with in ["ZERO", "ZERO by another"] {
+        let (registry, candidate) = begun(&world, &shop).await;
+        let with = format!(
+            "update offset_zero.projection_versions set rebuilt_from = '{with}' where version = {}",
+            candidate.version.number
+        );
+        world.execute(&with).await;
+        close(registry).await;
+        let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+        assert!(!report.resumed, "{with}");
+    }
+}
+
 #[tokio::test]
 async fn an_old_version_is_kept_until_it_is_dropped() {
     let (world, shop) = (World::new().await, Shop::open(1));
@@ -266,11 +290,7 @@ async fn an_old_version_is_kept_until_it_is_dropped() {
 #[tokio::test]
 async fn a_version_that_is_being_built_is_not_dropped() {
     let (world, shop) = (World::new().await, Shop::open(1));
-    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
-    let mut registry = world.database.connect().await.expect("connects");
-    Candidate::prepare::<Orders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
-        .await
-        .expect("prepares");
+    let (registry, _) = begun(&world, &shop).await;
     let error = drop_version(&world.database, ProjectionName::Orders, 2)
         .await
         .expect_err("refused");
