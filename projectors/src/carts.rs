@@ -33,8 +33,13 @@ impl Projection for Carts {
         event.event.cart_id().map(domain::ids::CartId::as_uuid)
     }
 
-    fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, String> {
-        row::begin(event)
+    /// The table is always asked, so that what was applied before changes nothing.
+    fn begin(_: &Recorded<CartView>) -> Result<Option<CartRow>, String> {
+        Ok(None)
+    }
+
+    fn blank() -> Option<CartRow> {
+        Some(CartRow::default())
     }
 
     fn apply(row: &mut CartRow, event: &Recorded<CartView>) -> Result<(), String> {

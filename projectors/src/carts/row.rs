@@ -70,7 +70,7 @@ impl CartView {
 pub struct CartRow {
     pub(super) customer_id: Option<Box<str>>,
     pub(super) status: Cow<'static, str>,
-    /// Of the stream, at the last event that counts here.
+    /// Of the stream, at the last event that counts here; zero until it is opened.
     pub(super) version: i32,
     pub(super) items: Vec<Item>,
     pub(super) order_id: Option<Uuid>,
@@ -92,33 +92,40 @@ pub(super) struct Totals {
     total: Money,
 }
 
-/// The row of a cart's first event.
-pub(super) fn begin(event: &Recorded<CartView>) -> Result<Option<CartRow>, String> {
-    let CartView::CartOpened(opened) = &event.event else {
-        return Ok(None);
-    };
-    Ok(Some(CartRow {
-        customer_id: opened.customer_id.as_ref().map(customer).transpose()?,
-        status: CartStatus::Open.as_str().into(),
-        version: stream_version(event)?,
-        items: Vec::new(),
-        order_id: None,
-    }))
-}
-
 fn customer(id: &CustomerId) -> Result<Box<str>, String> {
     storable("customer_id", id.as_str()).map(Into::into)
+}
+
+impl Default for CartRow {
+    fn default() -> Self {
+        Self {
+            customer_id: None,
+            status: CartStatus::Open.as_str().into(),
+            version: 0,
+            items: Vec::new(),
+            order_id: None,
+        }
+    }
 }
 
 impl CartRow {
     /// What the row holds already changes nothing.
     pub(super) fn apply(&mut self, event: &Recorded<CartView>) -> Result<(), String> {
         let version = stream_version(event)?;
+        let is_new = self.version == 0;
+        if is_new && !matches!(event.event, CartView::CartOpened(_)) {
+            return Err(format!(
+                "it is version {version} of a stream that has no row"
+            ));
+        }
         if version <= self.version {
             return Ok(());
         }
         self.version = version;
         match &event.event {
+            CartView::CartOpened(opened) if is_new => {
+                self.customer_id = opened.customer_id.as_ref().map(customer).transpose()?;
+            }
             CartView::CartOpened(_) => return Err("the cart is open already".to_owned()),
             CartView::CartItemSet(set) => self.set(Item::new(set)?),
             CartView::CartItemRemoved(removed) => {

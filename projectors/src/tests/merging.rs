@@ -205,10 +205,15 @@ fn carts_are_the_same_however_they_are_cut() {
             in_log(cart(Uuid::now_v7(), steps, *is_checked_out))
         });
         let events: Vec<_> = events.collect();
+        let twice = [events.as_slice(), &events].concat();
         let whole = runtime.block_on(fold::<Carts>(&world, &events, &[events.len()]));
         prop_assert_eq!(whole.len(), carts.len());
         prop_assert_eq!(
             &runtime.block_on(fold::<Carts>(&world, &events, &cuts)),
+            &whole
+        );
+        prop_assert_eq!(
+            &runtime.block_on(fold::<Carts>(&world, &twice, &cuts)),
             &whole
         );
         Ok(())
