@@ -111,8 +111,7 @@ impl<S: Log> Live<S> {
             Err(ended) => return Ok(ended),
         };
         feed.park(refused);
-        *pause = FIRST_PAUSE;
-        match self.follow(&mut feed, origin, partitions).await {
+        match self.follow(&mut feed, origin, partitions, pause).await {
             Err(ProjectorError::Superseded) => Ok(Ended::Superseded),
             Err(ProjectorError::Unappliable { position, reason }) => {
                 match refused.add(version, position, reason) {
@@ -172,6 +171,7 @@ impl<S: Log> Live<S> {
         feed: &mut Feed<P>,
         origin: &Origin,
         partitions: &[i32],
+        pause: &mut Duration,
     ) -> Result<Ended, ProjectorError> {
         let labels = [("projection", P::NAME)];
         let lag = metrics::gauge!("offset_zero_projection_lag_records", &labels);
@@ -202,6 +202,10 @@ impl<S: Log> Live<S> {
                         Ok::<_, ProjectorError>(absorbed)
                     };
                     let (progress, count) = self.database.answered(written).await?;
+                    if count > 0 {
+                        // Not before: what Postgres refuses, it refuses of each feed anew.
+                        *pause = FIRST_PAUSE;
+                    }
                     self.announcements.add(P::NAME, &progress);
                     self.membership.count(P::NAME, count);
                     events.increment(count);

@@ -1,6 +1,6 @@
 //! The live runner: keeps up, shares with a second one, recovers, and gives up only where it must.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dev::postgres::Relay;
 use event_store::log::Log;
@@ -103,6 +103,27 @@ async fn connections_that_vanish_are_given_up() {
     shop.trade(12).await;
     rows_reach(&world, "orders_1", 24).await;
     eventually("ready", async || runner.readiness.is_ready()).await;
+    runner.stop().await;
+}
+
+/// As what Postgres refuses of what a bug of ours has it write.
+#[tokio::test]
+async fn what_fails_over_and_over_is_tried_less_and_less_often() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let runner = Runner::start(&world, &shop);
+    shop.trade(3).await;
+    trade_reaches(&world, "orders_1", 3).await;
+    world
+        .execute("alter table orders_1.orders add check (version < 0) not valid")
+        .await;
+    // Whoever begins to feed moves it.
+    let epoch =
+        "select epoch from offset_zero.checkpoints where name = 'orders' and topic = 'OrderEvents'";
+    let (before, begun) = (world.number(epoch).await, Instant::now());
+    shop.trade(1).await;
+    eventually("tries", async || world.number(epoch).await >= before + 6).await;
+    // 0.1 + 0.2 + 0.4 + 0.8 + 1 + 1.
+    assert!(begun.elapsed() > Duration::from_secs(3));
     runner.stop().await;
 }
 
