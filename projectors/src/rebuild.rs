@@ -169,7 +169,7 @@ pub(crate) async fn close(mut registry: PgConnection) {
 /// Rebuilds a projection whose live version is of an older shape; none where that is not so any more.
 ///
 /// # Errors
-/// As [`rebuild`].
+/// As [`rebuild`], and when that has just failed for good.
 pub(crate) async fn succeed<P: Projection, S: Log>(
     source: &S,
     database: &Database,
@@ -179,17 +179,26 @@ pub(crate) async fn succeed<P: Projection, S: Log>(
         let mut registry = database.connect().await?;
         // Before it looks: another process may just have done it.
         candidate::lock::<P>(&mut registry).await?;
-        let live = registry::live(&mut registry, P::NAME).await?;
-        let succeeded = match live.is_some_and(|live| live.shape < P::SHAPE) {
-            true => rebuild_locked::<P, S>(&mut registry, source, database, options)
-                .await
-                .map(Some),
-            false => Ok(None),
-        };
+        let succeeded = succeed_locked::<P, S>(&mut registry, source, database, options).await;
         close(registry).await;
         succeeded
     };
     database.while_it_answers(succeeding).await
+}
+
+async fn succeed_locked<P: Projection, S: Log>(
+    registry: &mut PgConnection,
+    source: &S,
+    database: &Database,
+    options: Options,
+) -> Result<Option<Report>, ProjectorError> {
+    let live = registry::live(registry, P::NAME).await?;
+    if live.is_none_or(|live| live.shape >= P::SHAPE) {
+        return Ok(None);
+    }
+    candidate::require_not_failed::<P>(registry, &options.start).await?;
+    let report = rebuild_locked::<P, S>(registry, source, database, options).await?;
+    Ok(Some(report))
 }
 
 async fn rebuild_locked<P: Projection, S: Log>(

@@ -1,13 +1,13 @@
 //! A projector of a newer shape than the live version's does not feed that one. It fills a version of its own beside it and takes
 //! over, one process for all; until then it is not ready, so that a rolling deployment leaves the older ones running
-//! (docs/adr/0011-shapes-side-by-side.md).
+//! (docs/adr/0011-shapes-side-by-side.md). A version that fails for good is not begun anew before somebody may have looked at it.
 
 use event_store::log::Log;
 
 use super::{FIRST_PAUSE, Live, longer, serving::STANDBY_PAUSE};
 use crate::{
     Projection, ProjectorError,
-    rebuild::{Options, Show, succeed},
+    rebuild::{Options, Show, candidate, succeed},
     registry,
 };
 
@@ -44,16 +44,18 @@ impl<S: Log> Live<S> {
         let Some(live) = live.filter(|live| live.shape < P::SHAPE) else {
             return Ok(());
         };
+        let options = Options {
+            show: Show::Lines,
+            ..Options::default()
+        };
+        // Before it says that it begins.
+        candidate::require_not_failed::<P>(&mut registry, &options.start).await?;
         self.ails(format!(
             "version {} is of shape {}; one of shape {} is being filled beside it",
             live.number,
             live.shape,
             P::SHAPE
         ));
-        let options = Options {
-            show: Show::Lines,
-            ..Options::default()
-        };
         if let Some(report) = succeed::<P, S>(&self.source, &self.database, options).await? {
             tracing::info!(
                 projection = P::NAME, version = report.version, replaced = report.replaced, shape = P::SHAPE,

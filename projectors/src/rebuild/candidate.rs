@@ -13,6 +13,9 @@ use crate::{
 /// Which program this is: `projectors` and `offset-zero` are the same, where they are made of the same sources (`build.rs`).
 const PROGRAM: &str = env!("PROJECTORS_PROGRAM");
 
+/// So long what has failed for good stays to be looked at, where nobody asks for it to be begun anew.
+const FAILED_FOR_SECONDS: f64 = 300.0;
+
 /// A version on its way to being live.
 pub(crate) struct Candidate {
     pub(crate) version: Version,
@@ -125,6 +128,30 @@ pub(super) async fn lock<P: Projection>(registry: &mut PgConnection) -> Result<(
         });
     }
     Ok(())
+}
+
+/// Refuses where a version like the one that is to be begun has just failed: it would again, and nobody could look at the other one.
+pub(crate) async fn require_not_failed<P: Projection>(
+    registry: &mut PgConnection,
+    start: &Start,
+) -> Result<(), ProjectorError> {
+    let failed = sqlx::query_scalar!(
+        r#"select error as "error!" from offset_zero.projection_versions
+           where name = $1 and state in ('failed', 'diverged') and shape = $2 and rebuilt_from = $3
+               and error is not null and updated_at > now() - make_interval(secs => $4)
+           order by version desc
+           limit 1"#,
+        P::NAME,
+        P::SHAPE,
+        begun_with(start),
+        FAILED_FOR_SECONDS,
+    )
+    .fetch_optional(registry)
+    .await?;
+    match failed {
+        Some(error) => Err(ProjectorError::Failed(error)),
+        None => Ok(()),
+    }
 }
 
 /// From where a version is filled, and by which program: only what is of the same two is gone on with. Another program may have had a

@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use runtime::health::Readiness;
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
     live::{Live, membership::Membership, origin_of},
     operate,
     rebuild::{Start, candidate::Candidate, close},
+    registry,
 };
 
 /// Orders with a column more.
@@ -216,20 +217,27 @@ async fn what_a_newer_one_makes_live_during_a_rebuild_stays_live() {
     assert_eq!(world.number(LIVE).await, 2);
 }
 
+/// What a newer one has just begun, by its number, and the connection that keeps others out.
+async fn begun(world: &World, shop: &Shop) -> (PgConnection, i32) {
+    let origin = origin_of::<NewOrders, _>(&shop.log).await.expect("answers");
+    let mut registry = world.database.connect().await.expect("connects");
+    let candidate =
+        Candidate::prepare::<NewOrders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
+            .await
+            .expect("prepares");
+    (registry, candidate.version.number)
+}
+
 #[tokio::test]
 async fn what_a_newer_one_has_begun_another_ends() {
     let (world, shop) = (World::new().await, Shop::open(1));
     let old = Deployed::start::<Orders>(&world, &shop);
     shop.trade(6).await;
     trade_reaches(&world, "orders_1", 6).await;
-    let origin = origin_of::<NewOrders, _>(&shop.log).await.expect("answers");
-    let mut registry = world.database.connect().await.expect("connects");
-    Candidate::prepare::<NewOrders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
-        .await
-        .expect("prepares");
+    let (registry, _) = begun(&world, &shop).await;
     close(registry).await;
-    let begun = "select created_at::text from offset_zero.projection_versions where name = 'orders' and version = 2";
-    let begun_at = world.texts(begun).await;
+    let created = "select created_at::text from offset_zero.projection_versions where name = 'orders' and version = 2";
+    let created_at = world.texts(created).await;
 
     let both = [
         Deployed::start::<NewOrders>(&world, &shop),
@@ -240,8 +248,39 @@ async fn what_a_newer_one_has_begun_another_ends() {
         new.is_ready().await;
         new.stop().await;
     }
-    assert_eq!(world.texts(begun).await, begun_at, "it was resumed");
+    assert_eq!(world.texts(created).await, created_at, "it was resumed");
     let versions = "select count(*) from offset_zero.projection_versions where name = 'orders'";
     assert_eq!(world.number(versions).await, 2, "and by one of them only");
+    old.stop().await;
+}
+
+#[tokio::test]
+async fn what_has_failed_for_good_is_told_and_not_begun_anew_at_once() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let old = Deployed::start::<Orders>(&world, &shop);
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    let (mut registry, number) = begun(&world, &shop).await;
+    let failed = registry::refuse(&mut registry, Orders::NAME, number, "the test says so").await;
+    failed.expect("as whoever fills it does");
+    close(registry).await;
+
+    let new = Deployed::start::<NewOrders>(&world, &shop);
+    eventually("says why", async || {
+        let failing = new.readiness.failing();
+        failing
+            .iter()
+            .any(|(_, reason)| reason.contains("the test says so"))
+    })
+    .await;
+    let failed =
+        "select version::bigint from offset_zero.projection_versions where state = 'failed'";
+    assert_eq!(world.number(failed).await, 2, "it is there to be looked at");
+    assert_eq!(world.number(LIVE).await, 1);
+    let later = "update offset_zero.projection_versions set updated_at = now() - interval '1 hour' where version = 2";
+    world.execute(later).await;
+    new.is_ready().await;
+    assert_eq!(world.number(LIVE).await, 2);
+    new.stop().await;
     old.stop().await;
 }
