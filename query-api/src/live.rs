@@ -212,7 +212,7 @@ macro_rules! select_readable {
             "select " + $columns + " from " + $ours + r#" as ours (name, shape)
             join offset_zero.projections p on p.name = ours.name and p.live_version is not null
             left join lateral (
-                select readable.name, readable.version, readable.schema_name, readable.state
+                select readable.name, readable.version, readable.schema_name, readable.state, readable.error
                 from offset_zero.projection_versions readable
                 where readable.name = p.name and readable.shape = ours.shape
                   and (readable.version = p.live_version or readable.state = 'retired')

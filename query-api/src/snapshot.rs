@@ -215,7 +215,7 @@ struct Standing {
 /// Finds the version to be read, how far it has come, and whether it could apply what this row is made of.
 ///
 /// Positions in topics and partitions that the projection does not read are no concern of its. What was made from another log has
-/// reached no position of this one.
+/// reached no position of this one; nor has what may have been, since a version that has failed and retired does not say any more by what.
 async fn standing<R: Read>(
     connection: &mut PgConnection,
     read: &R,
@@ -227,7 +227,7 @@ async fn standing<R: Read>(
     let standing = select_readable!(
         r#"
         v.version as "version!", quote_ident(v.schema_name) as "schema!", v.version = p.live_version as "is_live!",
-        v.state <> 'diverged' and not exists (
+        v.state <> 'diverged' and (v.version = p.live_version or v.error is null) and not exists (
             select from offset_zero.checkpoints c
             join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)
                 on p.topic = c.topic and p.partition = c.partition

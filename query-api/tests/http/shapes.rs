@@ -104,6 +104,26 @@ async fn rows_of_our_shape_are_read_on_when_another_goes_live() {
     }
 }
 
+/// Offsets of a log that was replaced say nothing of this one's, whatever has become of the version that was made of it.
+#[tokio::test]
+async fn what_was_of_another_log_has_reached_nothing_either() {
+    let world = World::new().await;
+    let order = Order::placed_at("2026-01-01T00:00:00Z");
+    world.insert(&order).await;
+    world
+        .execute(
+            "update offset_zero.checkpoints set next_offset = 5;
+             update offset_zero.projection_versions set state = 'diverged', error = 'diverged: the test says so'",
+        )
+        .await;
+    next_release_goes_live(&world).await;
+    let found = format!("/v1/orders/{}", order.id);
+    let headers = [("x-min-position", "OrderEvents/0@4"), ("prefer", "wait=0")];
+    let answer = world.send("GET", &found, &headers).await;
+    assert_unavailable(&answer, "fed no more");
+    assert_eq!(world.get(&found).await.json()["version"], 1);
+}
+
 /// Versions are numbered as they are begun. Where one cannot be cleared away when the next is begun, a later rebuild goes on with it, and
 /// it goes live after that.
 #[tokio::test]
