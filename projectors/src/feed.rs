@@ -119,6 +119,11 @@ impl<P: Projection> Feed<P> {
         registry::partitions_of(&self.checkpoints)
     }
 
+    /// Of its checkpoints. As long as another feed has the same ones, nobody has begun to feed these partitions in between.
+    pub(crate) fn epochs(&self) -> Vec<i64> {
+        self.checkpoints.iter().map(|of| of.epoch).collect()
+    }
+
     /// Has events that [`absorb`](Self::absorb) has refused be parked when they come again.
     pub(crate) fn park(&mut self, refused: &mut Refused) {
         let checkpoints = &self.checkpoints;

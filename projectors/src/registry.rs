@@ -136,9 +136,10 @@ pub(crate) async fn create_numbered<P: Projection>(
         _ => error.into(),
     })?;
     let topics: Vec<String> = P::TOPICS.iter().map(ToString::to_string).collect();
+    // Numbers come again once their version is dropped, epochs do not: whoever has fed that one writes nothing to this one.
     sqlx::query!(
-        "insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, cluster_id)
-         select $1, $2, topic, partition, 0, 0, $5
+        "insert into offset_zero.checkpoints (name, version, topic, partition, next_offset, end_offset, epoch, cluster_id)
+         select $1, $2, topic, partition, 0, 0, (extract(epoch from clock_timestamp()) * 1000000)::bigint, $5
          from unnest($3::text[]) topic, generate_series(0, $4::integer - 1) partition",
         P::NAME,
         number,

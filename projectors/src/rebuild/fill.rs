@@ -135,6 +135,18 @@ impl<S: Log> Filling<S> {
         }
     }
 
+    /// From its checkpoints again. By now they may be those of another rebuild, which has resumed the version, or begun another of its
+    /// number.
+    async fn reopen<P: Projection>(self, feed: Feed<P>) -> Result<Feed<P>, ProjectorError> {
+        let (partitions, epochs) = (feed.partitions(), feed.epochs());
+        drop(feed);
+        let anew = self.open_feed(partitions).await?;
+        match anew.epochs() == epochs {
+            true => Ok(anew),
+            false => Err(ProjectorError::Superseded),
+        }
+    }
+
     async fn read_partition<P: Projection>(
         self,
         mut feed: Feed<P>,
@@ -146,12 +158,12 @@ impl<S: Log> Filling<S> {
             match self.note(&mut refused, read) {
                 // From the checkpoint again, and past it.
                 Err(ProjectorError::Unappliable { .. }) => {
-                    feed = self.clone().open_feed(feed.partitions()).await?;
+                    feed = self.clone().reopen(feed).await?;
                     feed.park(&mut refused);
                 }
                 Err(error) if error.is_final() => return Err(feed.fail(&error).await?),
                 Err(error) => return Err(error),
-                Ok(()) if feed.has_overrun() => return self.open_feed(feed.partitions()).await,
+                Ok(()) if feed.has_overrun() => return self.reopen(feed).await,
                 Ok(()) => return Ok(feed),
             }
         }
@@ -227,7 +239,7 @@ impl<S: Log> Filling<S> {
             let error = match self.note(&mut refused, step) {
                 Ok(()) => continue,
                 Err(ProjectorError::Unappliable { .. }) => {
-                    match self.clone().open_feed(feed.partitions()).await {
+                    match self.clone().reopen(feed).await {
                         Ok(anew) => feed = anew,
                         Err(error) => return error,
                     }

@@ -208,13 +208,15 @@ async fn begun(world: &World, shop: &Shop) -> (PgConnection, Candidate) {
     (registry, candidate)
 }
 
-#[tokio::test]
-async fn goes_on_where_a_killed_one_left_off() {
-    let (world, shop) = (World::new().await, Shop::open(1));
-    shop.trade(6).await;
-    let (mut registry, candidate) = begun(&world, &shop).await;
+/// What fills it, event by event.
+async fn filling(
+    world: &World,
+    shop: &Shop,
+    registry: &mut PgConnection,
+    candidate: &Candidate,
+) -> Feed<Orders> {
     let number = candidate.version.number;
-    let checkpoints = registry::checkpoints(&mut registry, Orders::NAME, number, &[0])
+    let checkpoints = registry::checkpoints(registry, Orders::NAME, number, &[0])
         .await
         .expect("reads");
     let connection = world
@@ -231,7 +233,16 @@ async fn goes_on_where_a_killed_one_left_off() {
         limits,
     )
     .await;
-    let mut feed: Feed<Orders> = opened.expect("opens");
+    opened.expect("opens")
+}
+
+#[tokio::test]
+async fn goes_on_where_a_killed_one_left_off() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(6).await;
+    let (mut registry, candidate) = begun(&world, &shop).await;
+    let number = candidate.version.number;
+    let mut feed = filling(&world, &shop, &mut registry, &candidate).await;
     for _ in 0..5 {
         step(&mut feed).await.expect("applies");
     }
@@ -249,6 +260,27 @@ async fn goes_on_where_a_killed_one_left_off() {
     );
     rebuild_orders(&world, &shop).await.expect("rebuilds again");
     assert_eq!(world.rows("orders_3").await, world.rows("orders_2").await);
+}
+
+/// As one whose lock went with its connection, while what feeds it goes on.
+#[tokio::test]
+async fn a_stray_writes_nothing_to_a_later_version_of_its_number() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    let (mut registry, candidate) = begun(&world, &shop).await;
+    let mut stray = filling(&world, &shop, &mut registry, &candidate).await;
+    close(registry).await;
+    let number = candidate.version.number;
+    drop_version(&world.database, ProjectionName::Orders, number)
+        .await
+        .expect("drops what was given up");
+    let (_registry, later) = begun(&world, &shop).await;
+    assert_eq!(later.version, candidate.version);
+    assert!(matches!(
+        step(&mut stray).await,
+        Err(ProjectorError::Superseded)
+    ));
+    assert!(world.rows(&later.version.schema).await.is_empty());
 }
 
 /// Its rows may be wrong, though they are of the same shape. One that did not say who it was may have been any.
