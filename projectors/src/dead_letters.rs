@@ -16,6 +16,7 @@ use crate::{
     chunk::Chunk,
     log::ask,
     names::OnProjection,
+    parking::misplaced,
     registry::{self, Version},
 };
 
@@ -248,8 +249,11 @@ impl<S: Log> Retry<'_, S> {
             max_events: 1,
             ..BatchLimits::default()
         };
-        let subscribe = move |source: &S| source.subscribe::<P::Event>(&[from], limits);
-        let mut subscription = ask(self.source, subscribe).await?;
+        let subscribed = ask(self.source, move |source| {
+            let partitions = source.partitions(&from.topic)?;
+            Ok((source.subscribe::<P::Event>(&[from], limits)?, partitions))
+        });
+        let (mut subscription, partitions) = subscribed.await?;
         let batch = tokio::time::timeout(READ_WITHIN, subscription.next_batch()).await;
         let batch = batch.map_err(|_| LogError::Unavailable {
             attempted: "reading a dead letter",
@@ -262,7 +266,10 @@ impl<S: Log> Retry<'_, S> {
         }
         let event = batch.events.into_iter().next();
         match event.filter(|event| is_it(event.position.offset)) {
-            Some(event) => Ok(Ok(event)),
+            Some(event) => Ok(match misplaced(&event, partitions) {
+                Some(reason) => Err((event.position, reason)),
+                None => Ok(event),
+            }),
             None => Err(LogError::OffsetLost {
                 topic: letter.topic.to_string(),
                 partition: letter.partition,

@@ -16,8 +16,8 @@ use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
     log::ask,
-    parking::{Letter, Parking, Refused, is_beyond_limit},
-    registry::{self, Checkpoint, Positions, Version},
+    parking::{Letter, Parking, Refused, is_beyond_limit, take_misplaced},
+    registry::{self, Checkpoint, Origin, Positions, Version},
     written::WrittenKeys,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Feed<P: Projection> {
     connection: PgConnection,
     subscription: Box<dyn Subscription<P::Event>>,
     checkpoints: Vec<Checkpoint>,
+    /// That each topic has, of which it feeds some.
+    partitions_of_topic: i32,
     /// What was applied before it began, and is read once more.
     applied: Vec<Applied>,
     parking: Parking,
@@ -42,6 +44,7 @@ impl<P: Projection> Feed<P> {
     /// Goes on from the version's checkpoints, of the partitions that are to be fed; the connection must be to its schema.
     pub(crate) async fn open<S: Log>(
         source: &S,
+        origin: &Origin,
         mut connection: PgConnection,
         version: &Version,
         checkpoints: Vec<Checkpoint>,
@@ -58,6 +61,7 @@ impl<P: Projection> Feed<P> {
             subscription,
             applied: checkpoints.iter().filter_map(Applied::before).collect(),
             checkpoints,
+            partitions_of_topic: origin.partitions,
             parking,
             chunk: Chunk::default(),
             written: None,
@@ -81,6 +85,7 @@ impl<P: Projection> Feed<P> {
                 self.applied.push(applied);
             }
         }
+        take_misplaced(&mut batch, self.partitions_of_topic);
         Ok(batch)
     }
 

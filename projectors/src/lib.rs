@@ -8,7 +8,8 @@
 //! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
 //!   read before that transaction are still true when it commits, and two processes cannot both apply an event.
 //! - Each version of a projection is a Postgres schema. SQL is unqualified; a connection's `search_path` picks the version.
-//! - Work is divided by partition number: a key has the same one in every topic, so no two feeds touch the same row.
+//! - Work is divided by partition number: a key has the same one in every topic, so no two feeds touch the same row. What
+//!   lies in another one is parked.
 
 pub mod projection;
 

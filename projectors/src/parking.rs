@@ -2,11 +2,12 @@
 //!
 //! A record key (an order's id, a SKU, a cart's id) is what all records of one row's events have, even those that cannot be
 //! decoded. So a key is parked in all topics of a version at once, and never in another version. A failure of Postgres parks nothing:
-//! only what decoding or folding refuses does, and would refuse again.
+//! only what decoding or folding refuses does, and would refuse again. What lies in a partition that its key does not belong to is
+//! parked there, and holds up nothing where it does: who feeds the one need not feed the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_store::{Batch, Position, Recorded, Undecodable};
+use event_store::{Batch, Position, Recorded, Undecodable, partition_for};
 use sqlx::PgConnection;
 
 use crate::ProjectorError;
@@ -72,10 +73,42 @@ impl Refused {
     }
 }
 
+/// Why an event cannot be applied where it lies, in topics of so many partitions: two feeds would make its row, each without what the
+/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own.
+pub(crate) fn misplaced<E>(event: &Recorded<E>, partitions: i32) -> Option<String> {
+    let home = partition_for(event.key.as_bytes(), partitions);
+    (home != event.position.partition).then(|| format!("its key belongs to partition {home}"))
+}
+
+/// Counts events that are misplaced among what cannot be decoded.
+pub(crate) fn take_misplaced<E>(batch: &mut Batch<E>, partitions: i32) {
+    let undecodable = &mut batch.undecodable;
+    batch.events.retain(|event| {
+        let Some(reason) = misplaced(event, partitions) else {
+            return true;
+        };
+        undecodable.push(Undecodable {
+            position: event.position.clone(),
+            key: event.key.clone(),
+            event_id: Some(event.metadata.event_id),
+            event_type: None,
+            stream: Some(storable_stream(event)),
+            reason,
+        });
+        false
+    });
+}
+
+/// Text of anybody's making, which Postgres takes only without a NUL.
+fn storable_stream<E>(event: &Recorded<E>) -> Box<str> {
+    event.metadata.stream.replace('\0', "\u{fffd}").into()
+}
+
 /// What a feed's partitions have set aside.
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
-    keys: BTreeSet<Box<str>>,
+    /// By partition number.
+    keys: BTreeMap<i32, BTreeSet<Box<str>>>,
     /// Events that folding has refused: found out by folding them, and known when they come again.
     refused: BTreeMap<Position, String>,
     /// Not written yet.
@@ -90,18 +123,28 @@ impl Parking {
         version: i32,
         partitions: &[i32],
     ) -> sqlx::Result<Self> {
-        let keys = sqlx::query_scalar!(
-            "select distinct key from offset_zero.dead_letters where name = $1 and version = $2 and partition = any($3)",
+        let rows = sqlx::query!(
+            "select distinct partition, key from offset_zero.dead_letters where name = $1 and version = $2 and partition = any($3)",
             name,
             version,
             partitions,
         )
         .fetch_all(connection)
         .await?;
-        Ok(Self {
-            keys: keys.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        })
+        let mut parking = Self::default();
+        for row in rows {
+            parking.park(row.partition, row.key.into());
+        }
+        Ok(parking)
+    }
+
+    fn park(&mut self, partition: i32, key: Box<str>) {
+        self.keys.entry(partition).or_default().insert(key);
+    }
+
+    fn is_parked(&self, partition: i32, key: &str) -> bool {
+        let of_partition = self.keys.get(&partition);
+        of_partition.is_some_and(|keys| keys.contains(key))
     }
 
     /// Has events be parked when they come again.
@@ -122,10 +165,12 @@ impl Parking {
         let first = self.letters.len();
         let undecodable = std::mem::take(&mut batch.undecodable);
         // Of its own topic, what comes before it is applied; other topics come in no promised order.
-        let mut begins: BTreeMap<Box<str>, Position> = BTreeMap::new();
+        let mut begins: BTreeMap<i32, BTreeMap<Box<str>, Position>> = BTreeMap::new();
         for of in undecodable {
-            if !self.keys.contains(&of.key) {
-                begins
+            let partition = of.position.partition;
+            if !self.is_parked(partition, &of.key) {
+                let begin = begins.entry(partition).or_default();
+                begin
                     .entry(of.key.clone())
                     .or_insert_with(|| of.position.clone());
             }
@@ -134,19 +179,24 @@ impl Parking {
         let mut kept = Vec::with_capacity(batch.events.len());
         for event in batch.events.drain(..) {
             let refused = self.refused.remove(&event.position);
-            let follows = self.keys.contains(&event.key)
-                || begins
-                    .get(&event.key)
-                    .is_some_and(|from| is_from(&event.position, from));
+            let partition = event.position.partition;
+            let from = begins.get(&partition).and_then(|keys| keys.get(&event.key));
+            let follows = self.is_parked(partition, &event.key)
+                || from.is_some_and(|from| is_from(&event.position, from));
             if refused.is_none() && !follows {
                 kept.push(event);
                 continue;
             }
-            self.keys.insert(event.key.clone());
+            self.park(partition, event.key.clone());
             self.letters.push(Letter::of_event(&event, refused));
         }
         batch.events = kept;
-        self.keys.extend(begins.into_keys());
+        for (partition, keys) in begins {
+            self.keys
+                .entry(partition)
+                .or_default()
+                .extend(keys.into_keys());
+        }
         // Within a topic by offset; between topics, as they come.
         self.letters[first..].sort_by(|one, other| one.position.cmp(&other.position));
     }
@@ -212,8 +262,7 @@ impl Letter {
             position: event.position.clone(),
             key: event.key.clone(),
             event_type: None,
-            // Text of anybody's making, which Postgres takes only without it.
-            stream: Some(event.metadata.stream.replace('\0', "\u{fffd}").into()),
+            stream: Some(storable_stream(event)),
             reason,
         }
     }
@@ -233,6 +282,7 @@ impl Letter {
     }
 }
 
+/// Of one partition number.
 fn is_from(position: &Position, from: &Position) -> bool {
     position.topic != from.topic || position.offset >= from.offset
 }

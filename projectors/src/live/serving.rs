@@ -156,7 +156,8 @@ impl<S: Log> Live<S> {
             ..BatchLimits::default()
         };
         let known = checkpoints.clone();
-        match Feed::open(&self.source, connection, &version, known, limits).await {
+        let opened = Feed::<P>::open(&self.source, origin, connection, &version, known, limits);
+        match opened.await {
             Ok(feed) => Ok(Ok((feed, number))),
             Err(error) if error.is_final() => {
                 let failed = registry::fail::<P>(&mut registry, number, &checkpoints, &error);

@@ -257,6 +257,7 @@ async fn fold<P: Projection, S: Log>(
             registry::checkpoints(&mut connection, P::NAME, number, &[partition]).await?;
         let mut feed = Feed::<P>::open(
             &filling.source,
+            &filling.origin,
             connection,
             &filling.version,
             checkpoints,

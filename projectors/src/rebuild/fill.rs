@@ -116,6 +116,7 @@ impl<S: Log> Filling<S> {
             registry::checkpoints(&mut connection, P::NAME, number, &partitions).await?;
         let opened = Feed::open(
             &self.source,
+            &self.origin,
             connection,
             &self.version,
             checkpoints.clone(),

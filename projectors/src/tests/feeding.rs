@@ -21,7 +21,15 @@ async fn open(
     let checkpoints =
         registry::checkpoints(&mut registry, Orders::NAME, version.number, &partitions).await?;
     let connection = world.database.connect_to(&version.schema).await?;
-    let feed = Feed::open(&shop.log, connection, &version, checkpoints, limits).await?;
+    let opened = Feed::open(
+        &shop.log,
+        &origin,
+        connection,
+        &version,
+        checkpoints,
+        limits,
+    );
+    let feed = opened.await?;
     Ok((feed, version))
 }
 

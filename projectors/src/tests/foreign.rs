@@ -5,7 +5,7 @@ use domain::{
     Event, ReadEvent,
     topics::{NOTIFICATION_EVENTS, ORDER_EVENTS},
 };
-use event_store::{Recorded, log::OutgoingRecord};
+use event_store::{Recorded, log::OutgoingRecord, partition_for};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -305,5 +305,47 @@ async fn what_postgres_has_no_room_for_is_parked_and_the_rest_goes_on() {
     assert!(report.verification.is_equal(), "{report}");
     assert_eq!(cancelled(&world, "orders_2").await, 1);
     assert_eq!(letters(&world).await, 6);
+    runner.stop().await;
+}
+
+/// Written by whoever reckons partitions otherwise: two feeds would make the order's row.
+#[tokio::test]
+async fn what_lies_where_its_key_does_not_belong_is_parked_there() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let id = Uuid::now_v7();
+    let key = id.to_string();
+    let home = partition_for(key.as_bytes(), 2);
+    let lying_in = |partition| {
+        let mut records = records(id);
+        for record in &mut records {
+            record.partition = partition;
+        }
+        records
+    };
+    let ours = lying_in(home);
+    append(&shop, &ours[..1]);
+    append(&shop, &lying_in(1 - home));
+    let runner = Runner::start(&world, &shop);
+    eventually("both are parked", async || letters(&world).await == 2).await;
+    append(&shop, &ours[1..]);
+    eventually("nothing else waits for them", async || {
+        cancelled(&world, "orders_1").await == 1
+    })
+    .await;
+    let why = format!("its key belongs to partition {home}");
+    let shown = dead_letters::show(&world.database, ORDERS, &key).await;
+    for letter in shown.expect("shows") {
+        assert_eq!(letter.reason.as_deref(), Some(&*why));
+    }
+
+    let retried = dead_letters::retry(&shop.log, &world.database, ORDERS, &key).await;
+    let retried = retried.expect("tries");
+    let first = format!("{ORDER_EVENTS}/{}@0: {why}", 1 - home);
+    assert_eq!((retried.applied, retried.stopped_by), (0, Some(first)));
+    // There each partition has a feed of its own.
+    let report = rebuild(ORDERS, &shop.log, &world.database, Options::default()).await;
+    let report = report.expect("rebuilds");
+    assert!(report.verification.is_equal(), "{report}");
+    assert_eq!(letters(&world).await, 2);
     runner.stop().await;
 }

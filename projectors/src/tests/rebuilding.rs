@@ -216,6 +216,7 @@ async fn filling(
     candidate: &Candidate,
 ) -> Feed<Orders> {
     let number = candidate.version.number;
+    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
     let checkpoints = registry::checkpoints(registry, Orders::NAME, number, &[0])
         .await
         .expect("reads");
@@ -227,6 +228,7 @@ async fn filling(
     let limits = one_by_one();
     let opened = Feed::open(
         &shop.log,
+        &origin,
         connection,
         &candidate.version,
         checkpoints,

@@ -45,7 +45,14 @@ pub(super) async fn feed<P: Projection>(world: &World, shop: &Shop) {
         .await
         .expect("connects");
     let limits = BatchLimits::default();
-    let opened = Feed::<P>::open(&shop.log, connection, &version, checkpoints, limits);
+    let opened = Feed::<P>::open(
+        &shop.log,
+        &origin,
+        connection,
+        &version,
+        checkpoints,
+        limits,
+    );
     let mut feed = opened.await.expect("opens");
     catch_up(&mut feed, shop).await;
 }
