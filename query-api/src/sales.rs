@@ -63,7 +63,7 @@ pub(crate) struct SalesDays {
         (status = 200, body = SalesDays),
         (status = 400, description = "`invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_sales_daily(
@@ -139,6 +139,8 @@ impl Read for Page {
 
     // How much of the table is read depends on which days are given.
     const IS_PLANNED: bool = true;
+
+    const IS_OF_MANY: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         // A row is what one partition adds to its day.

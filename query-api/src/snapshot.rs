@@ -41,6 +41,9 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
     /// Whether the best plan depends on the parameters. Such a read takes a transaction.
     const IS_PLANNED: bool = false;
 
+    /// Whether what it reads is made of events of any record keys. Where the very one that its reader asks for is parked, it is not in there.
+    const IS_OF_MANY: bool = false;
+
     /// What it reads is one row: the record key of its events, or their stream. Where such are parked, the row is not what its
     /// reader has written.
     fn parked_as(&self) -> Option<String> {
@@ -58,7 +61,7 @@ enum Snapshot<T> {
     Answer(T),
     /// The projection has not come as far as was asked.
     Behind,
-    /// It has, but could not apply what this row is made of.
+    /// It has, but could not apply what is asked for.
     Parked,
 }
 
@@ -212,7 +215,7 @@ struct Standing {
     is_parked: bool,
 }
 
-/// Finds the version to be read, how far it has come, and whether it could apply what this row is made of.
+/// Finds the version to be read, how far it has come, and whether it could apply what this row is made of, or, of many, what is asked for.
 ///
 /// Positions in topics and partitions that the projection does not read are no concern of its. What was made from another log has
 /// reached no position of this one; nor has what may have been, since a version that has failed and retired does not say any more by what.
@@ -236,6 +239,11 @@ async fn standing<R: Read>(
         exists (
             select from offset_zero.dead_letters d
             where d.name = v.name and d.version = v.version and (d.key = $6 or d.stream = $6)
+        ) or $7::boolean and exists (
+            select from offset_zero.dead_letters d
+            join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)
+                on p.topic = d.topic and p.partition = d.partition and p.position = d."offset"
+            where d.name = v.name and d.version = v.version
         ) as "is_parked!"
         "#,
         "(values ($1::text, $2::integer))",
@@ -246,6 +254,7 @@ async fn standing<R: Read>(
         &partitions,
         &offsets,
         read.parked_as(),
+        R::IS_OF_MANY,
     )
     .fetch_optional(connection)
     .await
@@ -267,7 +276,7 @@ fn parked(projection: &str) -> Problem {
         "The row waits for an operator",
     )
     .detail(format_args!(
-        "the projection {projection} could not apply an event of it; read without x-min-position to see it as it was before"
+        "the projection {projection} could not apply an event of it; read without x-min-position to see it without that"
     ))
     .retry_after(RETRY_AFTER_SECONDS)
 }

@@ -148,6 +148,9 @@ impl Read for Page {
 
     const PROJECTION: &'static str = "history";
 
+    // What an order has to do with carts and stock lies under their keys.
+    const IS_OF_MANY: bool = true;
+
     fn parked_as(&self) -> Option<String> {
         Some(self.order_id.to_string())
     }

@@ -65,7 +65,7 @@ pub(crate) struct Orders {
         (status = 200, body = Orders),
         (status = 400, description = "`invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_orders(
@@ -188,6 +188,8 @@ impl Read for Page {
 
     // Which index serves depends on which filters are null; the one of stuck orders serves only where it is they who are asked for.
     const IS_PLANNED: bool = true;
+
+    const IS_OF_MANY: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_orders!(

@@ -50,7 +50,7 @@ pub(crate) struct Products {
         (status = 200, body = Products),
         (status = 400, description = "`invalid-query`, `invalid-cursor`, `invalid-position`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation-failed`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`not-yet-visible`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`not-yet-visible`, `projection-parked`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn list_products(
@@ -93,6 +93,8 @@ impl Read for Page {
 
     // Whether there is a SKU to begin after decides whether the index can.
     const IS_PLANNED: bool = true;
+
+    const IS_OF_MANY: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
         select_products!(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-use crate::world::{Order, World};
+use crate::world::{ALL, Order, World};
 
 /// Moves a partition's checkpoint, as the transaction that writes the rows does.
 fn advance(partition: i32, next_offset: i64) -> String {
@@ -91,6 +91,36 @@ async fn a_parked_row_is_not_what_its_writer_has_written() {
         .send("GET", other, &headers)
         .await
         .problem(404, "order-not-found");
+}
+
+/// Of what is made of many rows only the event itself says whether it is in there.
+#[tokio::test]
+async fn a_list_is_not_what_a_parked_event_has_made_of_it() {
+    let world = World::with_all(&ALL).await;
+    world.execute(&advance(1, 1235)).await;
+    let history = format!("/v1/orders/{}/history", uuid::Uuid::nil());
+    for (projection, topic, uri) in [
+        ("orders", "PaymentEvents", "/v1/orders"),
+        ("products", "InventoryEvents", "/v1/products"),
+        ("sales_daily", "OrderEvents", "/v1/sales/daily"),
+        ("history", "CartEvents", &*history),
+    ] {
+        let park = format!(
+            r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, reason)
+               values ('{projection}', 1, '{topic}', 1, 7, 'a key', 'test')"#
+        );
+        world.execute(&park).await;
+        let send = async |offset: i64| {
+            let position = format!("OrderEvents/1@3,{topic}/1@{offset}");
+            let headers = [("x-min-position", &*position), ("prefer", "wait=0")];
+            world.send("GET", uri, &headers).await
+        };
+        send(7).await.problem(503, "projection-parked");
+        for other in [6, 8] {
+            assert_ne!(send(other).await.status, 503, "{uri}");
+        }
+        assert_ne!(world.get(uri).await.status, 503, "{uri}");
+    }
 }
 
 #[tokio::test]
