@@ -171,7 +171,7 @@ impl Database {
         schema: &str,
         at_once: usize,
     ) -> Result<PgConnection, ProjectorError> {
-        let memory = format!("{}MB", INDEXING_MEGABYTES / at_once.max(1));
+        let memory = format!("{}MB", INDEXING_MEGABYTES / at_once);
         let memory = ("maintenance_work_mem", &*memory);
         self.connect_with([("search_path", schema), NO_DISK, memory])
             .await

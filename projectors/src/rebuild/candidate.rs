@@ -75,10 +75,11 @@ impl Candidate {
         at_once: usize,
     ) -> Result<(), ProjectorError> {
         let schema = &self.version.schema;
-        let statements = P::INDEXES
-            .lines()
-            .filter(|line| line.starts_with("create "));
+        let is_statement = |line: &&str| line.starts_with("create ");
+        let statements: Vec<&'static str> = P::INDEXES.lines().filter(is_statement).collect();
+        let at_once = at_once.min(statements.len()).max(1);
         let making: Vec<_> = statements
+            .into_iter()
             .map(|statement| make(database.clone(), schema.clone(), statement, at_once))
             .collect();
         stream::iter(making)
