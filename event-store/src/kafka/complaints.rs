@@ -2,7 +2,10 @@
 //! password.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,39 +19,57 @@ use tracing::debug;
 
 /// By which librdkafka says that a connection has failed.
 const FAILURE: &str = "FAIL";
-/// At most so many of the things that were said are heard at a time; where a handshake fails, it is a hundred a second.
-const HEARD_AT_ONCE: usize = 1_000;
+/// At most so many of the things that were said are heard at a time, which takes some ten milliseconds; where a handshake fails, it is a
+/// hundred a second.
+const HEARD_AT_ONCE: usize = 10_000;
 
 /// Remembers the last failure that a client has told of. The same one again is told only every 30 seconds, so none is forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<Option<String>>);
+pub(super) struct Complaints {
+    last: Mutex<Option<String>>,
+    /// So many things were said, of whatever kind.
+    heard: AtomicUsize,
+}
+
+impl Complaints {
+    /// What was answered, and what the client has said last of its connections.
+    pub(super) fn explain(&self, answered: &str) -> String {
+        let last = self.last.lock();
+        match &*last.unwrap_or_else(PoisonError::into_inner) {
+            Some(said) => format!("{answered}; the client last said: {said}"),
+            None => answered.to_owned(),
+        }
+    }
+}
 
 impl ClientContext for Complaints {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         debug!(facility, said = message, "client");
         if facility == FAILURE {
-            let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(complaint(message));
         }
     }
 
     /// Either what is logged as well, or that all brokers are down, which is what is to be explained.
     fn error(&self, error: KafkaError, reason: &str) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         debug!(%error, reason, "client");
     }
 }
 
 impl ConsumerContext for Complaints {}
 
-/// What was answered, and what the client that was asked has said last of its connections. It hears that only now: nobody polls it.
-pub(super) fn explained(client: &BaseConsumer<Complaints>, answered: &str) -> String {
+/// Hears what the client has said since the last time. Nobody else polls it, and what it has said and nobody has heard is held for ever.
+pub(super) fn hear(client: &BaseConsumer<Complaints>) {
+    let heard = || client.context().heard.load(Ordering::Relaxed);
     for _ in 0..HEARD_AT_ONCE {
-        drop(client.poll(Duration::ZERO));
-    }
-    let last = client.context().0.lock();
-    match &*last.unwrap_or_else(PoisonError::into_inner) {
-        Some(said) => format!("{answered}; the client last said: {said}"),
-        None => answered.to_owned(),
+        let before = heard();
+        // None is also answered where something was said, and handed to the context.
+        if client.poll(Duration::ZERO).is_none() && heard() == before {
+            return;
+        }
     }
 }
 
@@ -88,11 +109,34 @@ mod tests {
         );
     }
 
+    /// Where nobody listens.
+    fn deserted() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+        listener.local_addr().expect("it is bound").to_string()
+    }
+
+    #[test]
+    fn all_that_was_said_is_heard_at_once() {
+        let mut config = KafkaConfig::new(deserted()).client();
+        config
+            .set("debug", "broker")
+            .set_log_level(RDKafkaLogLevel::Debug);
+        let client: BaseConsumer<Complaints> = config
+            .create_with_context(Complaints::default())
+            .expect("it is configured");
+        let asked = client.fetch_metadata(None, Duration::from_millis(500));
+        assert!(asked.is_err(), "nobody listens");
+        hear(&client);
+        // Each step of each attempt to connect.
+        let heard = client.context().heard.load(Ordering::Relaxed);
+        assert!(heard > 5, "{heard}");
+        let told = client.context().explain("no answer");
+        assert!(told.contains("Connection refused"), "{told}");
+    }
+
     #[test]
     fn whoever_reaches_no_broker_says_why() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
-        let address = listener.local_addr().expect("it is bound").to_string();
-        drop(listener);
+        let address = deserted();
         let log = KafkaLog::connect(&KafkaConfig::new(&address)).expect("it is configured");
         let asked = log.partitions("OrderEvents");
         let told = asked.expect_err("nobody listens").to_string();

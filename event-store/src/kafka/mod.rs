@@ -33,7 +33,7 @@ pub use self::{
     topics::{Durability, TopicSpec},
 };
 use self::{
-    complaints::{Complaints, explained},
+    complaints::{Complaints, hear},
     groups::Groups,
 };
 use crate::{
@@ -106,10 +106,16 @@ struct Shared {
 }
 
 impl Shared {
+    /// Asks, and hears what the client has said meanwhile, also where it has an answer: one broker of three may be away for days.
+    fn ask<T>(&self, question: impl FnOnce(&BaseConsumer<Complaints>) -> T) -> T {
+        let answer = question(&self.questions);
+        hear(&self.questions);
+        answer
+    }
+
     /// What there is, of all topics. Blocks.
     fn all_metadata(&self) -> Result<Metadata, LogError> {
-        self.questions
-            .fetch_metadata(None, METADATA_TIMEOUT)
+        self.ask(|questions| questions.fetch_metadata(None, METADATA_TIMEOUT))
             .map_err(|error| self.unanswered("reading metadata", &error))
     }
 
@@ -119,7 +125,7 @@ impl Shared {
         LogError::Unavailable {
             attempted,
             reason: match is_out_of_reach(error) {
-                true => explained(&self.questions, &answered),
+                true => self.questions.context().explain(&answered),
                 false => answered,
             },
         }
@@ -224,8 +230,9 @@ impl KafkaLog {
         places: &TopicPartitionList,
         timeout: Duration,
     ) -> KafkaResult<Vec<Offset>> {
-        let questions = &self.shared.questions;
-        let answered = questions.offsets_for_times(places.clone(), timeout)?;
+        let answered = self
+            .shared
+            .ask(|questions| questions.offsets_for_times(places.clone(), timeout))?;
         let answer = |asked: TopicPartitionListElem<'_>| {
             let place = answered
                 .find_partition(asked.topic(), asked.partition())
@@ -243,22 +250,24 @@ impl Log for KafkaLog {
     type Membership = KafkaMembership;
 
     fn cluster_id(&self) -> Result<String, LogError> {
-        let questions = &self.shared.questions;
-        questions
-            .client()
-            .fetch_cluster_id(METADATA_TIMEOUT)
-            .ok_or_else(|| LogError::Unavailable {
-                attempted: "reading the cluster id",
-                reason: explained(questions, "no broker answered"),
-            })
+        let asked = |questions: &BaseConsumer<Complaints>| {
+            questions.client().fetch_cluster_id(METADATA_TIMEOUT)
+        };
+        self.shared.ask(asked).ok_or_else(|| LogError::Unavailable {
+            attempted: "reading the cluster id",
+            reason: self
+                .shared
+                .questions
+                .context()
+                .explain("no broker answered"),
+        })
     }
 
     fn partitions(&self, topic: &str) -> Result<i32, LogError> {
         let name = self.shared.config.physical(topic);
         let metadata = self
             .shared
-            .questions
-            .fetch_metadata(Some(&name), METADATA_TIMEOUT)
+            .ask(|questions| questions.fetch_metadata(Some(&name), METADATA_TIMEOUT))
             .map_err(|error| self.shared.unanswered("reading metadata", &error))?;
         let count = metadata
             .topics()
