@@ -131,15 +131,21 @@ impl<L: Log> Ledger<L> {
         }));
     }
 
-    /// What became of the running commit. One that failed is made up for by the next.
+    /// What became of the running commit. One that failed, or panicked, is made up for by the next.
     pub(super) async fn heed_running(&mut self) {
         let Some(running) = self.running.take() else {
             return;
         };
-        if let Ok(Err(error)) = running.await {
-            warn!(group = self.group, %error, "cannot note how far a policy has come");
-            self.note_again = Instant::now();
-        }
+        let error = match running.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(lost) => lost.to_string(),
+        };
+        warn!(
+            group = self.group,
+            error, "cannot note how far a policy has come"
+        );
+        self.note_again = Instant::now();
     }
 }
 
@@ -214,6 +220,16 @@ mod tests {
     async fn who_stops_at_once_has_noted_it_again() {
         let log = MemoryLog::new(&[TOPIC], 1);
         ledger(&log, 7).finish().await;
+        assert_eq!(noted(&log, TOPIC), Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_a_commit_that_panicked_was_to_note_is_noted_by_the_next() {
+        let log = MemoryLog::new(&[TOPIC], 1);
+        let mut ledger = ledger(&log, 7);
+        ledger.note_again = Instant::now() + NOTED_AGAIN_EVERY;
+        ledger.running = Some(spawn_blocking(|| panic!("as a client may")));
+        ledger.finish().await;
         assert_eq!(noted(&log, TOPIC), Some(7));
     }
 
