@@ -89,12 +89,7 @@ pub fn init(service: &'static str, args: &LogArgs) -> Result<Telemetry, Telemetr
         LogFormat::Text => registry.with(lines.with_target(false)).try_init()?,
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
     }
-    // A panic is a log line like any other, or JSON readers lose it.
-    panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string);
-        let message = panic.payload_as_str().unwrap_or("(not a string)");
-        tracing::error!(message, location, "panicked");
-    }));
+    log_panics();
 
     let handle = PrometheusBuilder::new()
         .set_buckets(&BUCKETS_SECONDS)?
@@ -113,6 +108,15 @@ pub fn init(service: &'static str, args: &LogArgs) -> Result<Telemetry, Telemetr
     Ok(Telemetry {
         metrics: Metrics(Some(handle)),
     })
+}
+
+/// A panic is a log line like any other, or JSON readers lose it; so it also has the span that it happens in.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("(not a string)");
+        tracing::error!(message, location, "panicked");
+    }));
 }
 
 impl Metrics {
@@ -142,7 +146,54 @@ fn filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
     use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn panicking() {
+        panic!("no such step");
+    }
+
+    #[test]
+    fn a_panic_is_told_with_the_span_that_it_happens_in() {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || written.clone())
+            .finish();
+        log_panics();
+        let ended = tracing::subscriber::with_default(subscriber, || {
+            panic::catch_unwind(|| {
+                tracing::error_span!("reacting", event = "OrderEvents/3@17").in_scope(panicking);
+            })
+        });
+        assert!(ended.is_err(), "it panics");
+        let lines = lines.0.lock().unwrap();
+        let told = String::from_utf8_lossy(&lines);
+        let line = told.lines().find(|line| line.contains("no such step"));
+        assert!(
+            line.is_some_and(|line| line.contains("OrderEvents/3@17")),
+            "{told}"
+        );
+    }
 
     #[test]
     fn refuses_a_second_call_and_renders_what_was_counted() {

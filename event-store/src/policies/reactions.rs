@@ -1,6 +1,7 @@
 //! From events to commands, and each command until it is known what became of it.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +16,7 @@ use domain::{
 };
 use rustc_hash::FxHashMap;
 use tokio::task::JoinSet;
-use tracing::{error, warn};
+use tracing::{Instrument, error, error_span, warn};
 use uuid::Uuid;
 
 use super::{Doing, Keyed, Reactor};
@@ -98,7 +99,10 @@ impl<P: Reactor> Reacting<P> {
             let this = Arc::clone(self);
             running.spawn(async move {
                 for recorded in group {
-                    this.carry_out(&recorded).await;
+                    // Where something panics, the line about it says at which event.
+                    let event = &recorded.position;
+                    let span = error_span!("reacting", policy = P::NAME, %event);
+                    this.carry_out(&recorded).instrument(span).await;
                 }
             });
         }
@@ -111,10 +115,21 @@ impl<P: Reactor> Reacting<P> {
     fn due(&self, events: Vec<Keyed<P::Event>>) -> Vec<(Sequence, Recorded<P::Event>)> {
         let due = |Keyed { key, recorded }: Keyed<P::Event>| {
             let sequence = (key, recorded.metadata.correlation_id);
-            let doing = self.policy.react(&recorded, self.cause(&recorded));
-            (!doing.is_nothing()).then_some((sequence, recorded))
+            self.is_concerned(&recorded).then_some((sequence, recorded))
         };
         events.into_iter().filter_map(due).collect()
+    }
+
+    /// Whether anything follows. A span for each event would cost more than most reactions, so what panics is told of on a line of its own.
+    fn is_concerned(&self, recorded: &Recorded<P::Event>) -> bool {
+        let react = || self.policy.react(recorded, self.cause(recorded));
+        match panic::catch_unwind(AssertUnwindSafe(react)) {
+            Ok(doing) => !doing.is_nothing(),
+            Err(panicked) => {
+                error!(policy = P::NAME, event = %recorded.position, "panicked at this event");
+                panic::resume_unwind(panicked);
+            }
+        }
     }
 
     fn cause(&self, recorded: &Recorded<P::Event>) -> Cause {
@@ -124,6 +139,7 @@ impl<P: Reactor> Reacting<P> {
         }
     }
 
+    /// In a span that names the policy and the event.
     async fn carry_out(&self, recorded: &Recorded<P::Event>) {
         let cause = self.cause(recorded);
         let (commands, decided_at) = match self.policy.react(recorded, cause) {
@@ -148,8 +164,6 @@ impl<P: Reactor> Reacting<P> {
             };
             if let Some(rejection) = lost {
                 error!(
-                    policy = P::NAME,
-                    event = %recorded.position,
                     %command_id,
                     ?rejection,
                     "a command was rejected, and nothing follows"
@@ -185,8 +199,6 @@ impl<P: Reactor> Reacting<P> {
                 Err(Refusal::KeyReused) => {
                     self.metrics.rejections.increment(1);
                     error!(
-                        policy = P::NAME,
-                        event = %recorded.position,
                         command_id = %request.metadata.command_id,
                         "a command's id was used before for another"
                     );
@@ -204,7 +216,7 @@ impl<P: Reactor> Reacting<P> {
                 let (this, is_first) = HeldUp::begin(&self.held_up);
                 held_up = Some(this);
                 if is_first {
-                    warn!(policy = P::NAME, event = %recorded.position, %refusal, "commands are held up");
+                    warn!(%refusal, "commands are held up");
                 }
             }
             tokio::time::sleep(pause).await;
@@ -279,7 +291,7 @@ fn heed(ended: Option<Result<(), tokio::task::JoinError>>) {
     if let Some(Err(failed)) = ended
         && failed.is_panic()
     {
-        std::panic::resume_unwind(failed.into_panic());
+        panic::resume_unwind(failed.into_panic());
     }
 }
 
