@@ -23,7 +23,7 @@ pub use output::Output;
 
 /// How long a dropped handle lets its child end by itself.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often an exit is looked for: ends are rare and short, so the poll costs nothing.
+/// How often an exit, or a word, is looked for: waits are rare and short, so the poll costs nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What to start, and how it is to be ended.
@@ -153,6 +153,23 @@ impl Process {
             }
             thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    /// Waits until the end of its output has these words; answers whether it has them within `timeout`.
+    pub fn wait_until_said(&self, words: &str, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        while !self.has_said(words) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+        true
+    }
+
+    /// Whether the end of its output has these words.
+    pub fn has_said(&self, words: &str) -> bool {
+        self.log_tail(usize::MAX).contains(words)
     }
 
     /// How it ended, if it has.

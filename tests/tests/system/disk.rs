@@ -20,7 +20,6 @@ use crate::{PATIENCE, blocking, wait_for_status, world};
 
 /// Long enough to write several times: a writer does so once a second.
 const WHILE: Duration = Duration::from_secs(2);
-const LOG_LINES: usize = 500;
 
 /// A process of the order and product services, whose files can be kept from growing.
 struct Limited {
@@ -78,17 +77,9 @@ impl Limited {
         answer
     }
 
-    /// Its log comes by way of a thread of ours.
-    async fn says(&self, what: &str) {
-        let begun = Instant::now();
-        while !self.has_said(what) {
-            assert!(begun.elapsed() < PATIENCE, "it does not say: {what}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    fn has_said(&self, what: &str) -> bool {
-        self.process.log_tail(LOG_LINES).contains(what)
+    fn says(&self, what: &str) {
+        let is_said = tokio::task::block_in_place(|| self.process.wait_until_said(what, PATIENCE));
+        assert!(is_said, "it does not say: {what}");
     }
 }
 
@@ -102,24 +93,24 @@ async fn a_full_disk_keeps_nobody_waiting() {
     let limited = Limited::start(&world, &address, &state).await;
     shop::fill(&limited.client).await;
     let mut placed = limited.place().await;
-    assert!(!limited.has_said(FAILED));
+    assert!(!limited.process.has_said(FAILED));
 
     limited.fill_disk().await;
     placed.extend(limited.place().await);
-    limited.says(FAILED).await;
+    limited.says(FAILED);
     placed.extend(limited.place().await);
-    assert!(!limited.has_said("dropping all state"));
+    assert!(!limited.process.has_said("dropping all state"));
     blocking(move || limited.process.kill())
         .await
         .expect("killed");
 
     let restarted = Limited::start(&world, &address, &state).await;
-    restarted.says("from_store=true").await;
+    restarted.says("from_store=true");
     assert!(
-        !restarted.has_said("thrown away"),
+        !restarted.process.has_said("thrown away"),
         "what is on disk is good"
     );
-    assert!(!restarted.has_said("from_store=false"));
+    assert!(!restarted.process.has_said("from_store=false"));
     for (key, first) in placed {
         let again = restarted.place_as(&key).await;
         assert_eq!(again.id(), first.id());

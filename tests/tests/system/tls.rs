@@ -3,12 +3,7 @@
 
 mod certificates;
 
-use std::{
-    fs,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use dev::{
     deployment::{Server, ServiceOutput, Wiring},
@@ -34,7 +29,6 @@ const AUTHORITY: &str = "authority.pem";
 const WRONG_AUTHORITY: &str = "another.pem";
 /// Kafka is given up after three seconds, Postgres after ten; the rest is for a busy machine.
 const SAID_WITHIN: Duration = Duration::from_secs(40);
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// More than any program here writes, the trace of an error included.
 const LOG_LINES: usize = 400;
 
@@ -251,7 +245,7 @@ impl Site {
         assert!(!is_well && said.contains(of_postgres), "{said}");
 
         for (server, words) in &serving {
-            wait_until_said(server.service.process(), words);
+            hear(server.service.process(), words);
             server.service.kill().expect("killed");
         }
     }
@@ -292,20 +286,12 @@ fn ended(process: &Process) -> (bool, String) {
     (status.success(), said)
 }
 
-fn wait_until_said(process: &Process, words: &str) {
-    let begun = Instant::now();
-    loop {
-        let said = process.log_tail(LOG_LINES);
-        assert!(!said.contains(WRONG_PASSWORD), "{said}");
-        if said.contains(words) {
-            assert!(process.is_running(), "it waits: {said}");
-            return;
-        }
-        let name = process.name();
-        assert!(
-            begun.elapsed() < SAID_WITHIN,
-            "{name} does not say {words}: {said}"
-        );
-        std::thread::sleep(POLL_INTERVAL);
-    }
+/// Waits until it has said so, and goes on waiting itself.
+fn hear(process: &Process, words: &str) {
+    let is_said = process.wait_until_said(words, SAID_WITHIN);
+    let said = process.log_tail(LOG_LINES);
+    assert!(!said.contains(WRONG_PASSWORD), "{said}");
+    let name = process.name();
+    assert!(is_said, "{name} does not say {words}: {said}");
+    assert!(process.is_running(), "it waits: {said}");
 }
