@@ -142,16 +142,12 @@ impl MemoryLog {
     /// Has somebody's transaction stay open in every partition of a topic: until it is let on, readers see nothing that comes
     /// after, though it is in the log.
     pub fn hold_back(&self, topic: &str) {
-        for partition in self.lock().of_topic(topic) {
-            partition.held_at = Some(partition.end);
-        }
+        self.hold(topic, |partition| partition.end);
     }
 
     /// Has it have begun with the topic, so that readers see nothing at all.
     pub fn hide(&self, topic: &str) {
-        for partition in self.lock().of_topic(topic) {
-            partition.held_at = Some(0);
-        }
+        self.hold(topic, |_| 0);
     }
 
     /// Has that transaction end.
@@ -176,6 +172,12 @@ impl MemoryLog {
     #[must_use]
     pub fn to_be_turned_away(&self) -> usize {
         self.lock().turned_away
+    }
+
+    fn hold(&self, topic: &str, at: impl Fn(&Partition) -> i64) {
+        for partition in self.lock().of_topic(topic) {
+            partition.held_at = Some(at(partition));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

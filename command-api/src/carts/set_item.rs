@@ -68,18 +68,20 @@ pub(crate) async fn set_cart_item(
     let path = format!("/v1/carts/{id}/items/{sku}");
     let cart_id = CartId::from(id);
     let changed_at = intake.received_at;
-    let removal = CartCommand::Remove(RemoveCartItem {
-        cart_id,
-        sku: sku.clone(),
-        changed_at,
-    });
+    let removal = || {
+        CartCommand::Remove(RemoveCartItem {
+            cart_id,
+            sku: sku.clone(),
+            changed_at,
+        })
+    };
     let command = match quantity {
         Some(quantity) => {
             let unit_price = price(&service, &sku, &intake).await;
             unit_price.map(|unit_price| {
                 CartCommand::Set(SetCartItem {
                     cart_id,
-                    sku,
+                    sku: sku.clone(),
                     quantity,
                     unit_price,
                     changed_at,
@@ -87,7 +89,7 @@ pub(crate) async fn set_cart_item(
             })
         }
         // What has left the catalogue can leave the cart, too.
-        None => Ok(removal.clone()),
+        None => Ok(removal()),
     };
     let received = Received {
         command_id: intake.command_id(&path, &path),
@@ -100,7 +102,7 @@ pub(crate) async fn set_cart_item(
         Ok(command) => execute(&service, command, received).await,
         // Whatever has become of the product since, a repetition gets the first answer.
         Err(problem) => {
-            let accepted = first_answer(&service.store, removal, received, problem).await?;
+            let accepted = first_answer(&service.store, removal(), received, problem).await?;
             answer(cart_id, &accepted)
         }
     }
