@@ -266,7 +266,7 @@ impl<S: Log> Retry<'_, S> {
         }
         let event = batch.events.into_iter().next();
         match event.filter(|event| is_it(event.position.offset)) {
-            Some(event) => Ok(match misplaced(&event, partitions) {
+            Some(event) => Ok(match misplaced::<P>(&event, partitions) {
                 Some(reason) => Err((event.position, reason)),
                 None => Ok(event),
             }),

@@ -85,7 +85,7 @@ impl<P: Projection> Feed<P> {
                 self.applied.push(applied);
             }
         }
-        take_misplaced(&mut batch, self.partitions_of_topic);
+        take_misplaced::<P>(&mut batch, self.partitions_of_topic);
         Ok(batch)
     }
 

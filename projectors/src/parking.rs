@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use event_store::{Batch, Position, Recorded, Undecodable, partition_for};
 use sqlx::PgConnection;
 
-use crate::ProjectorError;
+use crate::{Projection, ProjectorError};
 
 /// Of the last [`WINDOW`] offsets of a partition, so many may be causes: beyond that it is no accident, and the version fails.
 pub(crate) const MAX_CAUSES: usize = 50;
@@ -74,17 +74,21 @@ impl Refused {
 }
 
 /// Why an event cannot be applied where it lies, in topics of so many partitions: two feeds would make its row, each without what the
-/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own.
-pub(crate) fn misplaced<E>(event: &Recorded<E>, partitions: i32) -> Option<String> {
+/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own. What is of no row may lie anywhere.
+pub(crate) fn misplaced<P: Projection>(
+    event: &Recorded<P::Event>,
+    partitions: i32,
+) -> Option<String> {
     let home = partition_for(event.key.as_bytes(), partitions);
-    (home != event.position.partition).then(|| format!("its key belongs to partition {home}"))
+    let is_misplaced = home != event.position.partition && P::key(event).is_some();
+    is_misplaced.then(|| format!("its key belongs to partition {home}"))
 }
 
 /// Counts events that are misplaced among what cannot be decoded.
-pub(crate) fn take_misplaced<E>(batch: &mut Batch<E>, partitions: i32) {
+pub(crate) fn take_misplaced<P: Projection>(batch: &mut Batch<P::Event>, partitions: i32) {
     let undecodable = &mut batch.undecodable;
     batch.events.retain(|event| {
-        let Some(reason) = misplaced(event, partitions) else {
+        let Some(reason) = misplaced::<P>(event, partitions) else {
             return true;
         };
         undecodable.push(Undecodable {

@@ -3,7 +3,7 @@
 
 use domain::{
     Event, ReadEvent,
-    topics::{NOTIFICATION_EVENTS, ORDER_EVENTS},
+    topics::{NOTIFICATION_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS},
 };
 use event_store::{Recorded, log::OutgoingRecord, partition_for};
 use serde_json::{Value, json};
@@ -347,5 +347,32 @@ async fn what_lies_where_its_key_does_not_belong_is_parked_there() {
     let report = report.expect("rebuilds");
     assert!(report.verification.is_equal(), "{report}");
     assert_eq!(letters(&world).await, 2);
+    runner.stop().await;
+}
+
+/// Of a type that a projection does not know, as there may be many.
+#[tokio::test]
+async fn what_makes_no_row_may_lie_anywhere() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let id = Uuid::now_v7();
+    let mut of_no_payment = records(id);
+    for record in &mut of_no_payment {
+        record.topic = PAYMENT_EVENTS;
+        record.partition = 1 - partition_for(id.to_string().as_bytes(), 2);
+    }
+    append(&shop, &of_no_payment);
+    let runner = Runner::start(&world, &shop);
+    let passed =
+        "select sum(next_offset)::bigint from offset_zero.checkpoints where name = 'payments'";
+    eventually("payments pass them over", async || {
+        world.number(passed).await >= 2
+    })
+    .await;
+    eventually("of orders they make a row", async || {
+        letters(&world).await == 2
+    })
+    .await;
+    let of_payments = "select count(*) from offset_zero.dead_letters where name = 'payments'";
+    assert_eq!(world.number(of_payments).await, 0);
     runner.stop().await;
 }
