@@ -1,5 +1,6 @@
 //! Events as Kafka records: CloudEvents headers in binary mode, versioned JSON as value.
 
+mod key;
 mod replayed;
 
 use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
@@ -9,7 +10,11 @@ use domain::{Event, EventKind, ReadEvent};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
 
-pub(crate) use self::replayed::{Replayed, Unread, replayed, unread};
+use self::key::key;
+pub(crate) use self::{
+    key::is_whole,
+    replayed::{Replayed, Unread, replayed, unread},
+};
 use crate::{
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::{LogError, OutgoingRecord, RawRecord},
@@ -130,7 +135,7 @@ pub(crate) fn undecodable(
 ) -> Undecodable {
     Undecodable {
         position: position(record, interned),
-        key: key(record),
+        key: key(record.key),
         event_id: text(record, "ce_id").and_then(|id| id.parse().ok()),
         event_type: text(record, "ce_type").map(storable),
         stream: text(record, "ce_subject").map(storable),
@@ -150,17 +155,6 @@ pub(crate) fn position(record: &RawRecord<'_>, interned: &mut Interned) -> Posit
         partition: record.partition,
         offset: record.offset,
     }
-}
-
-/// Of a foreign record it may be anything: NUL, which no database takes as text, is left out, and what is long is cut. A hash then tells
-/// it from others.
-fn key(record: &RawRecord<'_>) -> Box<str> {
-    let key = String::from_utf8_lossy(record.key);
-    if key.len() <= MAX_FOREIGN_BYTES && !key.contains('\0') {
-        return key.into();
-    }
-    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, record.key);
-    format!("{}…{hash}", storable(&key)).into()
 }
 
 fn storable(text: &str) -> Box<str> {
@@ -217,7 +211,7 @@ pub(crate) fn decode_parts<E: ReadEvent>(
     let headers = EventHeaders::find(record);
     Ok(Recorded {
         position: position(record, interned),
-        key: key(record),
+        key: key(record.key),
         metadata: headers.metadata(interned)?,
         event: headers.event(record.payload)?,
     })

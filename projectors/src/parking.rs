@@ -74,14 +74,16 @@ impl Refused {
 }
 
 /// Why an event cannot be applied where it lies, in topics of so many partitions: two feeds would make its row, each without what the
-/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own. What is of no row may lie anywhere.
+/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own. What is of no row may lie anywhere,
+/// and where what is left of a key does not say where it belongs, nobody can tell.
 pub(crate) fn misplaced<P: Projection>(
     event: &Recorded<P::Event>,
     partitions: i32,
 ) -> Option<String> {
     let home = partition_for(event.key.as_bytes(), partitions);
-    let is_misplaced = home != event.position.partition && P::key(event).is_some();
-    is_misplaced.then(|| format!("its key belongs to partition {home}"))
+    let is_elsewhere = home != event.position.partition && event.has_whole_key();
+    (is_elsewhere && P::key(event).is_some())
+        .then(|| format!("its key belongs to partition {home}"))
 }
 
 /// Counts events that are misplaced among what cannot be decoded.

@@ -376,3 +376,26 @@ async fn what_makes_no_row_may_lie_anywhere() {
     assert_eq!(world.number(of_payments).await, 0);
     runner.stop().await;
 }
+
+/// It is altered before it is a text, and what it has become would belong anywhere.
+#[tokio::test]
+async fn a_foreign_key_that_was_altered_is_not_judged_by() {
+    const MANY: i64 = 8;
+    let (world, shop) = (World::new().await, Shop::open(2));
+    for number in 0..MANY {
+        let key = format!("{number}\0");
+        let mut records = records(Uuid::now_v7());
+        for record in &mut records {
+            record.partition = partition_for(key.as_bytes(), 2);
+            record.key.clone_from(&key);
+        }
+        append(&shop, &records);
+    }
+    let runner = Runner::start(&world, &shop);
+    eventually("all are cancelled", async || {
+        cancelled(&world, "orders_1").await == MANY
+    })
+    .await;
+    assert_eq!(letters(&world).await, 0);
+    runner.stop().await;
+}
