@@ -45,7 +45,8 @@ pub(crate) trait Read: Clone + Send + Sync + 'static {
     const IS_OF_MANY: bool = false;
 
     /// What it reads is one row: the record key of its events, or their stream. Where such are parked, the row is not what its
-    /// reader has written.
+    /// reader has written. A key has one partition number in all topics: what is parked in another than its reader asks for nobody
+    /// has written who writes where the key belongs, and the row is whole without that.
     fn parked_as(&self) -> Option<String> {
         None
     }
@@ -238,7 +239,7 @@ async fn standing<R: Read>(
         ) as "has_reached!",
         exists (
             select from offset_zero.dead_letters d
-            where d.name = v.name and d.version = v.version and (d.key = $6 or d.stream = $6)
+            where d.name = v.name and d.version = v.version and (d.key = $6 or d.stream = $6) and d.partition = any($4::integer[])
         ) or $7::boolean and exists (
             select from offset_zero.dead_letters d
             join unnest($3::text[], $4::integer[], $5::bigint[]) as p (topic, partition, position)

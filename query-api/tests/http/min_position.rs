@@ -93,6 +93,29 @@ async fn a_parked_row_is_not_what_its_writer_has_written() {
         .problem(404, "order-not-found");
 }
 
+/// Somebody else's, who reckons partitions otherwise: the row is whole without it.
+#[tokio::test]
+async fn what_is_parked_elsewhere_is_not_what_the_reader_has_written() {
+    let world = World::new().await;
+    let id = "018f3c1e-0000-7000-8000-000000000001";
+    let park = format!(
+        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, stream, reason)
+           values ('orders', 1, 'OrderEvents', 0, 7, '{id}', 'order-{id}', 'test')"#
+    );
+    world.execute(&advance(1, 1235)).await;
+    world.execute(&park).await;
+    let uri = format!("/v1/orders/{id}");
+    let send = async |position: &'static str| {
+        let headers = [("x-min-position", position), ("prefer", "wait=0")];
+        world.send("GET", &uri, &headers).await
+    };
+    let at_home = send("OrderEvents/1@7").await;
+    at_home.problem(404, "order-not-found");
+    world.execute(&advance(0, 1235)).await;
+    let of_both = send("OrderEvents/1@7,OrderEvents/0@3").await;
+    of_both.problem(503, "projection-parked");
+}
+
 /// Of what is made of many rows only the event itself says whether it is in there.
 #[tokio::test]
 async fn a_list_is_not_what_a_parked_event_has_made_of_it() {
