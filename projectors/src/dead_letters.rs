@@ -64,7 +64,7 @@ pub struct DeadLetter {
 pub struct Retried {
     /// Events that are applied now.
     pub applied: u64,
-    /// Why the next one still cannot be; none where nothing is left.
+    /// Why the first that is left still cannot be; none where nothing is left.
     pub stopped_by: Option<String>,
 }
 
@@ -120,7 +120,8 @@ pub async fn show(
     Ok(letters)
 }
 
-/// Applies what is parked under a key, in order, as this program understands it; stops at the first event that still cannot be.
+/// Applies what is parked under a key, in order, as this program understands it; stops in each partition at the first event that still
+/// cannot be.
 ///
 /// # Errors
 /// When nothing is parked under the key, or the log or Postgres fails.
@@ -188,13 +189,22 @@ impl<S: Log> Retry<'_, S> {
     async fn retry<P: Projection>(self) -> Result<Retried, ProjectorError> {
         let mut registry = self.database.connect().await?;
         let mut retried = Retried::default();
+        let mut stopped = BTreeSet::<i32>::new();
         loop {
             let (version, mut letters) = match parked(&mut registry, P::NAME, self.key).await {
                 // More may have been parked while the last were applied.
-                Err(ProjectorError::NotParked { .. }) if retried.applied > 0 => return Ok(retried),
+                Err(ProjectorError::NotParked { .. }) if retried != Retried::default() => {
+                    return Ok(retried);
+                }
                 parked => parked?,
             };
             version.require_shape::<P>()?;
+            // A partition at a time: what lies where the key does not belong holds up nothing where it does.
+            let mut left = letters.iter().map(|of| of.partition);
+            let Some(partition) = left.find(|of| !stopped.contains(of)) else {
+                return Ok(retried);
+            };
+            letters.retain(|of| of.partition == partition);
             letters.truncate(AT_ONCE);
             let (events, unreadable) = self.read_all::<P>(&letters).await?;
             let mut connection = self.database.connect_to(&version.schema).await?;
@@ -211,8 +221,9 @@ impl<S: Log> Retry<'_, S> {
             tx.commit().await?;
             retried.applied += applied;
             if let Some((position, reason)) = refused {
-                retried.stopped_by = Some(format!("{position}: {reason}"));
-                return Ok(retried);
+                stopped.insert(partition);
+                let told = || format!("{position}: {reason}");
+                retried.stopped_by.get_or_insert_with(told);
             }
         }
     }
@@ -345,8 +356,8 @@ async fn parked(
     }
 }
 
-/// Until the transaction ends, no feed moves the checkpoints of the key's partitions; and after it, none that is open now. False where
-/// what is parked is not what was found: somebody else has tried or given up meanwhile, or another version has gone live.
+/// Until the transaction ends, no feed moves the checkpoints of the letters' partitions; and after it, none that is open now. False where
+/// what is parked there is not what was found: somebody else has tried or given up meanwhile, or another version has gone live.
 async fn hold(
     connection: &mut PgConnection,
     name: &'static str,
@@ -360,7 +371,10 @@ async fn hold(
     let partitions: Vec<i32> = partitions.into_iter().collect();
     registry::claim(connection, name, version.number, &partitions).await?;
     match parked(connection, name, key).await {
-        Ok((live, current)) => Ok(live.number == version.number && current.starts_with(letters)),
+        Ok((live, mut current)) => {
+            current.retain(|of| partitions.contains(&of.partition));
+            Ok(live.number == version.number && current.starts_with(letters))
+        }
         Err(ProjectorError::NotParked { .. }) => Ok(false),
         Err(error) => Err(error),
     }

@@ -399,3 +399,42 @@ async fn a_foreign_key_that_was_altered_is_not_judged_by() {
     assert_eq!(letters(&world).await, 0);
     runner.stop().await;
 }
+
+/// It will never be applied, and is the first that is parked under its key.
+#[tokio::test]
+async fn what_lies_elsewhere_holds_up_no_retry_of_what_does_not() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let id = Uuid::now_v7();
+    let home = partition_for(id.to_string().as_bytes(), 2);
+    let mut misplaced = records(id);
+    for record in &mut misplaced {
+        record.partition = 1 - home;
+    }
+    append(&shop, &misplaced);
+    let runner = Runner::start(&world, &shop);
+    eventually("both are parked", async || letters(&world).await == 2).await;
+    runner.stop().await;
+    let mut ours = records(id);
+    for record in &mut ours {
+        record.partition = home;
+    }
+    append(&shop, &ours);
+    // As by a projector that did not understand them.
+    let passed = format!(
+        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, reason)
+           select 'orders', 1, '{ORDER_EVENTS}', {home}, n, '{id}', 'a test' from generate_series(0, 1) n;
+           update offset_zero.checkpoints set next_offset = 2
+           where name = 'orders' and topic = '{ORDER_EVENTS}' and partition = {home}"#
+    );
+    world.execute(&passed).await;
+    let retried = dead_letters::retry(&shop.log, &world.database, ORDERS, &id.to_string()).await;
+    let retried = retried.expect("tries");
+    let stopped_by = retried
+        .stopped_by
+        .expect("what lies elsewhere does so still");
+    let first = format!("{ORDER_EVENTS}/{}@0: ", 1 - home);
+    assert!(stopped_by.starts_with(&first), "{stopped_by}");
+    assert_eq!(retried.applied, 2);
+    assert_eq!(cancelled(&world, "orders_1").await, 1);
+    assert_eq!(letters(&world).await, 2);
+}
