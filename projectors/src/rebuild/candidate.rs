@@ -182,8 +182,8 @@ async fn unfinished<P: Projection>(
 }
 
 /// Drops versions that will never be live again and of which nobody can want anything: those that have failed, those of another log,
-/// and those whose rebuild was begun elsewhere, by another program, or for rows of another shape. One that was live once is kept until
-/// somebody drops it.
+/// and those whose rebuild was begun elsewhere, by another program, or for rows of another shape. What has just failed of another program is
+/// kept: by that the other one knows that it is not to begin anew. One that was live once is kept until somebody drops it.
 async fn clear<P: Projection>(
     registry: &mut PgConnection,
     origin: &Origin,
@@ -195,6 +195,7 @@ async fn clear<P: Projection>(
          join offset_zero.projections p on p.name = v.name
          where v.name = $1 and v.version is distinct from p.live_version
              and (v.state in ('failed', 'diverged')
+                     and (v.rebuilt_from = $4 or v.updated_at <= now() - make_interval(secs => $5))
                  or v.state in ('building', 'ready') and (v.shape <> $3 or v.rebuilt_from <> $4)
                  or exists (select from offset_zero.checkpoints c
                      where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
@@ -202,6 +203,7 @@ async fn clear<P: Projection>(
         origin.cluster_id,
         P::SHAPE,
         begun_with(start),
+        FAILED_FOR_SECONDS,
     )
     .fetch_all(&mut *registry)
     .await?;

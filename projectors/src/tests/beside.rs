@@ -284,3 +284,23 @@ async fn what_has_failed_for_good_is_told_and_not_begun_anew_at_once() {
     new.stop().await;
     old.stop().await;
 }
+
+/// Else each of the two would find nothing that has failed of its own, and begin anew, in turn for ever.
+#[tokio::test]
+async fn what_has_just_failed_of_another_program_is_kept() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let of_another = "update offset_zero.projection_versions set rebuilt_from = 'ZERO by another' where version = 2";
+    let later = "update offset_zero.projection_versions set updated_at = now() - interval '1 hour' where version = 2";
+    let failed = "select count(*) from offset_zero.projection_versions where state = 'failed'";
+    for (expected, then) in [(1, of_another), (2, later)] {
+        let (mut registry, number) = begun(&world, &shop).await;
+        let refused = registry::refuse(&mut registry, Orders::NAME, number, "a test").await;
+        refused.expect("as whoever fills it does");
+        close(registry).await;
+        assert_eq!(world.number(failed).await, expected);
+        world.execute(then).await;
+    }
+    let (registry, _) = begun(&world, &shop).await;
+    close(registry).await;
+    assert_eq!(world.number(failed).await, 0, "its own, and what is old");
+}
