@@ -2,15 +2,15 @@
 
 use std::{future::Future, hash::Hash};
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use domain::ReadEvent;
 use event_store::Recorded;
 use sqlx::PgConnection;
 
 use crate::copy::CopyBuffer;
 
-/// 4713 BC: the year before 1 AD is 0.
-const FIRST_YEAR: i32 = -4712;
+/// Of Postgres' times, since 1970: 24 November 4714 BC, in the calendar of today.
+const FIRST_SECOND: i64 = -210_866_803_200;
 /// Of a text. An index's row has to fit in a third of a page, 2,704 bytes, with the other columns of its index: of ours, 24 at most.
 const MAX_INDEXED_BYTES: usize = 2_000;
 
@@ -117,12 +117,12 @@ pub(crate) fn indexable<'a>(member: &str, text: &'a str) -> Result<&'a str, Stri
     }
 }
 
-/// A time of an event's payload, where it becomes a `timestamptz` or a `date`: those of Postgres begin with 4713 BC, and it would refuse all
-/// that is written with an earlier one. They end after chrono's. `ce_time` is RFC 3339, which has no year before 0.
+/// A time of an event's payload, where it becomes a `timestamptz` or a `date`: those of Postgres begin on a day of 4714 BC, and it would
+/// refuse all that is written with an earlier one. They end after chrono's. `ce_time` is RFC 3339, which has no year before 0.
 pub(crate) fn storable_time(member: &str, time: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
-    match time.year() < FIRST_YEAR {
+    match time.timestamp() < FIRST_SECOND {
         true => Err(format!(
-            "its {member} is before 4713 BC, which no column of times takes"
+            "its {member} is before 24 November 4714 BC, which no column of times takes"
         )),
         false => Ok(time),
     }

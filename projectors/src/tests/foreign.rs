@@ -28,9 +28,9 @@ use crate::{
 
 const HOLDS_NUL: &str = "holds a NUL character, which no text column takes";
 const IS_TOO_LONG: &str = "has more than 2000 bytes, which no index takes";
-const IS_TOO_EARLY: &str = "is before 4713 BC, which no column of times takes";
+const IS_TOO_EARLY: &str = "is before 24 November 4714 BC, which no column of times takes";
 
-/// A second before Postgres' calendar, which to the day begins in November 4714 BC.
+/// A second before Postgres' first: chrono's year before 1 AD is 0.
 const TOO_EARLY: &str = "-4713-11-23T23:59:59Z";
 
 /// Text of so many bytes, which does not get shorter where Postgres compresses it.
@@ -221,8 +221,8 @@ async fn a_time_before_all_of_postgres_is_refused_where_it_becomes_a_column() {
     let event = with(&events, "NotificationRequested", "requested_at", TOO_EARLY);
     is_refused::<Notifications>(&world, &[event], "requested_at", IS_TOO_EARLY).await;
 
-    // To the last that chrono has.
-    for time in ["-4712-01-01T00:00:00Z", "+262142-12-31T23:59:59.999999Z"] {
+    // From the very first to the last that chrono has.
+    for time in ["-4713-11-24T00:00:00Z", "+262142-12-31T23:59:59.999999Z"] {
         let placed = with(&orders, "OrderPlaced", "placed_at", time);
         assert_eq!(fold::<Orders>(&world, &[placed], &[1]).await.len(), 1);
         let shipped = with(&orders, "OrderShipped", "shipped_at", time);
