@@ -7,22 +7,22 @@ use std::sync::{
 };
 
 use runtime::health::Readiness;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     World,
     altered::Altered,
     eventually,
-    rebuilding::{keep_reading, rebuild_orders},
+    rebuilding::{begun, keep_reading, rebuild_orders},
     running::trade_reaches,
     shop::Shop,
 };
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
-    live::{Live, membership::Membership, origin_of},
+    live::{Live, membership::Membership},
     operate,
-    rebuild::{Start, candidate::Candidate, close},
+    rebuild::close,
     registry,
 };
 
@@ -217,24 +217,13 @@ async fn what_a_newer_one_makes_live_during_a_rebuild_stays_live() {
     assert_eq!(world.number(LIVE).await, 2);
 }
 
-/// What a newer one has just begun, by its number, and the connection that keeps others out.
-async fn begun(world: &World, shop: &Shop) -> (PgConnection, i32) {
-    let origin = origin_of::<NewOrders, _>(&shop.log).await.expect("answers");
-    let mut registry = world.database.connect().await.expect("connects");
-    let candidate =
-        Candidate::prepare::<NewOrders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
-            .await
-            .expect("prepares");
-    (registry, candidate.version.number)
-}
-
 #[tokio::test]
 async fn what_a_newer_one_has_begun_another_ends() {
     let (world, shop) = (World::new().await, Shop::open(1));
     let old = Deployed::start::<Orders>(&world, &shop);
     shop.trade(6).await;
     trade_reaches(&world, "orders_1", 6).await;
-    let (registry, _) = begun(&world, &shop).await;
+    let (registry, _) = begun::<NewOrders>(&world, &shop).await;
     close(registry).await;
     let created = "select created_at::text from offset_zero.projection_versions where name = 'orders' and version = 2";
     let created_at = world.texts(created).await;
@@ -260,7 +249,8 @@ async fn what_has_failed_for_good_is_told_and_not_begun_anew_at_once() {
     let old = Deployed::start::<Orders>(&world, &shop);
     shop.trade(6).await;
     trade_reaches(&world, "orders_1", 6).await;
-    let (mut registry, number) = begun(&world, &shop).await;
+    let (mut registry, candidate) = begun::<NewOrders>(&world, &shop).await;
+    let number = candidate.version.number;
     let failed = registry::refuse(&mut registry, Orders::NAME, number, "the test says so").await;
     failed.expect("as whoever fills it does");
     close(registry).await;
@@ -293,14 +283,15 @@ async fn what_has_just_failed_of_another_program_is_kept() {
     let later = "update offset_zero.projection_versions set updated_at = now() - interval '1 hour' where version = 2";
     let failed = "select count(*) from offset_zero.projection_versions where state = 'failed'";
     for (expected, then) in [(1, of_another), (2, later)] {
-        let (mut registry, number) = begun(&world, &shop).await;
+        let (mut registry, candidate) = begun::<NewOrders>(&world, &shop).await;
+        let number = candidate.version.number;
         let refused = registry::refuse(&mut registry, Orders::NAME, number, "a test").await;
         refused.expect("as whoever fills it does");
         close(registry).await;
         assert_eq!(world.number(failed).await, expected);
         world.execute(then).await;
     }
-    let (registry, _) = begun(&world, &shop).await;
+    let (registry, _) = begun::<NewOrders>(&world, &shop).await;
     close(registry).await;
     assert_eq!(world.number(failed).await, 0, "its own, and what is old");
 }

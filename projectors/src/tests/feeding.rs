@@ -1,36 +1,44 @@
 //! Applied once, whoever tries.
 
 use event_store::{BatchLimits, log::Log};
+use sqlx::PgConnection;
 
 use super::{World, shop::Shop};
 use crate::{
     Orders, Projection, ProjectorError,
     feed::Feed,
+    live::origin_of,
     registry::{self, Version},
 };
 
-async fn open(
+/// Feeds the live version.
+pub(super) async fn open<P: Projection>(
     world: &World,
     shop: &Shop,
     limits: BatchLimits,
-) -> Result<(Feed<Orders>, Version), ProjectorError> {
+) -> Result<(Feed<P>, Version), ProjectorError> {
     let mut registry = world.database.connect().await?;
-    let origin = crate::live::origin_of::<Orders, _>(&shop.log).await?;
-    let version = registry::ensure_live::<Orders>(&mut registry, &origin).await?;
+    let origin = origin_of::<P, _>(&shop.log).await?;
+    let version = registry::ensure_live::<P>(&mut registry, &origin).await?;
+    let connection = world.database.connect_to(&version.schema).await?;
+    let feed = open_version(world, shop, &version, connection, limits).await?;
+    Ok((feed, version))
+}
+
+/// Feeds a version, over a connection to its schema.
+pub(super) async fn open_version<P: Projection>(
+    world: &World,
+    shop: &Shop,
+    version: &Version,
+    connection: PgConnection,
+    limits: BatchLimits,
+) -> Result<Feed<P>, ProjectorError> {
+    let mut registry = world.database.connect().await?;
+    let origin = origin_of::<P, _>(&shop.log).await?;
     let partitions: Vec<i32> = (0..origin.partitions).collect();
     let checkpoints =
-        registry::checkpoints(&mut registry, Orders::NAME, version.number, &partitions).await?;
-    let connection = world.database.connect_to(&version.schema).await?;
-    let opened = Feed::open(
-        &shop.log,
-        &origin,
-        connection,
-        &version,
-        checkpoints,
-        limits,
-    );
-    let feed = opened.await?;
-    Ok((feed, version))
+        registry::checkpoints(&mut registry, P::NAME, version.number, &partitions).await?;
+    Feed::open(&shop.log, &origin, connection, version, checkpoints, limits).await
 }
 
 /// Each event in a batch of its own.
@@ -63,10 +71,10 @@ async fn look_at_ends<P: Projection>(feed: &mut Feed<P>, shop: &Shop) -> i64 {
 async fn what_was_applied_is_not_applied_again() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(9).await;
-    let (mut first, version) = open(&world, &shop, BatchLimits::default())
+    let (mut first, version) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens");
-    let (mut second, _) = open(&world, &shop, BatchLimits::default())
+    let (mut second, _) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens");
     catch_up(&mut first, &shop).await;
@@ -85,7 +93,7 @@ async fn what_was_applied_is_not_applied_again() {
 async fn ends_that_it_has_overtaken_meanwhile_are_no_setback() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    let (mut feed, _) = open(&world, &shop, BatchLimits::default())
+    let (mut feed, _) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens");
     let early = feed.ask_ends(&shop.log).await.expect("ends");
@@ -101,7 +109,7 @@ async fn all_its_partitions_are_moved_or_none() {
     const CLAIMED: i32 = 2;
     let (world, shop) = (World::new().await, Shop::open(4));
     shop.trade(40).await;
-    let (mut feed, version) = open(&world, &shop, BatchLimits::default())
+    let (mut feed, version) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens");
     while feed.held() < 40 {
@@ -120,7 +128,7 @@ async fn all_its_partitions_are_moved_or_none() {
     let moved = "select count(*) from offset_zero.checkpoints where next_offset > 0";
     assert_eq!(world.number(moved).await, 0);
 
-    let (mut feed, version) = open(&world, &shop, BatchLimits::default())
+    let (mut feed, version) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens again");
     catch_up(&mut feed, &shop).await;
@@ -134,7 +142,7 @@ async fn what_it_holds_is_weighed_until_it_is_written() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(2).await;
     let limits = one_by_one();
-    let (mut feed, _) = open(&world, &shop, limits).await.expect("opens");
+    let (mut feed, _) = open::<Orders>(&world, &shop, limits).await.expect("opens");
     let mut last = feed.held_bytes();
     for _ in 0..2 {
         let batch = feed.next().await.expect("reads");
@@ -153,12 +161,14 @@ async fn goes_on_from_the_checkpoint_in_batches_of_any_size() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(6).await;
     let limits = one_by_one();
-    let (mut feed, _) = open(&world, &shop, limits).await.expect("opens");
+    let (mut feed, _) = open::<Orders>(&world, &shop, limits).await.expect("opens");
     for _ in 0..4 {
         step(&mut feed).await.expect("applies");
     }
     drop(feed);
-    let (mut feed, version) = open(&world, &shop, limits).await.expect("opens again");
+    let (mut feed, version) = open::<Orders>(&world, &shop, limits)
+        .await
+        .expect("opens again");
     catch_up(&mut feed, &shop).await;
     let statuses = "select count(*) from orders_1.orders where (status, version) in (('placed', 1), ('paid', 5), ('cancelled', 6))";
     assert_eq!(
@@ -173,7 +183,7 @@ async fn goes_on_from_the_checkpoint_in_batches_of_any_size() {
 async fn another_log_is_noticed() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    let (mut feed, _) = open(&world, &shop, BatchLimits::default())
+    let (mut feed, _) = open::<Orders>(&world, &shop, BatchLimits::default())
         .await
         .expect("opens");
     catch_up(&mut feed, &shop).await;
@@ -185,7 +195,7 @@ async fn another_log_is_noticed() {
         world
             .execute(&format!("update offset_zero.checkpoints set {damage}"))
             .await;
-        let error = match open(&world, &shop, BatchLimits::default()).await {
+        let error = match open::<Orders>(&world, &shop, BatchLimits::default()).await {
             Ok((mut feed, _)) => step(&mut feed).await.expect_err(damage),
             Err(error) => error,
         };

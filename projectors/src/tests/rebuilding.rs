@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     World, eventually,
-    feeding::{one_by_one, step},
+    feeding::{one_by_one, open_version, step},
     running::{Runner, rows_reach, trade_reaches},
     shop::{EVENTS_OF_THREE, MESSAGES_OF_THREE, Shop},
 };
@@ -23,7 +23,6 @@ use crate::{
     operate::drop_version,
     rebuild,
     rebuild::{Options, Start, candidate::Candidate, close},
-    registry,
 };
 
 /// What the projection reads of three orders.
@@ -198,43 +197,24 @@ async fn whoever_loses_the_race_for_a_version_is_told_to_try_again() {
 }
 
 /// What a rebuild has just begun, and the connection that keeps others out.
-async fn begun(world: &World, shop: &Shop) -> (PgConnection, Candidate) {
-    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
+pub(super) async fn begun<P: Projection>(world: &World, shop: &Shop) -> (PgConnection, Candidate) {
+    let origin = origin_of::<P, _>(&shop.log).await.expect("answers");
     let mut registry = world.database.connect().await.expect("connects");
-    let candidate =
-        Candidate::prepare::<Orders, _>(&mut registry, &shop.log, &origin, &Start::Zero)
-            .await
-            .expect("prepares");
+    let candidate = Candidate::prepare::<P, _>(&mut registry, &shop.log, &origin, &Start::Zero)
+        .await
+        .expect("prepares");
     (registry, candidate)
 }
 
 /// What fills it, event by event.
-async fn filling(
-    world: &World,
-    shop: &Shop,
-    registry: &mut PgConnection,
-    candidate: &Candidate,
-) -> Feed<Orders> {
-    let number = candidate.version.number;
-    let origin = origin_of::<Orders, _>(&shop.log).await.expect("answers");
-    let checkpoints = registry::checkpoints(registry, Orders::NAME, number, &[0])
-        .await
-        .expect("reads");
+async fn filling(world: &World, shop: &Shop, candidate: &Candidate) -> Feed<Orders> {
+    let version = &candidate.version;
     let connection = world
         .database
-        .connect_to_fill(&candidate.version.schema)
+        .connect_to_fill(&version.schema)
         .await
         .expect("connects");
-    let limits = one_by_one();
-    let opened = Feed::open(
-        &shop.log,
-        &origin,
-        connection,
-        &candidate.version,
-        checkpoints,
-        limits,
-    )
-    .await;
+    let opened = open_version(world, shop, version, connection, one_by_one()).await;
     opened.expect("opens")
 }
 
@@ -242,9 +222,9 @@ async fn filling(
 async fn goes_on_where_a_killed_one_left_off() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(6).await;
-    let (mut registry, candidate) = begun(&world, &shop).await;
+    let (registry, candidate) = begun::<Orders>(&world, &shop).await;
     let number = candidate.version.number;
-    let mut feed = filling(&world, &shop, &mut registry, &candidate).await;
+    let mut feed = filling(&world, &shop, &candidate).await;
     for _ in 0..5 {
         step(&mut feed).await.expect("applies");
     }
@@ -269,14 +249,14 @@ async fn goes_on_where_a_killed_one_left_off() {
 async fn a_stray_writes_nothing_to_a_later_version_of_its_number() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    let (mut registry, candidate) = begun(&world, &shop).await;
-    let mut stray = filling(&world, &shop, &mut registry, &candidate).await;
+    let (registry, candidate) = begun::<Orders>(&world, &shop).await;
+    let mut stray = filling(&world, &shop, &candidate).await;
     close(registry).await;
     let number = candidate.version.number;
     drop_version(&world.database, ProjectionName::Orders, number)
         .await
         .expect("drops what was given up");
-    let (_registry, later) = begun(&world, &shop).await;
+    let (_registry, later) = begun::<Orders>(&world, &shop).await;
     assert_eq!(later.version, candidate.version);
     assert!(matches!(
         step(&mut stray).await,
@@ -291,7 +271,7 @@ async fn what_another_program_has_begun_is_begun_anew() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
     for with in ["ZERO", "ZERO by another"] {
-        let (registry, candidate) = begun(&world, &shop).await;
+        let (registry, candidate) = begun::<Orders>(&world, &shop).await;
         let with = format!(
             "update offset_zero.projection_versions set rebuilt_from = '{with}' where version = {}",
             candidate.version.number
@@ -324,7 +304,7 @@ async fn an_old_version_is_kept_until_it_is_dropped() {
 #[tokio::test]
 async fn a_version_that_is_being_built_is_not_dropped() {
     let (world, shop) = (World::new().await, Shop::open(1));
-    let (registry, _) = begun(&world, &shop).await;
+    let (registry, _) = begun::<Orders>(&world, &shop).await;
     let error = drop_version(&world.database, ProjectionName::Orders, 2)
         .await
         .expect_err("refused");

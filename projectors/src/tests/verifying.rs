@@ -4,15 +4,18 @@ use domain::order::OrderEvent;
 use event_store::{BatchLimits, Recorded, log::Log};
 use uuid::Uuid;
 
-use super::{World, altered::Altered, feeding::catch_up, rebuilding::rebuild_orders, shop::Shop};
+use super::{
+    World,
+    altered::Altered,
+    feeding::{catch_up, open},
+    rebuilding::rebuild_orders,
+    shop::Shop,
+};
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError,
-    feed::Feed,
-    live::origin_of,
     orders::view::OrderView,
     rebuild,
     rebuild::{Comparison, Difference, Differing, Options, Verification},
-    registry,
 };
 
 /// The orders' projector with a bug: it overlooks that an order was cancelled.
@@ -30,30 +33,8 @@ impl Altered for WrongOrders {
 
 /// Has the live version hold all that the log does.
 pub(super) async fn feed<P: Projection>(world: &World, shop: &Shop) {
-    let origin = origin_of::<P, _>(&shop.log).await.expect("answers");
-    let mut registry = world.database.connect().await.expect("connects");
-    let version = registry::ensure_live::<P>(&mut registry, &origin)
-        .await
-        .expect("creates");
-    let partitions: Vec<i32> = (0..origin.partitions).collect();
-    let checkpoints = registry::checkpoints(&mut registry, P::NAME, version.number, &partitions)
-        .await
-        .expect("reads");
-    let connection = world
-        .database
-        .connect_to(&version.schema)
-        .await
-        .expect("connects");
-    let limits = BatchLimits::default();
-    let opened = Feed::<P>::open(
-        &shop.log,
-        &origin,
-        connection,
-        &version,
-        checkpoints,
-        limits,
-    );
-    let mut feed = opened.await.expect("opens");
+    let opened = open::<P>(world, shop, BatchLimits::default()).await;
+    let (mut feed, _) = opened.expect("opens");
     catch_up(&mut feed, shop).await;
 }
 
