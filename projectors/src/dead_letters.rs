@@ -152,18 +152,21 @@ pub async fn discard(
 ) -> Result<u64, ProjectorError> {
     let name = projection.as_str();
     let mut registry = database.connect().await?;
-    let (mut tx, version) = loop {
+    let (mut tx, version, letters) = loop {
         let (version, letters) = parked(&mut registry, name, key).await?;
         let mut tx = registry.begin().await?;
         if hold(&mut tx, name, key, &version, &letters).await? {
-            break (tx, version);
+            break (tx, version, letters);
         }
     };
+    // Feeds of other partitions are not held, and go on to park what they have set aside.
+    let partitions: Vec<i32> = letters.iter().map(|of| of.partition).collect();
     let discarded = sqlx::query!(
-        "delete from offset_zero.dead_letters where name = $1 and version = $2 and key = $3",
+        "delete from offset_zero.dead_letters where name = $1 and version = $2 and key = $3 and partition = any($4)",
         name,
         version.number,
         key,
+        &partitions,
     )
     .execute(&mut *tx)
     .await?;
