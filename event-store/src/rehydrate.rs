@@ -28,6 +28,8 @@ use crate::{
 
 /// How long one wait for a record may be; between waits the position is looked at.
 const POLL: Duration = Duration::from_millis(20);
+/// Between two looks at how much is left, where there is always a record.
+const RECORDS_BETWEEN_LOOKS: u32 = 1_000;
 
 /// What of which topics is read, and how long.
 struct Reading<'a, L> {
@@ -288,7 +290,8 @@ impl<L: Log> Reading<'_, L> {
     }
 }
 
-/// Shows every committed record below the given ends, `(topic, partition, end)`, to `visit`.
+/// Shows every committed record below the given ends, `(topic, partition, end)`, to `visit`; and some of those beyond. Fails where it
+/// comes no nearer to them for so long.
 pub(crate) fn read_to<R: Reader>(
     reader: &mut R,
     ends: &[(&str, i32, i64)],
@@ -299,16 +302,28 @@ pub(crate) fn read_to<R: Reader>(
         ends.iter()
             .all(|(topic, partition, end)| reader.position(topic, *partition) >= *end)
     };
-    // The clock is asked only where there is time.
-    let mut stalled_since = None;
+    let left = |reader: &R| -> i64 {
+        let left = ends
+            .iter()
+            .map(|(topic, partition, end)| (end - reader.position(topic, *partition)).max(0));
+        left.sum()
+    };
+    // The clock is asked only where there is time, or now and then: where others append without end, there is always a record.
+    let (mut nearest, mut nearer_at) = (left(reader), Instant::now());
+    let mut unlooked = 0;
     while !arrived(reader) {
         if let Some(visited) = reader.poll(POLL, &mut visit)? {
             visited?;
-            stalled_since = None;
-            continue;
+            unlooked += 1;
+            if unlooked < RECORDS_BETWEEN_LOOKS {
+                continue;
+            }
         }
-        let since = *stalled_since.get_or_insert_with(Instant::now);
-        if since.elapsed() > patience {
+        unlooked = 0;
+        let left = left(reader);
+        if left < nearest {
+            (nearest, nearer_at) = (left, Instant::now());
+        } else if nearer_at.elapsed() > patience {
             return Err(LogError::Unavailable {
                 attempted: "reading to the high watermark",
                 reason: stalled(reader, ends, patience),

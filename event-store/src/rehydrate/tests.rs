@@ -54,6 +54,44 @@ fn opened(number: usize, stream_version: u32) -> OutgoingRecord {
     codec::encode(&event, CartEvent::key(&stream), &metadata, 0)
 }
 
+/// A partition to which others append without end, beside one that is held back.
+struct Endless(i64);
+
+impl Reader for Endless {
+    fn poll<T>(
+        &mut self,
+        _: Duration,
+        visit: impl FnOnce(&RawRecord<'_>) -> T,
+    ) -> Result<Option<T>, LogError> {
+        let offset = self.0;
+        self.0 += 1;
+        Ok(Some(visit(&RawRecord {
+            topic: CART_EVENTS,
+            partition: 0,
+            offset,
+            key: &[],
+            payload: &[],
+            headers: &codec::Headers::default(),
+        })))
+    }
+
+    fn position(&self, _: &str, partition: i32) -> i64 {
+        match partition {
+            0 => self.0,
+            _ => 0,
+        }
+    }
+}
+
+#[test]
+fn what_others_append_beyond_the_ends_is_no_progress() {
+    let ends = [(CART_EVENTS, 0, 3), (CART_EVENTS, 1, 1)];
+    let patience = Duration::from_millis(20);
+    let read = read_to(&mut Endless(0), &ends, patience, |_| Ok(()));
+    let error = read.expect_err("a partition is held back").to_string();
+    assert!(error.contains("CartEvents/1 at 0 of 1"), "{error}");
+}
+
 fn log() -> (MemoryLog, impl Appender) {
     let log = MemoryLog::new(&[CART_EVENTS], 1);
     let appender = log.appender(&AppenderId::Writer(WRITER)).expect("opened");
