@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, env, ffi::OsString, fs, path::PathBuf};
 
-use clap::{Arg, ArgAction, Command, Parser, error::ErrorKind, value_parser};
+use clap::{
+    Arg, ArgAction, Command, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+    value_parser,
+};
 
 const FILE_FLAG: &str = "config";
 const FILE_VARIABLE: &str = "OFFSET_ZERO_CONFIG";
@@ -30,8 +34,37 @@ pub fn try_parse_from<T: Parser>(arguments: Vec<OsString>) -> Result<T, clap::Er
         })?;
         command = file.into_defaults(command);
     }
-    let mut matches = command.clone().try_get_matches_from(arguments)?;
+    let parsed = command.clone().try_get_matches_from(arguments);
+    let mut matches = parsed.map_err(|error| without_secret(error, &command))?;
     T::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// What a flag's parser refuses is often nearly right, such as a secret that lacks its last character, and errors end up in logs.
+fn without_secret(error: clap::Error, command: &Command) -> clap::Error {
+    let Some(ContextValue::String(refused)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let mut flags = BTreeMap::new();
+    collect_flags(command, &mut flags);
+    // It reads `--flag <VALUE>`.
+    let flag = refused.split(' ').next().unwrap_or_default();
+    let flag = flags.get(flag.trim_start_matches('-'));
+    let is_secret = flag.is_some_and(|flag| flag.is_hide_env_values_set());
+    match is_secret {
+        true => without_value(error),
+        false => error,
+    }
+}
+
+fn without_value(mut error: clap::Error) -> clap::Error {
+    // A value that is missing is an empty one.
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && !value.is_empty()
+    {
+        let hidden = ContextValue::String("…".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }
 
 fn file_argument() -> Arg {
@@ -111,6 +144,10 @@ impl File {
                 )
                 .try_get_matches_from(typed);
             if let Err(error) = parsed {
+                let error = match flag.is_hide_env_values_set() {
+                    true => without_value(error),
+                    false => error,
+                };
                 let text = error.to_string();
                 let line = text.lines().next().unwrap_or_default();
                 return Err(line.trim_start_matches("error: ").to_owned());

@@ -23,6 +23,14 @@ struct Server {
     database_url: String,
     #[arg(long)]
     strict: bool,
+    /// Nobody is to see it.
+    #[arg(
+        long,
+        env = "RUNTIME_TEST_PIN",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pin: Vec<u32>,
     #[command(subcommand)]
     command: Option<Sub>,
 }
@@ -74,8 +82,10 @@ fn takes_what_flags_leave_open_from_the_file() {
 
 #[test]
 fn splits_a_string_as_on_the_command_line() {
-    let server = parse_with("services = 'cart,order'\ndatabase-url = 'x'", &[]).expect("parsed");
+    let file = "services = 'cart,order'\npin = '1,2'\ndatabase-url = 'x'";
+    let server = parse_with(file, &[]).expect("parsed");
     assert_eq!(server.services, ["cart", "order"]);
+    assert_eq!(server.pin, [1, 2]);
     assert!(!server.strict);
 }
 
@@ -94,7 +104,7 @@ fn refuses_an_unknown_key_and_names_the_known() {
     let error = parse_with("lisen = '0.0.0.0:1'", &[]).expect_err("refused");
     let text = error.to_string();
     assert!(text.contains("unknown key `lisen`"), "{text}");
-    let known = "database-url, listen, partitions, services, strict";
+    let known = "database-url, listen, partitions, pin, services, strict";
     assert!(text.contains(known), "{text}");
 }
 
@@ -108,6 +118,17 @@ fn refuses_values_that_the_flag_would_refuse() {
     ] {
         let text = parse_with(file, &[]).expect_err("refused").to_string();
         assert!(text.contains(expected), "{file}: {text}");
+    }
+}
+
+#[test]
+fn a_refused_secret_is_not_shown() {
+    let by_flag = parse_with("database_url = 'x'", &["--pin", "1,12E4"]);
+    let by_file = parse_with("database_url = 'x'\npin = ['1', '12E4']", &[]);
+    for parsed in [by_flag, by_file] {
+        let text = parsed.expect_err("refused").to_string();
+        assert!(text.contains("invalid value '…' for '--pin"), "{text}");
+        assert!(!text.contains("12E4"), "{text}");
     }
 }
 
