@@ -19,11 +19,19 @@ const ANSWER_LIMIT: u64 = 16 * 1024;
 const LOG_LINES: usize = 30;
 /// What the shell says to the program that was typed there, not to those that it starts: flags tell
 /// them the namespace, where an empty one is no flag; a file with the flags of one program is refused
-/// by the others; and a Kafka that we have started knows nothing of another's TLS.
-const NOT_INHERITED: [&str; 3] = [
+/// by the others; and a Kafka that we have started knows nothing of another's TLS. Nor is it for ours
+/// what it says to the command API of a deployment: which part of the services that runs, how many
+/// brokers there are, where its peers reach it, what its gateway signs with, and by which server its
+/// mails leave, where ours go into a folder.
+const NOT_INHERITED: [&str; 8] = [
     "OFFSET_ZERO_NAMESPACE",
     "OFFSET_ZERO_CONFIG",
     KAFKA_PROPERTIES,
+    "OFFSET_ZERO_SERVICES",
+    "OFFSET_ZERO_REPLICATION_FACTOR",
+    "OFFSET_ZERO_ADVERTISE",
+    "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
+    "OFFSET_ZERO_SMTP_URL",
 ];
 /// Where every program finds properties of librdkafka: `name=value`, separated by commas.
 pub const KAFKA_PROPERTIES: &str = "OFFSET_ZERO_KAFKA_PROPERTIES";
@@ -200,7 +208,12 @@ mod tests {
     #[test]
     fn what_the_shell_says_of_the_program_that_was_typed_is_not_inherited() {
         let command = command(Path::new("projectors"));
-        for variable in ["OFFSET_ZERO_NAMESPACE", "OFFSET_ZERO_CONFIG"] {
+        for variable in [
+            "OFFSET_ZERO_NAMESPACE",
+            "OFFSET_ZERO_CONFIG",
+            "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
+            "OFFSET_ZERO_SMTP_URL",
+        ] {
             let mut set = command.get_envs();
             let is_removed = set.any(|(name, value)| name == variable && value.is_none());
             assert!(is_removed, "{variable}");
