@@ -189,9 +189,13 @@ mod tests {
 
     #[test]
     fn a_scratch_folder_goes_with_its_handle_and_a_dead_owners_folder_with_the_next() {
-        // Beyond the largest id that Linux gives out.
-        let stale = env::temp_dir().join(format!("{SCRATCH_PREFIX}99999999-0"));
-        fs::create_dir_all(stale.join("postgres")).expect("the temporary folder is writable");
+        // Beyond the largest id that Linux gives out. It comes in one step: other tests remove it as soon as they see it.
+        let name = format!("{SCRATCH_PREFIX}99999999-{}", process::id());
+        let stale = env::temp_dir().join(name);
+        let nursery = Scratch::new().expect("the temporary folder is writable");
+        let made = nursery.path().join("made");
+        fs::create_dir_all(made.join("postgres")).expect("the temporary folder is writable");
+        fs::rename(made, &stale).expect("the temporary folder is writable");
         let scratch = Scratch::new().expect("the temporary folder is writable");
         let path = scratch.path().to_path_buf();
         assert!(path.is_dir());
