@@ -70,6 +70,12 @@ impl Deployed {
         }
     }
 
+    /// Whether a reason for which it is not ready has these words.
+    fn says(&self, words: &str) -> bool {
+        let failing = self.readiness.failing();
+        failing.iter().any(|(_, reason)| reason.contains(words))
+    }
+
     async fn is_ready(&self) {
         eventually("ready", async || self.readiness.is_ready()).await;
     }
@@ -115,10 +121,7 @@ async fn the_newer_takes_over_and_the_older_stops() {
     let new = Deployed::start::<NewOrders>(&world, &shop);
     alive(&world, 2).await;
     eventually("says what it waits for", async || {
-        let failing = new.readiness.failing();
-        failing
-            .iter()
-            .any(|(_, reason)| reason.contains("is being filled beside it"))
+        new.says("is being filled beside it")
     })
     .await;
     shop.trade(9).await;
@@ -256,13 +259,7 @@ async fn what_has_failed_for_good_is_told_and_not_begun_anew_at_once() {
     close(registry).await;
 
     let new = Deployed::start::<NewOrders>(&world, &shop);
-    eventually("says why", async || {
-        let failing = new.readiness.failing();
-        failing
-            .iter()
-            .any(|(_, reason)| reason.contains("the test says so"))
-    })
-    .await;
+    eventually("says why", async || new.says("the test says so")).await;
     let failed =
         "select version::bigint from offset_zero.projection_versions where state = 'failed'";
     assert_eq!(world.number(failed).await, 2, "it is there to be looked at");

@@ -69,16 +69,20 @@ async fn what_is_of_another_log_has_reached_nothing() {
     world.get("/v1/orders").await.json();
 }
 
+/// Parks the order's event at offset 7 of a partition.
+fn parked_in(partition: i32, id: &str) -> String {
+    format!(
+        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, stream, reason)
+           values ('orders', 1, 'OrderEvents', {partition}, 7, '{id}', 'order-{id}', 'test')"#
+    )
+}
+
 #[tokio::test]
 async fn a_parked_row_is_not_what_its_writer_has_written() {
     let world = World::new().await;
     let id = "018f3c1e-0000-7000-8000-000000000001";
-    let park = format!(
-        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, stream, reason)
-           values ('orders', 1, 'OrderEvents', 1, 7, '{id}', 'order-{id}', 'test')"#
-    );
     world.execute(&advance(1, 1235)).await;
-    world.execute(&park).await;
+    world.execute(&parked_in(1, id)).await;
     let headers = [("x-min-position", "OrderEvents/1@7"), ("prefer", "wait=0")];
     let uri = format!("/v1/orders/{id}");
     let answer = world.send("GET", &uri, &headers).await;
@@ -98,12 +102,8 @@ async fn a_parked_row_is_not_what_its_writer_has_written() {
 async fn what_is_parked_elsewhere_is_not_what_the_reader_has_written() {
     let world = World::new().await;
     let id = "018f3c1e-0000-7000-8000-000000000001";
-    let park = format!(
-        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, stream, reason)
-           values ('orders', 1, 'OrderEvents', 0, 7, '{id}', 'order-{id}', 'test')"#
-    );
     world.execute(&advance(1, 1235)).await;
-    world.execute(&park).await;
+    world.execute(&parked_in(0, id)).await;
     let uri = format!("/v1/orders/{id}");
     let send = async |position: &'static str| {
         let headers = [("x-min-position", position), ("prefer", "wait=0")];
