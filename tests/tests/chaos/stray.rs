@@ -225,6 +225,9 @@ async fn sell_half(
     store: &EventStore<Seats>,
     show: Uuid,
 ) -> (Gate, tokio::task::JoinHandle<Attempt>) {
+    // A commit is answered before its markers are written: once all reads as committed, none of them is to come, and what
+    // is written next is the half.
+    place.log().await;
     let (half, before) = (Gate::closed(), place.written());
     place.aim(Api::Produce, 2, Action::Late(When::Opened(half.clone())));
     let store = store.clone();
