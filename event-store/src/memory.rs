@@ -52,6 +52,8 @@ struct State {
     reachable: bool,
     cluster_id: String,
     count: i32,
+    /// Partitions that topics were given since.
+    added: HashMap<String, i32>,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +104,7 @@ impl MemoryLog {
                     reachable: true,
                     cluster_id: uuid::Uuid::now_v7().to_string(),
                     count: partitions,
+                    added: HashMap::new(),
                 }),
                 grown: Condvar::new(),
             }),
@@ -137,6 +140,17 @@ impl MemoryLog {
                 *partition = Partition::default();
             }
         }
+    }
+
+    /// Gives a topic more partitions, as an administrator of Kafka can, who cannot take them away again.
+    pub fn add_partitions(&self, topic: &str, more: i32) {
+        let mut state = self.lock();
+        let before = state.partitions_of(topic);
+        for partition in before..before + more {
+            let place = (topic.to_owned(), partition);
+            state.partitions.insert(place, Partition::default());
+        }
+        *state.added.entry(topic.to_owned()).or_default() += more;
     }
 
     /// Has somebody's transaction stay open in every partition of a topic: until it is let on, readers see nothing that comes
@@ -205,6 +219,11 @@ impl Partition {
 }
 
 impl State {
+    /// Of a topic that there is.
+    fn partitions_of(&self, topic: &str) -> i32 {
+        self.count + self.added.get(topic).copied().unwrap_or_default()
+    }
+
     fn of_topic(&mut self, topic: &str) -> impl Iterator<Item = &mut Partition> {
         let partitions = self.partitions.iter_mut();
         let of_topic = partitions.filter(move |((known, _), _)| known == topic);
@@ -253,7 +272,7 @@ impl Log for MemoryLog {
     fn partitions(&self, topic: &str) -> Result<i32, LogError> {
         let state = self.reachable("counting partitions")?;
         if state.partitions.contains_key(&(topic.to_owned(), 0)) {
-            return Ok(state.count);
+            return Ok(state.partitions_of(topic));
         }
         Err(LogError::Topic {
             topic: topic.to_owned(),

@@ -115,11 +115,8 @@ impl<S: Log> Live<S> {
     }
 
     pub(crate) async fn run<P: Projection>(mut self) {
-        let Some(origin) = self.origin::<P>().await else {
-            return;
-        };
         if self.succeed::<P>().await && self.is_alive().await {
-            self.serve::<P>(origin).await;
+            self.serve::<P>().await;
         }
     }
 
@@ -130,21 +127,6 @@ impl<S: Log> Live<S> {
     /// Readiness logs it, once for each trouble.
     fn ails(&self, reason: String) {
         self.readiness.set(self.name.as_str(), Err(reason));
-    }
-
-    /// Waits for the log to answer; none where told to stop meanwhile.
-    async fn origin<P: Projection>(&mut self) -> Option<Origin> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match origin_of::<P, S>(&self.source).await {
-                Ok(origin) => return Some(origin),
-                Err(error) => self.ails(error.in_full()),
-            }
-            if self.stopped_within(pause).await {
-                return None;
-            }
-            pause = longer(pause);
-        }
     }
 
     /// Waits for the first sign of life: before it, nothing is known to be anybody's. False where told to stop meanwhile.
@@ -176,7 +158,7 @@ pub(crate) async fn origin_of<P: Projection, S: Log>(source: &S) -> Result<Origi
                     topic: (*topic).to_owned(),
                     reason: format!(
                         "it has {differing} partitions, where {first} has {partitions}; topics that are read together \
-                         need as many"
+                         need as many, and none is ever given more (docs/operating.md says what to do)"
                     ),
                 });
             }

@@ -29,7 +29,7 @@ pub(crate) struct Version {
 }
 
 /// The log that a version is made from, as far as it decides its checkpoints.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) cluster_id: String,
     pub(crate) partitions: i32,

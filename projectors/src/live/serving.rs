@@ -2,23 +2,28 @@
 
 use std::{collections::BTreeSet, pin::pin, time::Duration};
 
-use event_store::{Batch, BatchLimits, Progress, log::Log};
+use event_store::{Batch, BatchLimits, LogError, Progress, log::Log};
 use futures::{
     FutureExt,
     future::{Fuse, FusedFuture},
 };
 use tokio::time::MissedTickBehavior;
 
-use super::{FIRST_PAUSE, Live, longer, membership::Shares};
+use super::{FIRST_PAUSE, Live, longer, membership::Shares, origin_of};
 use crate::{
     Projection, ProjectorError,
     feed::Feed,
     parking::Refused,
-    registry::{self, Checkpoint, Origin, Version},
+    registry::{self, Origin, Positions, Version},
 };
 
 /// How often ends, and with them a sign of life, are written.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at how many partitions the topics have, of a feed that nothing else ends. Tests do not wait for so long.
+const RECOUNT_INTERVAL: Duration = match cfg!(test) {
+    true => Duration::from_millis(500),
+    false => Duration::from_secs(60),
+};
 /// Between two batches that a feed is handed: where events come one by one, each transaction writes what came meanwhile. The first
 /// after a while is written at once.
 const FLUSH_EVERY_MS: u64 = 15;
@@ -38,7 +43,7 @@ enum Ended {
     Superseded,
     /// An event could not be applied: to be parked.
     Refused,
-    /// Other partitions are this process's to feed now, or none.
+    /// Other partitions are this process's to feed now, or none; or the topics have others.
     Moved,
     /// An operator has halted the projection.
     Paused,
@@ -46,22 +51,18 @@ enum Ended {
 
 impl<S: Log> Live<S> {
     /// Feeds whichever version is live, until told to stop.
-    pub(super) async fn serve<P: Projection>(mut self, origin: Origin) {
+    pub(super) async fn serve<P: Projection>(mut self) {
         let mut refused = Refused::default();
         let mut pause = FIRST_PAUSE;
         loop {
-            let partitions = self.partitions(&origin);
-            if partitions.is_empty() {
-                self.is_well();
-                if self.stopped_before_there_is_work(&origin).await {
-                    return;
+            let fed = match origin_of::<P, S>(&self.source).await {
+                Ok(origin) => {
+                    self.feed_share::<P>(&origin, &mut refused, &mut pause)
+                        .await
                 }
-                continue;
-            }
-            let wait = match self
-                .feed::<P>(&origin, &partitions, &mut refused, &mut pause)
-                .await
-            {
+                Err(error) => Err(error),
+            };
+            let wait = match fed {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Refused | Ended::Moved) => Duration::ZERO,
                 Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
@@ -88,12 +89,31 @@ impl<S: Log> Live<S> {
         share.partitions(self.name, origin.partitions)
     }
 
+    /// Feeds what is this process's to feed, until something changes; where nothing is, waits until something may be.
+    async fn feed_share<P: Projection>(
+        &mut self,
+        origin: &Origin,
+        refused: &mut Refused,
+        pause: &mut Duration,
+    ) -> Result<Ended, ProjectorError> {
+        let partitions = self.partitions(origin);
+        if !partitions.is_empty() {
+            return self.feed::<P>(origin, &partitions, refused, pause).await;
+        }
+        self.is_well();
+        match self.stopped_before_there_is_work(origin).await {
+            true => Ok(Ended::Stopped),
+            false => Ok(Ended::Moved),
+        }
+    }
+
     async fn stopped_before_there_is_work(&mut self, origin: &Origin) -> bool {
         let (name, of) = (self.name, origin.partitions);
         let work = |share: &Shares| !share.partitions(name, of).is_empty();
         tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => true,
             begins = self.share.wait_for(work) => begins.is_err(),
+            () = tokio::time::sleep(RECOUNT_INTERVAL) => false,
         }
     }
 
@@ -149,7 +169,8 @@ impl<S: Log> Live<S> {
         let Some(checkpoints) = claimed else {
             return Ok(Err(Ended::Superseded));
         };
-        require_places::<P>(&version, partitions, &checkpoints)?;
+        let places = registry::positions(&mut registry, P::NAME, number).await?;
+        require_places::<P>(&version, origin, &places)?;
         let connection = self.database.connect_to_feed(&version.schema).await?;
         let limits = BatchLimits {
             every_ms: FLUSH_EVERY_MS,
@@ -181,12 +202,15 @@ impl<S: Log> Live<S> {
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ends = pin!(Fuse::terminated());
+        let source = self.source.clone();
+        let mut outgrown = pin!(outgrown::<P, S>(&source, origin));
         loop {
             // Only what may be dropped is raced; a transaction, once begun, is carried through.
             let come = tokio::select! {
                 _ = self.stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
                 batch = feed.next() => Come::Batch(batch?),
                 ends = &mut ends => Come::Ends(ends?),
+                ended = &mut outgrown => return ended,
                 _ = share.changed() => Come::Share,
                 _ = refresh.tick(), if ends.is_terminated() => Come::Time,
             };
@@ -263,16 +287,34 @@ async fn absorb_what_is_there<P: Projection>(
     Ok((progress, count as u64))
 }
 
-/// A version that an older projector has made may be made of other topics, or of fewer partitions than they have by now: it could never
-/// become what this one makes.
+/// Ends where the topics are not any more as they were when a feed began, by an error where they cannot be read together. A start would
+/// meet the same; that the log is out of reach is found out by asking for its ends.
+async fn outgrown<P: Projection, S: Log>(
+    source: &S,
+    origin: &Origin,
+) -> Result<Ended, ProjectorError> {
+    loop {
+        tokio::time::sleep(RECOUNT_INTERVAL).await;
+        match origin_of::<P, S>(source).await {
+            Ok(found) if found == *origin => {}
+            Err(ProjectorError::Log(LogError::Unavailable { .. })) => {}
+            Ok(_) => return Ok(Ended::Moved),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A version may be made of other topics, by an older projector, or of fewer partitions than they have by now: it could never become
+/// what this one makes. Nobody feeds it then, not even the partitions that it has: where topics were given more, keys do not lie any
+/// more where they belong.
 fn require_places<P: Projection>(
     version: &Version,
-    partitions: &[i32],
-    checkpoints: &[Checkpoint],
+    origin: &Origin,
+    places: &Positions,
 ) -> Result<(), ProjectorError> {
     let number = version.number;
     let name = P::NAME;
-    let of_version: BTreeSet<&str> = checkpoints.iter().map(|of| &*of.topic).collect();
+    let of_version: BTreeSet<&str> = places.keys().map(|(topic, _)| topic.as_str()).collect();
     let of_projection: BTreeSet<&str> = P::TOPICS.iter().copied().collect();
     if of_version != of_projection {
         return Err(ProjectorError::Failed(format!(
@@ -280,9 +322,15 @@ fn require_places<P: Projection>(
              type: projectors rebuild {name}"
         )));
     }
-    if checkpoints.len() != of_projection.len() * partitions.len() {
+    let partitions = 0..origin.partitions;
+    let lacks = |topic: &&str| {
+        let has = |partition: i32| places.contains_key(&((*topic).to_owned(), partition));
+        !partitions.clone().all(has)
+    };
+    if of_projection.iter().any(lacks) {
         return Err(ProjectorError::Failed(format!(
-            "version {number} of {name} lacks partitions that its topics have by now; type: projectors rebuild {name}"
+            "version {number} of {name} lacks partitions that its topics have by now: where the topics are new ones, type: \
+             projectors rebuild {name}; where old ones were given more, docs/operating.md says what to do"
         )));
     }
     Ok(())

@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use dev::postgres::Relay;
-use event_store::log::Log;
+use domain::topics;
+use event_store::{log::Log, partition_for};
 use runtime::health::Readiness;
 use tokio::{sync::watch, task::JoinHandle};
+use uuid::Uuid;
 
 use super::{
     World, eventually,
+    parking::{append, cancelled, records},
     rebuilding::rebuild_orders,
     shop::{EVENTS_OF_THREE, Shop},
 };
@@ -270,4 +273,55 @@ async fn a_version_of_other_topics_or_fewer_partitions_waits_to_be_rebuilt() {
         eventually("ready", async || runner.readiness.is_ready()).await;
         runner.stop().await;
     }
+}
+
+/// Of all topics, before anything lay in them.
+#[tokio::test]
+async fn partitions_that_are_added_are_noticed_and_fed_after_a_rebuild() {
+    const ORDERS: i64 = 8;
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let runner = Runner::start(&world, &shop);
+    eventually("ready", async || runner.readiness.is_ready()).await;
+    for topic in topics::ALL {
+        shop.log.add_partitions(topic, 1);
+    }
+    runner
+        .ails(|reason| reason.contains("lacks partitions") && reason.contains(WHAT_TO_TYPE))
+        .await;
+
+    rebuild_orders(&world, &shop).await.expect("rebuilds");
+    for _ in 0..ORDERS {
+        let id = Uuid::now_v7();
+        let mut records = records(id);
+        for record in &mut records {
+            record.partition = partition_for(id.to_string().as_bytes(), 2);
+        }
+        append(&shop, &records);
+    }
+    eventually("those of both partitions are cancelled", async || {
+        cancelled(&world, "orders_2").await == ORDERS
+    })
+    .await;
+    runner.stop().await;
+}
+
+/// Whoever starts refuses such topics, too.
+#[tokio::test]
+async fn a_topic_that_was_given_more_partitions_than_others_stops_who_reads_it() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    let runner = Runner::start(&world, &shop);
+    rows_reach(&world, "orders_1", 3).await;
+    shop.log.add_partitions(topics::PAYMENT_EVENTS, 1);
+    runner
+        .ails(|reason| {
+            reason.contains("PaymentEvents: it has 2 partitions")
+                && reason.contains("docs/operating.md")
+        })
+        .await;
+    // Others go on.
+    shop.stock(1).await;
+    let products = "select count(*) from products_1.products";
+    eventually("a product", async || world.number(products).await == 1).await;
+    runner.stop().await;
 }
