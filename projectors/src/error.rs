@@ -20,6 +20,20 @@ pub enum ProjectorError {
          and try again"
     )]
     Locked(#[source] sqlx::Error),
+    /// A rebuild holds up a reset: it copies what it keeps, in one transaction with the version that it has begun.
+    #[error(
+        "{projection} is being rebuilt by session {session} of postgres, which copies what is kept before another version can begin; \
+         wait until `offset-zero projections` shows the one that it builds, or end it (select pg_terminate_backend({session})), and \
+         try again"
+    )]
+    HeldUp {
+        /// Whose.
+        projection: &'static str,
+        /// Postgres' number of the rebuild's session.
+        session: i32,
+        /// What was waited for.
+        source: sqlx::Error,
+    },
     /// Postgres, or the way to it, is gone without a word.
     #[error("postgres has not answered within {seconds} s")]
     Unanswered {
@@ -193,6 +207,7 @@ impl ProjectorError {
             | Self::Diverged { .. } => true,
             Self::Postgres(_)
             | Self::Locked(_)
+            | Self::HeldUp { .. }
             | Self::Unanswered { .. }
             | Self::Migration(_)
             | Self::NotMigrated { .. }

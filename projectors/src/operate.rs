@@ -2,11 +2,14 @@
 
 use event_store::log::Log;
 use futures::{FutureExt, future::BoxFuture};
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 
 use crate::{
-    Database, Projection, ProjectionName, ProjectorError, live::origin_of, names::OnProjection,
-    registry,
+    Database, Projection, ProjectionName, ProjectorError,
+    live::origin_of,
+    names::OnProjection,
+    rebuild::candidate,
+    registry::{self, Origin},
 };
 
 /// Drops the tables of a version that is not live any more.
@@ -101,16 +104,41 @@ impl<S: Log> Reset<'_, S> {
         let origin = origin_of::<P, S>(self.source).await?;
         let mut registry = self.database.connect().await?;
         registry::ensure_live::<P>(&mut registry, &origin).await?;
-        let mut tx = registry.begin().await?;
-        registry::never_stand_still(&mut tx).await?;
-        registry::hold_live(&mut tx, P::NAME).await?;
-        // It is there by now.
-        let old = registry::ensure_live::<P>(&mut tx, &origin).await?;
-        old.require_no_newer_shape::<P>()?;
-        let new = registry::create::<P>(&mut tx, &origin, "live").await?;
-        sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;
-        registry::make_live(&mut tx, P::NAME, old.number, new.number).await?;
-        tx.commit().await?;
-        Ok(new.number)
+        match begin_anew::<P>(&mut registry, &origin).await {
+            Err(ProjectorError::Locked(waited)) => Err(held_up::<P>(&mut registry, waited).await?),
+            begun => begun,
+        }
     }
+}
+
+async fn begin_anew<P: Projection>(
+    registry: &mut PgConnection,
+    origin: &Origin,
+) -> Result<i32, ProjectorError> {
+    let mut tx = registry.begin().await?;
+    registry::never_stand_still(&mut tx).await?;
+    registry::hold_live(&mut tx, P::NAME).await?;
+    // It is there by now.
+    let old = registry::ensure_live::<P>(&mut tx, origin).await?;
+    old.require_no_newer_shape::<P>()?;
+    let new = registry::create::<P>(&mut tx, origin, "live").await?;
+    sqlx::raw_sql(P::INDEXES).execute(&mut *tx).await?;
+    registry::make_live(&mut tx, P::NAME, old.number, new.number).await?;
+    tx.commit().await?;
+    Ok(new.number)
+}
+
+/// Who kept a lock from a reset. Where it is a rebuild, its version's number was to be ours.
+async fn held_up<P: Projection>(
+    registry: &mut PgConnection,
+    waited: sqlx::Error,
+) -> Result<ProjectorError, ProjectorError> {
+    Ok(match candidate::session_that_begins::<P>(registry).await? {
+        Some(session) => ProjectorError::HeldUp {
+            projection: P::NAME,
+            session,
+            source: waited,
+        },
+        None => ProjectorError::Locked(waited),
+    })
 }

@@ -131,6 +131,22 @@ pub(super) async fn lock<P: Projection>(registry: &mut PgConnection) -> Result<(
     Ok(())
 }
 
+/// Postgres' number of the session that keeps other rebuilds out, where it is in a transaction, and we may see that: in the one with which
+/// it begins, which copies what it keeps, or for moments in that of its swap.
+pub(crate) async fn session_that_begins<P: Projection>(
+    registry: &mut PgConnection,
+) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select min(l.pid) as pid from pg_locks l
+         join pg_stat_activity a on a.pid = l.pid
+         where l.locktype = 'advisory' and l.granted and a.datname = current_database() and a.xact_start is not null
+             and l.classid = hashtext('offset_zero.rebuild')::oid and l.objid = hashtext($1)::oid",
+        P::NAME,
+    )
+    .fetch_one(registry)
+    .await
+}
+
 /// Refuses where a version like the one that is to be begun has just failed: it would again, and nobody could look at the other one.
 pub(crate) async fn require_not_failed<P: Projection>(
     registry: &mut PgConnection,

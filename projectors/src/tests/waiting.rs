@@ -6,7 +6,14 @@ use dev::postgres::Relay;
 use sqlx::{Connection, PgConnection};
 
 use super::{PATIENCE, World, eventually, shop::Shop, verifying::feed};
-use crate::{Database, Orders, ProjectionName, ProjectorError, Report, rebuild, rebuild::Options};
+use crate::{
+    Database, History, Orders, ProjectionName, ProjectorError, Report, operate, rebuild,
+    rebuild::Options,
+};
+
+/// For a lock, whoever it is.
+const WAITING: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Somebody's session keeps a table that a rebuild reads.
 async fn kept() -> (World, Shop, PgConnection) {
@@ -43,6 +50,42 @@ async fn a_lock_that_is_kept_is_told_and_the_rebuild_resumes() {
     assert!(report.resumed && report.verification.is_equal(), "{report}");
 }
 
+/// One that keeps rows has begun the next version, which nobody sees before they are copied.
+#[tokio::test]
+async fn a_reset_says_which_rebuild_it_waits_for() {
+    const HISTORY: ProjectionName = ProjectionName::History;
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    feed::<History>(&world, &shop).await;
+    // It copies for as long as this is kept from it.
+    let mut keeper = world.connect().await;
+    sqlx::raw_sql("begin; lock table history_1.history")
+        .execute(&mut keeper)
+        .await
+        .expect("locks");
+    let options = Options {
+        start: "OrderEvents/0@1".parse().expect("a start"),
+        ..Options::default()
+    };
+    let rebuilding = rebuild(HISTORY, &shop.log, &world.database, options);
+    let resetting = async {
+        eventually("it copies", async || world.number(WAITING).await > 0).await;
+        let impatient = world.database.clone().locking_within("100ms");
+        let reset = operate::reset(&shop.log, &impatient, HISTORY).await;
+        keeper.close().await.expect("lets go");
+        reset.expect_err("it is held up")
+    };
+    let (rebuilt, error) = tokio::join!(rebuilding, resetting);
+    rebuilt.expect("rebuilds");
+    let ProjectorError::HeldUp { session, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let end_it = format!("pg_terminate_backend({session})");
+    assert!(error.to_string().contains(&end_it), "{error}");
+    let reset = operate::reset(&shop.log, &world.database, HISTORY).await;
+    assert_eq!(reset.expect("resets"), 3);
+}
+
 /// No connection is closed, and the statement that it waits for is never answered.
 #[tokio::test]
 async fn a_postgres_that_vanishes_ends_the_rebuild() {
@@ -51,9 +94,7 @@ async fn a_postgres_that_vanishes_ends_the_rebuild() {
     let relayed = Database::new(&relay.url).expect("a URL");
     let relayed = relayed.answering_within(Duration::from_secs(2));
     let vanishing = async {
-        let waiting = "select count(*) from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'";
-        eventually("it waits", async || world.number(waiting).await > 0).await;
+        eventually("it waits", async || world.number(WAITING).await > 0).await;
         relay.lose();
     };
     let (rebuilt, ()) = tokio::join!(rebuilt(&shop, &relayed), vanishing);
