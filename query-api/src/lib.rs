@@ -11,6 +11,7 @@ mod carts;
 mod changes;
 mod condition;
 mod database;
+mod integer;
 mod json;
 mod live;
 mod min_position;

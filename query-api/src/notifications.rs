@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    integer,
     min_position::{MinPosition, WaitHeaders},
     page::{self, SortKey},
     snapshot::{self, Read},
@@ -23,7 +24,7 @@ pub(crate) struct Parameters {
     /// The order that they are about.
     order_id: Uuid,
     /// At most so many.
-    #[serde(default, deserialize_with = "page::read_limit")]
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same order.

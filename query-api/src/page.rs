@@ -6,7 +6,6 @@
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use runtime::problem::Problem;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use uuid::Uuid;
 
 const MAX_LIMIT: i64 = 200;
@@ -21,17 +20,6 @@ pub(crate) trait SortKey: Sized {
 
     /// None where they are not of a key of this list.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
-}
-
-/// Reads a limit out of a query. A number beyond what can be held is out of range like any other, whatever it is held as.
-pub(crate) fn read_limit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error> {
-    let text = String::deserialize(value)?;
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse::<i64>() {
-        Err(_) if is_number => Ok(Some(i64::MAX)),
-        parsed => parsed.map(Some).map_err(D::Error::custom),
-    }
 }
 
 /// Adds to the problem where the limit is out of range.

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     database::Database,
+    integer,
     json::{Money, Unparsed},
     min_position::{MinPosition, WaitHeaders},
     page::{self, SortKey},
@@ -25,7 +26,7 @@ pub(crate) struct Parameters {
     /// Only this day and earlier ones.
     to: Option<NaiveDate>,
     /// At most so many.
-    #[serde(default, deserialize_with = "page::read_limit")]
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same days.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     condition::ConditionHeaders,
     database::Database,
+    integer,
     min_position::{MinPosition, WaitHeaders},
     orders::{
         PROJECTION, not_found,
@@ -30,6 +31,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
     /// As it last was at this version, from 1: just before the next one, or now.
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1)]
     at_version: Option<i64>,
     /// As it was at this time (RFC 3339); not together with `at_version`.

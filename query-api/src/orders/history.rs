@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    integer,
     json::Unparsed,
     min_position::{MinPosition, WaitHeaders},
     orders::not_found,
@@ -26,7 +27,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
     /// At most so many.
-    #[serde(default, deserialize_with = "page::read_limit")]
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    integer,
     min_position::{MinPosition, WaitHeaders},
     orders::{
         PROJECTION,
@@ -38,7 +39,7 @@ pub(crate) struct Parameters {
     /// Only those placed before.
     placed_to: Option<DateTime<Utc>>,
     /// At most so many.
-    #[serde(default, deserialize_with = "page::read_limit")]
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before, with the same filter.

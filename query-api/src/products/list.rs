@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     database::Database,
+    integer,
     min_position::{MinPosition, WaitHeaders},
     page::{self, SortKey},
     products::{
@@ -26,7 +27,7 @@ const LIST: &str = "products";
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
     /// At most so many.
-    #[serde(default, deserialize_with = "page::read_limit")]
+    #[serde(default, deserialize_with = "integer::read")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.

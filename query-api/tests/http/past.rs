@@ -225,6 +225,12 @@ async fn what_never_was_is_a_problem() {
     for (id, query, status, code) in [
         (id, "at_version=4", 404, "version-not-found"),
         (id, "at_version=99999999999", 404, "version-not-found"),
+        (
+            id,
+            "at_version=99999999999999999999",
+            404,
+            "version-not-found",
+        ),
         (unknown, "at_version=1", 404, "order-not-found"),
         (
             unknown,
@@ -240,6 +246,8 @@ async fn what_never_was_is_a_problem() {
             "order-not-found",
         ),
         (id, "at_version=one", 400, "invalid-query"),
+        (id, "at_version=", 400, "invalid-query"),
+        (id, "at_version=1&at_version=1", 400, "invalid-query"),
         (id, "at_time=yesterday", 400, "invalid-query"),
         (id, "version=1", 400, "invalid-query"),
     ] {
@@ -248,6 +256,11 @@ async fn what_never_was_is_a_problem() {
     for (query, pointer, code) in [
         ("at_version=0", "/at_version", "out-of-range"),
         ("at_version=-1", "/at_version", "out-of-range"),
+        (
+            "at_version=-99999999999999999999",
+            "/at_version",
+            "out-of-range",
+        ),
         (
             "at_version=1&at_time=2026-01-01T00:00:00Z",
             "/at_time",
