@@ -30,7 +30,7 @@ pub(crate) struct Cart {
     /// In the order in which they were first put in.
     #[schema(value_type = Vec<CartItem>)]
     items: Unparsed,
-    /// Null where there is nothing to add up.
+    /// Null while nothing is in it: what costs nothing has no currency.
     #[schema(value_type = Option<Totals>)]
     totals: Option<Unparsed>,
     /// The order that it became.

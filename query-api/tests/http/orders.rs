@@ -1,6 +1,6 @@
 //! `GET /v1/orders/{id}`, and what all routes answer alike.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::world::{Order, World, address, lines, money};
@@ -219,5 +219,9 @@ async fn describes_itself() {
     }
     let order = &description["components"]["schemas"]["Order"]["properties"];
     assert_eq!(order.as_object().expect("properties").len(), 13);
+    let totals = &description["components"]["schemas"]["Cart"]["properties"]["totals"];
+    let kinds = totals["oneOf"].as_array().expect("kinds").iter();
+    let kinds: Vec<&Value> = kinds.map(|kind| &kind["type"]).collect();
+    assert!(kinds.contains(&&json!("null")), "{totals}");
     assert!(world.get("/docs/").await.text.contains("swagger"));
 }
