@@ -86,11 +86,18 @@ pub(super) struct Row {
 
 impl Past {
     /// None where the order is not placed.
-    fn new(id: Uuid, rows: Vec<Row>) -> Result<Option<Self>, Problem> {
+    fn new(id: Uuid, mut rows: Vec<Row>) -> Result<Option<Self>, Problem> {
         if rows.len() > MAX_CHANGES {
             let cause = format!("the order {id} has more than {MAX_CHANGES} changes");
             return Err(Problem::internal(cause));
         }
+        // An event that is in the log twice changes no order, as in the projection `orders`.
+        let mut reached = 0;
+        rows.retain(|row| {
+            let is_next = row.version.is_none_or(|version| version > reached);
+            reached = row.version.map_or(reached, |version| reached.max(version));
+            is_next
+        });
         let is_placed = rows.iter().any(|row| row.change.places());
         Ok(is_placed.then_some(Self { id, rows }))
     }

@@ -130,6 +130,18 @@ async fn goes_on_after_what_the_client_has_seen() {
 }
 
 #[tokio::test]
+async fn an_event_that_is_there_twice_is_shown_once() {
+    let world = World::of_orders().await;
+    let id = Uuid::now_v7();
+    world.walk(id, 0, 12).await;
+    world.repeat(id, 3).await;
+    world.walk(id, 12, ALL).await;
+    let mut following = world.follow(id, &[("last-event-id", "0")]).await;
+    assert_eq!(following.ids(6).await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(following.block().await.as_deref(), Some(": heartbeat"));
+}
+
+#[tokio::test]
 async fn leaves_nothing_out_however_much_there_is() {
     let world = World::of_orders().await;
     let id = Uuid::now_v7();

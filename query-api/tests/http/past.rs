@@ -87,6 +87,16 @@ impl World {
         self.execute(&script).await;
     }
 
+    /// Adds a version's event again, after all others, as a log has it that was put together of two copies.
+    pub(crate) async fn repeat(&self, id: Uuid, version: i32) {
+        self.execute(&format!(
+            "insert into order_versions_1.order_versions
+             select topic, partition, position + 100, order_id, version, time, type, change
+             from order_versions_1.order_versions where order_id = '{id}' and version = {version}"
+        ))
+        .await;
+    }
+
     async fn then(&self, id: Uuid, query: &str) -> Answer {
         self.get(&format!("/v1/orders/{id}?{query}")).await
     }
@@ -208,6 +218,26 @@ async fn a_time_shows_what_had_happened_by_then() {
     }
     let early = world.then(id, "at_time=2026-01-01T00:00:01Z").await;
     early.problem(404, "order-not-found");
+}
+
+#[tokio::test]
+async fn an_event_that_is_there_twice_changes_nothing() {
+    const QUERIES: [&str; 3] = [
+        "at_version=4",
+        "at_version=6",
+        "at_time=2026-01-02T00:00:00Z",
+    ];
+    let world = World::of_orders().await;
+    let id = Uuid::now_v7();
+    world.walk(id, 0, usize::MAX).await;
+    let mut before = Vec::new();
+    for query in QUERIES {
+        before.push(world.then(id, query).await.json());
+    }
+    world.repeat(id, 4).await;
+    for (query, before) in std::iter::zip(QUERIES, before) {
+        assert_eq!(world.then(id, query).await.json(), before, "{query}");
+    }
 }
 
 #[tokio::test]
