@@ -75,9 +75,10 @@ impl SortKey for Sku {
         self.0.clone().into_bytes()
     }
 
+    // One that somebody else has written may be of any form, and there is a next page all the same.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8(bytes.into()).ok()?;
-        text.try_into().ok()
+        (!text.contains('\0')).then_some(Self(text))
     }
 }
 

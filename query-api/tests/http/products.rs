@@ -87,6 +87,25 @@ async fn pages_are_in_the_order_of_bytes() {
     }
 }
 
+/// As a foreign producer may have written them.
+#[tokio::test]
+async fn a_page_may_end_with_a_sku_of_any_form() {
+    let world = World::with(&PRODUCTS).await;
+    let long = "x".repeat(1_000);
+    let foreign = ["a b", "grün", &*long];
+    insert(&world, &foreign).await;
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (page, next) = skus(&world, &format!("limit=1{cursor}")).await;
+        all.extend(page);
+        let Some(next) = next else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(all, foreign);
+}
+
 #[tokio::test]
 async fn refuses_what_it_cannot_read() {
     let world = World::with(&PRODUCTS).await;
