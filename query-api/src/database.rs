@@ -283,6 +283,10 @@ impl From<ReadError> for Problem {
             ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
                 "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
             )),
+            // All are in use, or Postgres is not there.
+            ReadError::Postgres(Error::PoolTimedOut) => {
+                Self::unavailable().detail("no connection to the database could be had in time")
+            }
             ReadError::Postgres(error) if is_disconnected(&error) => {
                 Self::unavailable().detail("the database cannot be reached")
             }

@@ -169,6 +169,21 @@ async fn a_connection_that_dies_as_it_is_given_back_is_given_up() {
     eventually(&lossy.router, uri, 200).await;
 }
 
+/// Of a pool that is busy nobody is told that Postgres is away.
+#[tokio::test]
+async fn a_connection_that_is_in_use_is_waited_for_in_vain() {
+    let lossy = Lossy::new().await;
+    // From now on both are read over the one connection.
+    lossy.get("/v1/orders").await.json();
+    let answer = lossy.get_meanwhile("/v1/projections", async || {
+        let refused = lossy.get("/v1/orders").await;
+        let problem = refused.problem(503, "unavailable");
+        let detail = "no connection to the database could be had in time";
+        assert_eq!(problem["detail"], detail);
+    });
+    answer.await.json();
+}
+
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_dead_connection() {
     let lossy = Lossy::new().await;
