@@ -29,7 +29,7 @@ use super::{
     placing::without_policies,
     raw,
 };
-use crate::{args::Target, client::get_at, running::Running};
+use crate::{args::Target, client::get, running::Running};
 
 const LOADERS: usize = 64;
 /// How long the live projection may take to catch up with the load.
@@ -252,7 +252,7 @@ impl Reading {
         let (stop, counted) = (Arc::clone(&stopping), Arc::clone(&reads));
         let task = tokio::spawn(async move {
             while !stop.load(Ordering::Acquire) {
-                get_at(&url, "").await?;
+                get(&url).await?;
                 counted.fetch_add(1, Ordering::Relaxed);
                 // Enough to see a failure, too little to be the load.
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use self::prose::Prose;
 use crate::{
     args::Target,
-    client::{Answer, get_at},
+    client::{Answer, get},
     running::Running,
     starting::started,
 };
@@ -133,14 +133,14 @@ async fn rebuild(demo: &Demo, order: &str) -> Result<Report> {
     };
     let report = projectors::rebuild(ProjectionName::Orders, &log, &database, options).await?;
     prose.say(format_args!("{report}"));
-    let after = get_at(&order_url(demo, order), "").await?;
+    let after = get(&order_url(demo, order)).await?;
     ensure!(
         after.body == before.body,
         "the rebuilt row must equal the old one"
     );
     prose.say(format_args!("   the rebuilt row is equal to the old one"));
     let projections = format!("{}/v1/projections", demo.running.query_api.url);
-    let projections = get_at(&projections, "").await?.body;
+    let projections = get(&projections).await?.body;
     prose.say(format_args!("{projections:#}"));
     Ok(report)
 }
@@ -160,7 +160,7 @@ async fn wait_for_status(demo: &Demo, order: &str, status: &str) -> Result<Answe
 async fn wait_for(url: &str, wanted: impl Fn(&Answer) -> bool) -> Result<Answer> {
     let begun = Instant::now();
     loop {
-        let last = get_at(url, "").await;
+        let last = get(url).await;
         match last {
             Ok(answer) if wanted(&answer) => return Ok(answer),
             Ok(answer) if begun.elapsed() > PATIENCE => bail!("{url} stays {}", answer.body),

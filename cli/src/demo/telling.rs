@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{Demo, order_url, wait_for};
-use crate::client::get_at;
+use crate::client::get;
 
 /// What the customer is told of an order that goes well.
 const MAILS: usize = 4;
@@ -15,7 +15,7 @@ pub async fn history(demo: &Demo, order: &str) -> Result<()> {
     let prose = demo.prose;
     prose.step("its history across services: GET /v1/orders/{id}/history");
     let url = format!("{}/history", order_url(demo, order));
-    let history = get_at(&url, "").await?;
+    let history = get(&url).await?;
     for item in history.body["items"].as_array().into_iter().flatten() {
         let text = |member: &str| item[member].as_str().unwrap_or_default().to_owned();
         prose.say(format_args!(
@@ -79,7 +79,7 @@ fn read_mails(folder: &Path) -> Result<Vec<String>> {
 pub async fn books(demo: &Demo) -> Result<()> {
     let prose = demo.prose;
     prose.step("the gateway's books: GET /books");
-    let books = get_at(&format!("{}/books", demo.running.gateway.url), "").await?;
+    let books = get(&format!("{}/books", demo.running.gateway.url)).await?;
     for payment in books.body["payments"].as_array().into_iter().flatten() {
         prose.say(format_args!(
             "   order {}   authorised {:>5}   captured {:>5}   refunded {:>5}   voided {}",
