@@ -2,12 +2,15 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
+use tokio::time::timeout;
 
 /// Whoever is alive says so at once.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Whoever is alive answers anything long before: the command API, which takes longest, gives a command up after eight seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One for all requests: each new one would read the system's certificates, which takes longer than any answer here.
 fn http() -> &'static reqwest::Client {
@@ -117,9 +120,21 @@ pub async fn get(url: &str) -> Result<Answer> {
     send(http().get(url), || format!("GET {url}")).await
 }
 
-async fn send(request: RequestBuilder, what: impl Fn() -> String) -> Result<Answer> {
-    let response = request.send().await.with_context(&what)?;
-    Answer::read(response).await.with_context(what)
+async fn send(request: RequestBuilder, what: impl FnOnce() -> String) -> Result<Answer> {
+    send_within(ANSWER_TIMEOUT, request, what).await
+}
+
+async fn send_within(
+    within: Duration,
+    request: RequestBuilder,
+    what: impl FnOnce() -> String,
+) -> Result<Answer> {
+    let answering = async { Answer::read(request.send().await?).await };
+    let answered = match timeout(within, answering).await {
+        Ok(answered) => answered,
+        Err(_) => Err(anyhow!("no answer within {within:?}")),
+    };
+    answered.with_context(what)
 }
 
 /// A server to ask.
@@ -165,6 +180,16 @@ mod tests {
         let url = format!("http://{}", silent.local_addr().expect("it is bound"));
         let why = unready(&url).await;
         assert_eq!(why.as_deref(), Some("/health/ready: no answer within 2 s"));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_nobody_answers_ends_and_is_named() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", silent.local_addr().expect("it is bound"));
+        let within = Duration::from_millis(100);
+        let asked = send_within(within, http().get(&url), || format!("GET {url}")).await;
+        let told = format!("{:#}", asked.err().expect("nobody answers"));
+        assert_eq!(told, format!("GET {url}: no answer within 100ms"));
     }
 
     #[test]

@@ -21,7 +21,10 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+
+/// Longer than anything may wait, and as long as [`Latencies`] can tell.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What one run measured.
 pub struct Measured {
@@ -212,9 +215,15 @@ impl Connection {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body)))?;
-        let (head, body) = self.sender.send_request(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        Ok(Response::from_parts(head, body))
+        let answering = async {
+            let (head, body) = self.sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            anyhow::Ok(Response::from_parts(head, body))
+        };
+        timeout(ANSWER_TIMEOUT, answering).await.with_context(|| {
+            let seconds = ANSWER_TIMEOUT.as_secs();
+            format!("http://{}{path}: no answer within {seconds} s", self.host)
+        })?
     }
 }
 
