@@ -21,9 +21,9 @@ const LOG_LINES: usize = 30;
 /// them the namespace, where an empty one is no flag; a file with the flags of one program is refused
 /// by the others; and a Kafka that we have started knows nothing of another's TLS. Nor is it for ours
 /// what it says to the command API of a deployment: which part of the services that runs, how many
-/// brokers there are, where its peers reach it, what its gateway signs with, and by which server its
-/// mails leave, where ours go into a folder.
-const NOT_INHERITED: [&str; 8] = [
+/// brokers there are, where its peers reach it, what its gateway signs with, by which server its
+/// mails leave, where ours go into a folder, and who else is told of its orders.
+const NOT_INHERITED: [&str; 10] = [
     "OFFSET_ZERO_NAMESPACE",
     "OFFSET_ZERO_CONFIG",
     KAFKA_PROPERTIES,
@@ -32,6 +32,8 @@ const NOT_INHERITED: [&str; 8] = [
     "OFFSET_ZERO_ADVERTISE",
     "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
     "OFFSET_ZERO_SMTP_URL",
+    "OFFSET_ZERO_NOTIFY_WEBHOOKS",
+    "OFFSET_ZERO_NOTIFY_WEBHOOK_SECRET",
 ];
 /// Where every program finds properties of librdkafka: `name=value`, separated by commas.
 pub const KAFKA_PROPERTIES: &str = "OFFSET_ZERO_KAFKA_PROPERTIES";
@@ -213,6 +215,7 @@ mod tests {
             "OFFSET_ZERO_CONFIG",
             "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
             "OFFSET_ZERO_SMTP_URL",
+            "OFFSET_ZERO_NOTIFY_WEBHOOKS",
         ] {
             let mut set = command.get_envs();
             let is_removed = set.any(|(name, value)| name == variable && value.is_none());
