@@ -21,15 +21,19 @@ const LOG_LINES: usize = 30;
 /// them the namespace, where an empty one is no flag; a file with the flags of one program is refused
 /// by the others; and a Kafka that we have started knows nothing of another's TLS. Nor is it for ours
 /// what it says to the command API of a deployment: which part of the services that runs, how many
-/// brokers there are, where its peers reach it, what its gateway signs with, by which server its
-/// mails leave, where ours go into a folder, and who else is told of its orders.
-const NOT_INHERITED: [&str; 10] = [
+/// brokers there are, its name, where its peers reach it, where it keeps state, what its gateway signs
+/// with, by which server its mails leave, where ours go into a folder, and who else is told of its
+/// orders.
+const NOT_INHERITED: [&str; 13] = [
     "OFFSET_ZERO_NAMESPACE",
     "OFFSET_ZERO_CONFIG",
     KAFKA_PROPERTIES,
     "OFFSET_ZERO_SERVICES",
     "OFFSET_ZERO_REPLICATION_FACTOR",
+    "OFFSET_ZERO_MEMBER",
     "OFFSET_ZERO_ADVERTISE",
+    "OFFSET_ZERO_STATE_DIR",
+    "OFFSET_ZERO_STANDBY",
     "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
     "OFFSET_ZERO_SMTP_URL",
     "OFFSET_ZERO_NOTIFY_WEBHOOKS",
@@ -213,6 +217,7 @@ mod tests {
         for variable in [
             "OFFSET_ZERO_NAMESPACE",
             "OFFSET_ZERO_CONFIG",
+            "OFFSET_ZERO_STATE_DIR",
             "OFFSET_ZERO_GATEWAY_WEBHOOK_SECRET",
             "OFFSET_ZERO_SMTP_URL",
             "OFFSET_ZERO_NOTIFY_WEBHOOKS",
