@@ -86,7 +86,7 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
         }
     }
     let database_url = &target.database_url;
-    read_side::look(database_url, ANSWER_TIMEOUT, &earlier, &mut findings).await;
+    read_side::look(database_url, ANSWER_TIMEOUT, earlier, &mut findings).await;
 
     let wrong = findings.0.iter().filter(|finding| !finding.ok).count();
     match json {
