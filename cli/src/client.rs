@@ -1,6 +1,6 @@
 //! Talking to the two APIs as any client would.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{collections::BTreeSet, sync::OnceLock, time::Duration};
 
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
@@ -63,18 +63,36 @@ async fn ask(url: String) -> reqwest::Result<Response> {
     http().get(url).timeout(LIVE_TIMEOUT).send().await
 }
 
-/// Why a server is not ready, as it says itself; none where it is.
-pub async fn unready(url: &str) -> Option<String> {
+/// How a server stands, as it says itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does not say that it is alive.
+    Away,
+    /// It is ready: these checks hold, and they are all that it makes.
+    Ready(BTreeSet<String>),
+    /// Why it is not ready.
+    Unready(String),
+    /// It says what no server of ours does.
+    Foreign,
+}
+
+/// How the server stands that answers there.
+pub async fn standing(url: &str) -> Standing {
+    if !is_live(url).await {
+        return Standing::Away;
+    }
     let Ok(response) = ask(format!("{url}/health/ready")).await else {
         let seconds = LIVE_TIMEOUT.as_secs();
-        return Some(format!("/health/ready: no answer within {seconds} s"));
+        return Standing::Unready(format!("/health/ready: no answer within {seconds} s"));
     };
-    let status = response.status();
-    if status.is_success() {
-        return None;
+    let is_ready = response.status().is_success();
+    let said: Value = response.json().await.unwrap_or_default();
+    let checks = said["checks"].as_object().filter(|_| is_ready);
+    match (checks, failing_checks(&said)) {
+        (Some(checks), _) => Standing::Ready(checks.keys().cloned().collect()),
+        (None, Some(failing)) => Standing::Unready(failing),
+        (None, None) => Standing::Foreign,
     }
-    let problem: Value = response.json().await.unwrap_or_default();
-    Some(failing_checks(&problem).unwrap_or_else(|| format!("/health/ready: {status}")))
 }
 
 /// What the problem `not-ready` says of each check; none where it is another one.
@@ -137,7 +155,7 @@ async fn send_within(
     answered.with_context(what)
 }
 
-/// A server to ask.
+/// Servers to ask.
 #[cfg(test)]
 pub(crate) mod testing {
     use axum::Router;
@@ -146,9 +164,17 @@ pub(crate) mod testing {
 
     /// One that is alive and as ready as that; answers its address.
     pub(crate) async fn server(readiness: Readiness) -> String {
+        serve(http::app(Router::new(), readiness, Metrics::default())).await
+    }
+
+    /// One that is none of ours, and has a page for whatever it is asked.
+    pub(crate) async fn stranger() -> String {
+        serve(Router::new().fallback(async || "welcome")).await
+    }
+
+    async fn serve(router: Router) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let router = http::app(Router::new(), readiness, Metrics::default());
         tokio::spawn(http::serve(listener, router, std::future::pending()));
         address
     }
@@ -163,23 +189,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_is_not_ready_says_which_checks_fail_and_why() {
+    async fn a_server_says_which_checks_fail_and_why_or_which_hold() {
         let readiness = Readiness::new(["kafka", "order"]);
         let url = format!("http://{}", testing::server(readiness.clone()).await);
         readiness.set("kafka", Ok(()));
         readiness.set("order", Err("partition 3 has no owner".to_owned()));
-        let why = unready(&url).await;
-        assert_eq!(why.as_deref(), Some("order: partition 3 has no owner"));
+        let why = "order: partition 3 has no owner".to_owned();
+        assert_eq!(standing(&url).await, Standing::Unready(why));
         readiness.set("order", Ok(()));
-        assert_eq!(unready(&url).await, None);
+        let checks = ["kafka", "order"].map(str::to_owned);
+        assert_eq!(standing(&url).await, Standing::Ready(checks.into()));
     }
 
     #[tokio::test]
-    async fn a_server_that_takes_connections_and_says_nothing_is_not_ready() {
+    async fn a_server_of_others_does_not_say_how_it_stands() {
+        let url = format!("http://{}", testing::stranger().await);
+        assert_eq!(standing(&url).await, Standing::Foreign);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_connections_and_says_nothing_is_away() {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", silent.local_addr().expect("it is bound"));
-        let why = unready(&url).await;
-        assert_eq!(why.as_deref(), Some("/health/ready: no answer within 2 s"));
+        assert_eq!(standing(&url).await, Standing::Away);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is wrong with the log: owners, transactions, events.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -11,13 +11,13 @@ use domain::{
     Context, cart::Carts, notification::Notifications, order::Orders, payment::Payments,
     product::Products, shipping::Shipments, topics,
 };
-use event_store::{LogError, Owned, OwnershipRecord, audit, kafka::KafkaLog, log::Log};
+use event_store::{LogError, Owned, audit, kafka::KafkaLog, log::Log};
 use tokio::task::spawn_blocking;
 
 use super::{Findings, UNREADABLE, pace::Pace};
 use crate::{
     args::Target,
-    client,
+    client::{Standing, standing},
     owners::{Place, places},
 };
 
@@ -76,10 +76,7 @@ pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findi
             return Ok(());
         }
     };
-    let alive = look_at_owners(&places, findings).await;
-    for address in alive {
-        look_at_readiness(&address, findings).await;
-    }
+    look_at_owners(&places, findings).await;
     let detail = format!(
         "{} partitions have owners that answer, and are ready",
         places.len()
@@ -88,53 +85,60 @@ pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findi
     Ok(())
 }
 
-/// Answers the addresses of those that are alive.
-async fn look_at_owners(places: &[Place], findings: &mut Findings) -> Vec<String> {
+/// Whether who answers where an owner was is a process that runs its service, and can do its work: one that cannot takes no commands
+/// for what it owns.
+async fn look_at_owners(places: &[Place], findings: &mut Findings) {
     const NOBODY: &str = "start a command API that runs the service (--services)";
-    let mut alive: BTreeMap<String, bool> = BTreeMap::new();
+    const AWAY: &str =
+        "start that process again, or another one that runs the service: it takes over";
+    const ANOTHER: &str = "see what listens there, and start the owner again, or another process that runs the service: it takes \
+                           over";
+    const UNREADY: &str =
+        "see to what it names, and its log; docs/operating.md says what stands behind it";
+    let standings = standings(places).await;
+    let mut wrong = |detail: String, remedy| findings.wrong("owners", detail, remedy);
     for (service, partition, owner) in places {
-        match owner {
-            None => findings.wrong(
-                "owners",
-                format!("nobody has ever owned {service}-{partition}"),
-                NOBODY,
+        let place = format!("{service}-{partition}");
+        let address = match owner {
+            None => {
+                wrong(format!("nobody has ever owned {place}"), NOBODY);
+                continue;
+            }
+            Some(owner) if owner.released => {
+                wrong(format!("nobody owns {place} now"), NOBODY);
+                continue;
+            }
+            Some(owner) => owner.address.as_str(),
+        };
+        let owned = format!("{place} is owned by {address}");
+        match &standings[address] {
+            Standing::Away => wrong(format!("{owned}, which does not answer /health/live"), AWAY),
+            Standing::Ready(checks) if checks.contains(*service) => {}
+            Standing::Ready(_) | Standing::Foreign => wrong(
+                format!("{owned}, where something answers that does not run the service"),
+                ANOTHER,
             ),
-            Some(OwnershipRecord { released: true, .. }) => {
-                findings.wrong(
-                    "owners",
-                    format!("nobody owns {service}-{partition} now"),
-                    NOBODY,
-                );
-            }
-            Some(OwnershipRecord { address, .. }) => {
-                let is_alive = match alive.get(address) {
-                    Some(is_alive) => *is_alive,
-                    None => client::is_live(&format!("http://{address}")).await,
-                };
-                alive.insert(address.clone(), is_alive);
-                if !is_alive {
-                    findings.wrong(
-                        "owners",
-                        format!("{service}-{partition} is owned by {address}, which does not answer /health/live"),
-                        "start that process again, or another one that runs the service: it takes over",
-                    );
-                }
-            }
+            // Told below, once; it does not say what else it runs.
+            Standing::Unready(_) => {}
         }
     }
-    let alive = alive.into_iter().filter(|(_, is_alive)| *is_alive);
-    alive.map(|(address, _)| address).collect()
+    for (address, standing) in &standings {
+        if let Standing::Unready(why) = standing {
+            wrong(format!("{address} is alive, and not ready: {why}"), UNREADY);
+        }
+    }
 }
 
-/// Whether a process that is alive can do its work: one that cannot takes no commands for what it owns.
-async fn look_at_readiness(address: &str, findings: &mut Findings) {
-    if let Some(why) = client::unready(&format!("http://{address}")).await {
-        findings.wrong(
-            "owners",
-            format!("{address} is alive, and not ready: {why}"),
-            "see to what it names, and its log; docs/operating.md says what stands behind it",
-        );
+/// How those stand who hold these, by address.
+async fn standings(places: &[Place]) -> BTreeMap<&str, Standing> {
+    let owners = places.iter().filter_map(|(_, _, owner)| owner.as_ref());
+    let holders = owners.filter(|owner| !owner.released);
+    let addresses: BTreeSet<_> = holders.map(|owner| owner.address.as_str()).collect();
+    let mut standings = BTreeMap::new();
+    for address in addresses {
+        standings.insert(address, standing(&format!("http://{address}")).await);
     }
+    standings
 }
 
 /// Whether a transaction that nobody ends hides what comes after it.
@@ -227,4 +231,74 @@ pub(super) async fn events(log: &KafkaLog, findings: &mut Findings) -> Result<()
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use event_store::{OwnershipRecord, log::CommitterId};
+    use runtime::health::Readiness;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::client::testing::{server, stranger};
+
+    fn owned_by(address: &str, service: &'static str, partition: i32) -> Place {
+        let owner = OwnershipRecord {
+            service: service.to_owned(),
+            partition,
+            generation: 1,
+            instance: Uuid::nil(),
+            member: None,
+            committer: CommitterId::new(),
+            address: address.to_owned(),
+            released: false,
+        };
+        (service, partition, Some(owner))
+    }
+
+    async fn told(places: &[Place]) -> Vec<String> {
+        let mut findings = Findings::default();
+        look_at_owners(places, &mut findings).await;
+        let findings = findings.0.into_iter();
+        findings
+            .inspect(|finding| assert!(!finding.ok, "{finding:?}"))
+            .map(|finding| finding.detail)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn who_answers_where_an_owner_was_has_to_run_the_service() {
+        let readiness = Readiness::new(["order"]);
+        let owner = server(readiness.clone()).await;
+        readiness.set("order", Ok(()));
+        let (stranger, gone) = (stranger().await, dev::ports::free().expect("a port"));
+        let gone = format!("127.0.0.1:{gone}");
+        let places = [
+            owned_by(&owner, "order", 0),
+            owned_by(&owner, "cart", 1),
+            owned_by(&stranger, "order", 2),
+            owned_by(&gone, "order", 3),
+        ];
+        let another = "where something answers that does not run the service";
+        assert_eq!(
+            told(&places).await,
+            [
+                format!("cart-1 is owned by {owner}, {another}"),
+                format!("order-2 is owned by {stranger}, {another}"),
+                format!("order-3 is owned by {gone}, which does not answer /health/live"),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_owner_that_is_not_ready_is_told_once_with_its_reason() {
+        let readiness = Readiness::new(["kafka", "order"]);
+        let owner = server(readiness.clone()).await;
+        readiness.set("kafka", Ok(()));
+        readiness.set("order", Err("3: it is being taken over".to_owned()));
+        let places = [0, 3].map(|partition| owned_by(&owner, "order", partition));
+        let why = "order: 3: it is being taken over";
+        let expected = format!("{owner} is alive, and not ready: {why}");
+        assert_eq!(told(&places).await, [expected]);
+    }
 }
