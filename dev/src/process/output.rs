@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,7 +112,8 @@ fn copy_lines(
             .is_ok_and(|read| read > 0)
         {
             let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-            eprintln!("{prefix}{line}");
+            // Whether or not anybody reads it: a child whose output is not taken comes to a halt, or ends.
+            let _ = writeln!(io::stderr().lock(), "{prefix}{line}");
             let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
             if lines.len() == KEPT_LINES {
                 lines.pop_front();
