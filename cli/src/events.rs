@@ -1,12 +1,6 @@
 //! `offset-zero events`: what is in the log, as it is written.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    ops::Range,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use domain::topics;
@@ -22,7 +16,10 @@ use tokio::{
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::args::{EventsCommand, Target};
+use crate::{
+    args::{EventsCommand, Target},
+    output,
+};
 
 /// An order has tens of events; more than this are not an order's.
 const MAX_SHOWN: usize = 10_000;
@@ -293,15 +290,13 @@ async fn print_all<L: Log>(log: &L, span: Span) -> Result<usize> {
 }
 
 fn print(entry: &Entry, json: bool) -> Result<()> {
-    let mut out = io::stdout().lock();
     match (entry, json) {
-        (Ok(event), true) => writeln!(out, "{}", line(event))?,
-        (Err(record), true) => writeln!(out, "{}", unreadable_line(record))?,
-        (Err(record), false) => writeln!(
-            out,
+        (Ok(event), true) => output::print(format_args!("{}", line(event))),
+        (Err(record), true) => output::print(format_args!("{}", unreadable_line(record))),
+        (Err(record), false) => output::print(format_args!(
             "{} (key {}) is no event: {}",
             record.position, record.key, record.reason
-        )?,
+        )),
         (Ok(event), false) => {
             let Recorded {
                 position,
@@ -309,20 +304,18 @@ fn print(entry: &Entry, json: bool) -> Result<()> {
                 event,
                 ..
             } = event;
-            writeln!(
-                out,
-                "{}  {:<24} {} {} by {}  {}",
+            output::print(format_args!(
+                "{}  {:<24} {} {} by {}  {}\n    {}",
                 metadata.time.format("%Y-%m-%dT%H:%M:%S%.3fZ"),
                 event.name,
                 metadata.stream,
                 metadata.stream_version,
                 metadata.actor,
-                position
-            )?;
-            writeln!(out, "    {}", event.payload)?;
+                position,
+                event.payload
+            ))
         }
     }
-    Ok(())
 }
 
 /// As the history of an order shows it, with the payload as it is stored.

@@ -1,5 +1,10 @@
 //! `offset-zero`: everything that a person does with the system from a terminal.
 
+#![warn(
+    clippy::print_stdout,
+    reason = "it panics where nobody reads; `output` does not"
+)]
+
 mod args;
 mod bench;
 mod client;
@@ -8,6 +13,7 @@ mod doctor;
 mod events;
 mod given;
 mod operate;
+mod output;
 mod owners;
 mod policies;
 mod projections;
@@ -34,7 +40,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => {
             let ran = operate::rebuild(&args.target, wanted, args.json).await;
-            return Ok(wanted.exit_code(ran));
+            return match output::is_unread(&ran) {
+                true => Ok(output::UNREAD.into()),
+                false => Ok(wanted.exit_code(ran)),
+            };
         }
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Projections { command: None } => {
@@ -57,5 +66,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
         Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,
     };
-    done.map(|()| ExitCode::SUCCESS)
+    match output::is_unread(&done) {
+        true => Ok(output::UNREAD.into()),
+        false => done.map(|()| ExitCode::SUCCESS),
+    }
 }

@@ -8,24 +8,30 @@ use projectors::{
 };
 use serde_json::json;
 
-use crate::args::Target;
+use crate::{args::Target, output::print};
 
 /// Brings the database to the newest schema.
 pub async fn migrate(target: &Target, json: bool) -> Result<()> {
     projectors::migrate(&target.database_url).await?;
     match json {
-        true => println!("{}", json!({"migrated": true})),
-        false => println!("the database has the newest schema"),
+        true => print(format_args!("{}", json!({"migrated": true}))),
+        false => print(format_args!("the database has the newest schema")),
     }
-    Ok(())
 }
 
 /// Rebuilds projections one after the other; answers whether a dry run has found that this would change them.
 pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Result<bool> {
     let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
-    let print = |text: &str| println!("{text}");
-    Ok(wanted.run(&log, &database, json, print).await?)
+    // It is rebuilt whether or not anybody reads of it.
+    let mut printed = Ok(());
+    let tell = |text: &str| {
+        if printed.is_ok() {
+            printed = print(format_args!("{text}"));
+        }
+    };
+    let differ = wanted.run(&log, &database, json, tell).await?;
+    printed.map(|()| differ)
 }
 
 /// Does something to a projection.
@@ -34,16 +40,15 @@ pub async fn operate(target: &Target, command: ProjectionsCommand, json: bool) -
     let database = Database::new(&target.database_url)?;
     let done = command.run(&log, &database).await?;
     match json {
-        true => println!("{}", json!({ "done": done })),
-        false => println!("{done}"),
+        true => print(format_args!("{}", json!({ "done": done }))),
+        false => print(format_args!("{done}")),
     }
-    Ok(())
 }
 
 /// Does something with events that could not be applied.
 pub async fn dead_letters(target: &Target, command: &DeadLettersCommand, json: bool) -> Result<()> {
     let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
-    println!("{}", command.run(&log, &database, json).await?);
-    Ok(())
+    let said = command.run(&log, &database, json).await?;
+    print(format_args!("{said}"))
 }

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     args::{PoliciesCommand, Target},
     client,
+    output::print,
     owners::places,
 };
 
@@ -21,14 +22,13 @@ pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Resu
     match command {
         PoliciesCommand::List => {
             let lags = lags(&log).await?;
-            match json {
-                true => println!("{}", serde_json::to_string_pretty(&lags)?),
-                false => {
-                    for PolicyLag { name, lag } in lags {
-                        println!("{name:<24} {lag:>10} records behind");
-                    }
-                }
+            if json {
+                return print(format_args!("{}", serde_json::to_string_pretty(&lags)?));
             }
+            for PolicyLag { name, lag } in lags {
+                print(format_args!("{name:<24} {lag:>10} records behind"))?;
+            }
+            Ok(())
         }
         PoliciesCommand::Reset { names, force } => {
             let named = named(names)?;
@@ -39,15 +39,14 @@ pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Resu
                 .await?
                 .context("noting that policies begin again")?;
             match json {
-                true => println!("{}", json!({"reset": names})),
-                false => println!(
+                true => print(format_args!("{}", json!({"reset": names}))),
+                false => print(format_args!(
                     "{} will read from offset zero at the next start",
                     names.join(", ")
-                ),
+                )),
             }
         }
     }
-    Ok(())
 }
 
 /// How far a policy is behind.

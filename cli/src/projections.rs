@@ -7,6 +7,8 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
+use crate::output;
+
 /// A Postgres that has not answered within this is taken for away.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// SQLSTATE `undefined_table`, `undefined_column` and `invalid_schema_name`.
@@ -155,20 +157,16 @@ pub async fn print(database_url: &str, json: bool) -> Result<()> {
         .await
         .map_err(|unread| anyhow!("{unread}; {}", unread.remedy()))?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
-        return Ok(());
+        return output::print(format_args!("{}", serde_json::to_string_pretty(&rows)?));
     }
-    println!(
+    output::print(format_args!(
         "{:<16} {:>7} {:>5}  {:<9} {:>10} {:>10}",
         "name", "version", "shape", "state", "lag", "events/s"
-    );
-    for row in &rows {
-        print_row(row);
-    }
-    Ok(())
+    ))?;
+    rows.iter().try_for_each(print_row)
 }
 
-fn print_row(row: &ProjectionRow) {
+fn print_row(row: &ProjectionRow) -> Result<()> {
     let ProjectionRow {
         name,
         version,
@@ -185,22 +183,29 @@ fn print_row(row: &ProjectionRow) {
         of_records,
         eta_seconds,
     } = row;
-    println!("{name:<16} {version:>7} {shape:>5}  {state:<9} {lag:>10} {events_per_second:>10.0}");
+    output::print(format_args!(
+        "{name:<16} {version:>7} {shape:>5}  {state:<9} {lag:>10} {events_per_second:>10.0}"
+    ))?;
     if let Some(phase) = phase {
         let eta = eta_seconds.map_or_else(String::new, |eta| format!(", {eta} s to go"));
-        println!("    {phase}: {records} of {of_records} records{eta}");
+        output::print(format_args!(
+            "    {phase}: {records} of {of_records} records{eta}"
+        ))?;
     }
     if *paused {
-        println!("    paused");
+        output::print(format_args!("    paused"))?;
     } else if let Some(seconds) = fed_seconds_ago.filter(|seconds| *seconds > UNFED_SECONDS) {
-        println!("    fed by nobody for {seconds:.0} s, and the lag is as old");
+        output::print(format_args!(
+            "    fed by nobody for {seconds:.0} s, and the lag is as old"
+        ))?;
     }
     if *dead_letters > 0 {
-        println!("    {dead_letters} events are parked");
+        output::print(format_args!("    {dead_letters} events are parked"))?;
     }
     if let Some(error) = error {
-        println!("    {error}");
+        output::print(format_args!("    {error}"))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use runtime::shutdown;
 use tokio::task::JoinHandle;
 
+use crate::output::note;
+
 /// As shells tell of a program that SIGINT has ended.
 const INTERRUPTED: i32 = 130;
 
@@ -45,7 +47,9 @@ async fn watch<T, A: Future<Output = ()>>(
         () = stop => {}
     }
     let again = again()?;
-    eprintln!("stopping once it has started; once more: at once");
+    note(format_args!(
+        "stopping once it has started; once more: at once"
+    ));
     tokio::select! {
         started = starting => Ok(Start::ToStop(started)),
         () = again => Ok(Start::BrokenOff),

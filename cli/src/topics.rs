@@ -7,7 +7,10 @@ use event_store::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{Target, TopicsCommand};
+use crate::{
+    args::{Target, TopicsCommand},
+    output::print,
+};
 
 /// Looks at the topics, and fails where something is wrong.
 pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<()> {
@@ -17,9 +20,12 @@ pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<
             let specs = target.topic_specs();
             let wrong = faults(&log, &specs).await;
             if json {
-                println!("{}", report(specs.len(), &wrong));
+                print(format_args!("{}", report(specs.len(), &wrong)))?;
             } else if wrong.is_empty() {
-                println!("{} topics are as they have to be", specs.len());
+                print(format_args!(
+                    "{} topics are as they have to be",
+                    specs.len()
+                ))?;
             }
             match wrong.is_empty() {
                 true => Ok(()),

@@ -15,6 +15,7 @@ use tokio::time::interval;
 
 use crate::{
     args::{DevPorts, Target},
+    output::{note, print},
     running::{Ports, Running},
     starting::started,
 };
@@ -41,17 +42,17 @@ pub async fn run(ports: DevPorts, asked: &Target, json: bool) -> Result<()> {
     let (running, is_stopping) = started(starting, stop.as_mut()).await?;
     let ended = match is_stopping {
         true => Ok(()),
-        false => {
-            announce(&running, json)?;
-            tokio::select! {
+        false => match announce(&running, json) {
+            Ok(()) => tokio::select! {
                 () = stop => Ok(()),
                 ended = any_end(&running) => Err(ended),
-            }
-        }
+            },
+            Err(error) => Err(error),
+        },
     };
     match &ended {
-        Ok(()) => eprintln!("stopping"),
-        Err(ended) => eprintln!("stopping: {ended}"),
+        Ok(()) => note(format_args!("stopping")),
+        Err(ended) => note(format_args!("stopping: {ended}")),
     }
     let stopped = tokio::task::spawn_blocking(move || running.stop()).await?;
     ended.and(stopped)
@@ -138,10 +139,9 @@ impl fmt::Display for Ready<'_> {
 fn announce(running: &Running, json: bool) -> Result<()> {
     let ready = Ready::of(running)?;
     match json {
-        true => println!("{}", serde_json::to_string(&ready)?),
-        false => println!("{ready}"),
+        true => print(format_args!("{}", serde_json::to_string(&ready)?)),
+        false => print(format_args!("{ready}")),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use domain::topics::ORDER_EVENTS;
 use self::report::{Measured, Report};
 use crate::{
     args::{BenchOptions, Section, Target},
+    output::print,
     site::Site,
 };
 
@@ -49,15 +50,15 @@ pub async fn run(options: &BenchOptions, asked: &Target, json: bool) -> Result<(
         sections.push(measure(section, options, asked).await?);
     }
     let report = Report::new(sections);
-    match json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => println!("{report}"),
-    }
+    let printed = match json {
+        true => print(format_args!("{}", serde_json::to_string_pretty(&report)?)),
+        false => print(format_args!("{report}")),
+    };
     if let Some(path) = &options.out {
         std::fs::write(path, report.to_string())
             .with_context(|| format!("writing {}", path.display()))?;
     }
-    Ok(())
+    printed
 }
 
 /// On Kafka and Postgres alone, of which nothing else uses the same part.

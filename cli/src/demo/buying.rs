@@ -10,7 +10,7 @@ use crate::client::{post, put_at};
 pub async fn stock_the_shop(demo: &Demo) -> Result<String> {
     let prose = demo.prose;
     let api = &demo.running.command_api.url;
-    prose.step("filling the shop: POST /v1/products, POST /v1/stock/{sku}/receive");
+    prose.step("filling the shop: POST /v1/products, POST /v1/stock/{sku}/receive")?;
     let mut position = String::new();
     for (sku, name, price, pieces) in [
         ("TEA-EARL-GREY", "Earl Grey, 100 g", 1_999, 20),
@@ -19,9 +19,9 @@ pub async fn stock_the_shop(demo: &Demo) -> Result<String> {
         let product =
             json!({"sku": sku, "name": name, "price": {"amount": price, "currency": "EUR"}});
         let created = post(&format!("{api}/v1/products"), sku, &product).await?;
-        prose.show(&created);
+        prose.show(&created)?;
         let received = json!({"quantity": pieces});
-        prose.show(&post(&format!("{api}/v1/stock/{sku}/receive"), sku, &received).await?);
+        prose.show(&post(&format!("{api}/v1/stock/{sku}/receive"), sku, &received).await?)?;
         created.header("x-position").clone_into(&mut position);
     }
     Ok(position)
@@ -31,21 +31,21 @@ pub async fn stock_the_shop(demo: &Demo) -> Result<String> {
 pub async fn check_out(demo: &Demo, stocked: &str) -> Result<String> {
     let prose = demo.prose;
     let carts = format!("{}/v1/carts", demo.running.command_api.url);
-    prose.step("filling a cart: POST /v1/carts, PUT /v1/carts/{id}/items/{sku}");
+    prose.step("filling a cart: POST /v1/carts, PUT /v1/carts/{id}/items/{sku}")?;
     let cart = post(&carts, "demo-cart-1", &json!({"customer_id": "ada"})).await?;
-    prose.show(&cart);
+    prose.show(&cart)?;
     let cart = format!("{carts}/{}", cart.text("id"));
     for (sku, quantity) in [("TEA-EARL-GREY", 2), ("MUG-BLUE", 1)] {
         let item = json!({"quantity": quantity});
-        prose.show(&put_at(&format!("{cart}/items/{sku}"), stocked, &item).await?);
+        prose.show(&put_at(&format!("{cart}/items/{sku}"), stocked, &item).await?)?;
     }
 
-    prose.step("checking out: POST /v1/carts/{id}/checkout");
+    prose.step("checking out: POST /v1/carts/{id}/checkout")?;
     let bought = post(&format!("{cart}/checkout"), "demo-checkout-1", &delivery()).await?;
-    prose.show(&bought);
-    prose.step("the same request again, as after a lost answer");
+    prose.show(&bought)?;
+    prose.step("the same request again, as after a lost answer")?;
     let again = post(&format!("{cart}/checkout"), "demo-checkout-1", &delivery()).await?;
-    prose.show(&again);
+    prose.show(&again)?;
     let order = bought.text("order_id").to_owned();
     ensure!(
         again.text("order_id") == order,
@@ -54,7 +54,7 @@ pub async fn check_out(demo: &Demo, stocked: &str) -> Result<String> {
 
     prose.step(
         "meanwhile: OrderPlaced -> InventoryCheck -> stock reserved -> InventoryConfirmed -> awaiting payment",
-    );
+    )?;
     wait_for_status(demo, &order, "awaiting_payment").await?;
     Ok(order)
 }
@@ -62,7 +62,7 @@ pub async fn check_out(demo: &Demo, stocked: &str) -> Result<String> {
 /// There was one mug.
 pub async fn be_refused(demo: &Demo) -> Result<()> {
     let prose = demo.prose;
-    prose.step("another order for the mug, of which there is none left");
+    prose.step("another order for the mug, of which there is none left")?;
     let order = json!({
         "customer_id": "grace",
         "lines": [{"sku": "TEA-EARL-GREY", "quantity": 1}, {"sku": "MUG-BLUE", "quantity": 1}],
@@ -70,16 +70,15 @@ pub async fn be_refused(demo: &Demo) -> Result<()> {
     });
     let orders = format!("{}/v1/orders", demo.running.command_api.url);
     let placed = post(&orders, "demo-order-2", &order).await?;
-    prose.show(&placed);
+    prose.show(&placed)?;
     let rejected = wait_for_status(demo, placed.text("id"), "rejected").await?;
     prose.say(format_args!(
         "   the order is {}, and no tea is held for it:",
         rejected.text("status")
-    ));
+    ))?;
     let tea = format!("{}/v1/products/TEA-EARL-GREY", demo.running.query_api.url);
     let tea = wait_for(&tea, |tea| tea.body["reserved"] == 0).await?;
-    prose.say(format_args!("   {}", tea.body));
-    Ok(())
+    prose.say(format_args!("   {}", tea.body))
 }
 
 /// An order for tea that awaits its payment.
@@ -93,7 +92,7 @@ pub async fn order_tea(demo: &Demo, key: &str) -> Result<String> {
     });
     let orders = format!("{}/v1/orders", demo.running.command_api.url);
     let placed = post(&orders, key, &order).await?;
-    prose.show(&placed);
+    prose.show(&placed)?;
     let id = placed.text("id").to_owned();
     wait_for_status(demo, &id, "awaiting_payment").await?;
     Ok(id)

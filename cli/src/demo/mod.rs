@@ -24,6 +24,7 @@ use self::prose::Prose;
 use crate::{
     args::Target,
     client::{Answer, get},
+    output,
     running::Running,
     starting::started,
 };
@@ -45,7 +46,7 @@ pub async fn run(asked: &Target, json: bool) -> Result<()> {
     let mut stop = pin!(shutdown::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
-    prose.step("taking Kafka and Postgres, with fresh data");
+    prose.step("taking Kafka and Postgres, with fresh data")?;
     let asked = asked.clone();
     let start = move || {
         let delay = Some(CARRIER_DELAY);
@@ -57,52 +58,51 @@ pub async fn run(asked: &Target, json: bool) -> Result<()> {
     let interrupted = || Err(anyhow!("told to stop before the end"));
     let told = match is_stopping {
         true => interrupted(),
-        false => {
-            introduce(&demo);
-            tokio::select! {
-                told = journey(&demo) => told,
-                () = stop => interrupted(),
-            }
-        }
+        false => tokio::select! {
+            told = journey(&demo) => told,
+            () = stop => interrupted(),
+        },
     };
-    prose.step("stopping everything");
+    // Where nobody reads it, the end says so.
+    drop(prose.step("stopping everything"));
     let stopped = tokio::task::spawn_blocking(move || demo.running.stop()).await?;
     let (order, rebuilt) = told?;
     stopped?;
     let seconds = begun.elapsed().as_secs_f64();
     prose.say(format_args!(
         "\ndone in {seconds:.1} s; nothing is left running"
-    ));
+    ))?;
     if json {
         let done = json!({"ok": true, "seconds": seconds, "order_id": order, "rebuild": rebuilt});
-        println!("{done}");
+        output::print(format_args!("{done}"))?;
     }
     Ok(())
 }
 
-fn introduce(Demo { running, prose }: &Demo) {
-    prose.say(format_args!("   command API  {}", running.command_api.url));
-    prose.say(format_args!("   query API    {}", running.query_api.url));
+fn introduce(Demo { running, prose }: &Demo) -> Result<()> {
+    prose.say(format_args!("   command API  {}", running.command_api.url))?;
+    prose.say(format_args!("   query API    {}", running.query_api.url))?;
     prose.say(format_args!(
         "   gateway      {} (simulated)",
         running.gateway.url
-    ));
-    prose.say(format_args!("   Kafka        {}", running.wiring.brokers));
+    ))?;
+    prose.say(format_args!("   Kafka        {}", running.wiring.brokers))?;
     if !running.wiring.namespace.is_empty() {
         prose.say(format_args!(
             "   namespace    {} (its topics will remain)",
             running.wiring.namespace
-        ));
+        ))?;
     }
     prose.say(format_args!(
         "   Postgres     {}",
         without_password(&running.wiring.database_url)
-    ));
-    prose.say(format_args!("   logs         {}", running.logs()));
+    ))?;
+    prose.say(format_args!("   logs         {}", running.logs()))
 }
 
 /// Answers the order that went well, and what the rebuild has done.
 async fn journey(demo: &Demo) -> Result<(String, Report)> {
+    introduce(demo)?;
     let stocked = buying::stock_the_shop(demo).await?;
     let order = buying::check_out(demo, &stocked).await?;
     paying::pay(demo, &order).await?;
@@ -122,7 +122,7 @@ async fn rebuild(demo: &Demo, order: &str) -> Result<Report> {
     // Nothing more will happen to it.
     let before = wait_for_status(demo, order, "completed").await?;
     let prose = demo.prose;
-    prose.step("rebuilding the read model from offset zero, while the old one serves");
+    prose.step("rebuilding the read model from offset zero, while the old one serves")?;
     let target = demo.running.target();
     let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
@@ -132,16 +132,16 @@ async fn rebuild(demo: &Demo, order: &str) -> Result<Report> {
         ..Options::default()
     };
     let report = projectors::rebuild(ProjectionName::Orders, &log, &database, options).await?;
-    prose.say(format_args!("{report}"));
+    prose.say(format_args!("{report}"))?;
     let after = get(&order_url(demo, order)).await?;
     ensure!(
         after.body == before.body,
         "the rebuilt row must equal the old one"
     );
-    prose.say(format_args!("   the rebuilt row is equal to the old one"));
+    prose.say(format_args!("   the rebuilt row is equal to the old one"))?;
     let projections = format!("{}/v1/projections", demo.running.query_api.url);
     let projections = get(&projections).await?.body;
-    prose.say(format_args!("{projections:#}"));
+    prose.say(format_args!("{projections:#}"))?;
     Ok(report)
 }
 

@@ -13,7 +13,7 @@ const MAILS: usize = 4;
 /// The order's history across services.
 pub async fn history(demo: &Demo, order: &str) -> Result<()> {
     let prose = demo.prose;
-    prose.step("its history across services: GET /v1/orders/{id}/history");
+    prose.step("its history across services: GET /v1/orders/{id}/history")?;
     let url = format!("{}/history", order_url(demo, order));
     let history = get(&url).await?;
     for item in history.body["items"].as_array().into_iter().flatten() {
@@ -23,7 +23,7 @@ pub async fn history(demo: &Demo, order: &str) -> Result<()> {
             text("type"),
             text("stream"),
             text("position")
-        ));
+        ))?;
     }
     Ok(())
 }
@@ -31,7 +31,7 @@ pub async fn history(demo: &Demo, order: &str) -> Result<()> {
 /// The mails that the customer got: order, payment, shipped, delivered.
 pub async fn mails(demo: &Demo, order: &str) -> Result<()> {
     let prose = demo.prose;
-    prose.step("the mails, as the notification service wrote them");
+    prose.step("the mails, as the notification service wrote them")?;
     let url = format!(
         "{}/v1/notifications?order_id={order}",
         demo.running.query_api.url
@@ -56,7 +56,7 @@ pub async fn mails(demo: &Demo, order: &str) -> Result<()> {
             "   {}   {}",
             to.unwrap_or("To: ?"),
             subject.unwrap_or("?")
-        ));
+        ))?;
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn read_mails(folder: &Path) -> Result<Vec<String>> {
 /// The gateway's own books.
 pub async fn books(demo: &Demo) -> Result<()> {
     let prose = demo.prose;
-    prose.step("the gateway's books: GET /books");
+    prose.step("the gateway's books: GET /books")?;
     let books = get(&format!("{}/books", demo.running.gateway.url)).await?;
     for payment in books.body["payments"].as_array().into_iter().flatten() {
         prose.say(format_args!(
@@ -88,7 +88,7 @@ pub async fn books(demo: &Demo) -> Result<()> {
             payment["captured"],
             payment["refunded"],
             payment["voided"]
-        ));
+        ))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use domain::topics::ALL as EVENT_TOPICS;
 use event_store::{OWNERSHIP_TOPIC, kafka::KafkaLog};
 use serde::Serialize;
 
-use crate::{args::Target, projections::ANSWER_TIMEOUT};
+use crate::{args::Target, output, projections::ANSWER_TIMEOUT};
 
 /// What to do where a check could not be made: its own remedies are for what it did not get to see.
 const UNREADABLE: &str = "look again when the log can be read";
@@ -92,9 +92,9 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
     match json {
         true => {
             let report = serde_json::json!({"ok": wrong == 0, "findings": findings});
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            output::print(format_args!("{}", serde_json::to_string_pretty(&report)?))?;
         }
-        false => print(&findings),
+        false => print(&findings)?,
     }
     match wrong {
         0 => Ok(()),
@@ -102,7 +102,7 @@ pub async fn run(target: &Target, json: bool) -> Result<()> {
     }
 }
 
-fn print(findings: &Findings) {
+fn print(findings: &Findings) -> Result<()> {
     for Finding {
         check,
         ok,
@@ -111,11 +111,12 @@ fn print(findings: &Findings) {
     } in &findings.0
     {
         let mark = if *ok { "ok   " } else { "WRONG" };
-        println!("{mark}  {check:<12} {detail}");
+        output::print(format_args!("{mark}  {check:<12} {detail}"))?;
         if let Some(remedy) = remedy {
-            println!("       {:<12} -> {remedy}", "");
+            output::print(format_args!("       {:<12} -> {remedy}", ""))?;
         }
     }
+    Ok(())
 }
 
 /// So far behind a policy or a projection may be while it goes on.
