@@ -21,6 +21,7 @@ mod running;
 mod simulated;
 mod site;
 mod starting;
+mod stopping;
 mod topics;
 mod up;
 

@@ -1,15 +1,11 @@
 //! Signals while the stack starts. That cannot be broken off in order: half of it runs already, and nobody has it in hand yet.
 
-use std::{io, pin::Pin, process};
+use std::{io, pin::Pin};
 
 use anyhow::{Context, Result};
-use runtime::shutdown;
 use tokio::task::JoinHandle;
 
-use crate::output::note;
-
-/// As shells tell of a program that SIGINT has ended.
-const INTERRUPTED: i32 = 130;
+use crate::{output::note, stopping};
 
 /// Waits for what starts; answers whether it is to be stopped at once, since `stop` has ended meanwhile. A signal after that ends
 /// the process, and all that it has started ends with it.
@@ -17,10 +13,10 @@ pub async fn started<T>(
     starting: JoinHandle<Result<T>>,
     stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(T, bool)> {
-    let (started, is_stopping) = match watch(starting, stop, shutdown::signal).await? {
+    let (started, is_stopping) = match watch(starting, stop, stopping::signal).await? {
         Start::Done(started) => (started, false),
         Start::ToStop(started) => (started, true),
-        Start::BrokenOff => process::exit(INTERRUPTED),
+        Start::BrokenOff => stopping::at_once(),
     };
     Ok((started.context("starting the stack")??, is_stopping))
 }

@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 use dev::{postgres::without_password, process::Process, stack::StackOptions};
-use runtime::shutdown;
 use serde::Serialize;
 use tokio::time::interval;
 
@@ -18,16 +17,17 @@ use crate::{
     output::{note, print},
     running::{Ports, Running},
     starting::started,
+    stopping,
 };
 
 /// How often it is looked whether all processes are still there.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOG_LINES: usize = 30;
 
-/// Runs until Ctrl-C or SIGTERM, or until a part of it has ended by itself: what is left would look like a system that works.
+/// Runs until Ctrl-C, SIGTERM or SIGHUP, or until a part of it has ended by itself: what is left would look like a system that works.
 pub async fn run(ports: DevPorts, asked: &Target, json: bool) -> Result<()> {
     asked.given.refuse(&["namespace", "replication_factor"])?;
-    let mut stop = pin!(shutdown::signal()?);
+    let mut stop = pin!(stopping::signal()?);
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
         command_api: ports.command_port,

@@ -19,7 +19,7 @@ use crate::ports;
 use crate::process::{self, Output, Process, Spec};
 use crate::secured::Secured;
 use binaries::Binaries;
-pub use database::{ScratchDatabase, without_password};
+pub use database::{ScratchDatabase, drop_scratch_databases, without_password};
 pub(crate) use database::{create_database, database_name, ping, with_database};
 pub use relay::Relay;
 

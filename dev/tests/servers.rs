@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use dev::dirs::Scratch;
 use dev::kafka::{Kafka, KafkaOptions};
-use dev::postgres::{Postgres, PostgresOptions, ScratchDatabase};
+use dev::postgres::{Postgres, PostgresOptions, ScratchDatabase, drop_scratch_databases};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -92,8 +92,9 @@ fn postgres_keeps_its_data_through_stop_and_kill() -> Outcome {
     Ok(())
 }
 
+/// One test, since the second way takes the databases of all tests beside it.
 #[test]
-fn a_scratch_database_goes_with_its_handle_even_while_it_is_used() -> Outcome {
+fn a_scratch_database_goes_with_its_handle_or_with_all_others_even_while_it_is_used() -> Outcome {
     let scratch = Scratch::new()?;
     let postgres = Postgres::start(PostgresOptions {
         data_dir: scratch.path().join("postgres"),
@@ -116,6 +117,10 @@ fn a_scratch_database_goes_with_its_handle_even_while_it_is_used() -> Outcome {
     assert!(runtime.block_on(connection.ping()).is_err());
     assert!(query(&url, "select 1").is_err());
     query(other.url(), "select 1")?;
+    let mut connection = runtime.block_on(PgConnection::connect(other.url()))?;
+    drop_scratch_databases();
+    assert!(runtime.block_on(connection.ping()).is_err());
+    assert!(query(other.url(), "select 1").is_err());
     Ok(())
 }
 

@@ -29,6 +29,7 @@ use crate::{
     args::{BenchOptions, Section, Target},
     output::print,
     site::Site,
+    stopping,
 };
 
 /// The topic whose events the read side is measured on.
@@ -45,10 +46,11 @@ pub async fn run(options: &BenchOptions, asked: &Target, json: bool) -> Result<(
     if wanted.contains(&Section::Placing) {
         placing::find_cqrs_es()?;
     }
-    let mut sections = Vec::with_capacity(wanted.len());
-    for section in wanted {
-        sections.push(measure(section, options, asked).await?);
-    }
+    let stop = stopping::signal()?;
+    let sections = tokio::select! {
+        measured = measure_all(wanted, options, asked) => measured?,
+        () = stop => stopping::at_once(),
+    };
     let report = Report::new(sections);
     let printed = match json {
         true => print(format_args!("{}", serde_json::to_string_pretty(&report)?)),
@@ -59,6 +61,18 @@ pub async fn run(options: &BenchOptions, asked: &Target, json: bool) -> Result<(
             .with_context(|| format!("writing {}", path.display()))?;
     }
     printed
+}
+
+async fn measure_all(
+    wanted: Vec<Section>,
+    options: &BenchOptions,
+    asked: &Target,
+) -> Result<Vec<Measured>> {
+    let mut sections = Vec::with_capacity(wanted.len());
+    for section in wanted {
+        sections.push(measure(section, options, asked).await?);
+    }
+    Ok(sections)
 }
 
 /// On Kafka and Postgres alone, of which nothing else uses the same part.

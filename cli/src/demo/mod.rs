@@ -17,7 +17,6 @@ use projectors::{
     Database, ProjectionName, Report,
     rebuild::{Options, Show},
 };
-use runtime::shutdown;
 use serde_json::{Value, json};
 
 use self::prose::Prose;
@@ -27,6 +26,7 @@ use crate::{
     output,
     running::Running,
     starting::started,
+    stopping,
 };
 
 /// How long what goes on by itself may take.
@@ -40,10 +40,10 @@ pub struct Demo {
     prose: Prose,
 }
 
-/// Runs the demo, or until Ctrl-C or SIGTERM; everything it starts has ended when it returns.
+/// Runs the demo, or until Ctrl-C, SIGTERM or SIGHUP; everything it starts has ended when it returns.
 pub async fn run(asked: &Target, json: bool) -> Result<()> {
     asked.given.refuse(&["namespace", "replication_factor"])?;
-    let mut stop = pin!(shutdown::signal()?);
+    let mut stop = pin!(stopping::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
     prose.step("taking Kafka and Postgres, with fresh data")?;

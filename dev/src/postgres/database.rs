@@ -1,7 +1,10 @@
 //! Creating, reaching and dropping databases, the same for a native server, a container's, and one
 //! that was there already.
 
+use std::mem;
 use std::str::FromStr;
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -18,14 +21,27 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const EXISTS: [&str; 2] = ["42P04", "23505"];
 /// So that whoever finds one that was left behind knows whose it was.
 const SCRATCH_PREFIX: &str = "offset_zero_";
+/// How long a process that ends at once waits for its scratch databases to be dropped.
+const LAST_DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Those of this process.
+static SCRATCH: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+/// Held, with others, by whoever creates one; alone by whoever wants none to come.
+static CREATING: RwLock<()> = RwLock::new(());
 
 /// A database that nobody else has, on a server that others may use as well. Dropped with its
 /// handle, whoever is still connected to it.
 #[derive(Debug)]
 pub struct ScratchDatabase {
+    place: Place,
+    url: String,
+}
+
+/// A database on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
     server_url: String,
     name: String,
-    url: String,
 }
 
 impl ScratchDatabase {
@@ -33,12 +49,14 @@ impl ScratchDatabase {
     pub fn create(server_url: &str) -> Result<Self> {
         let name = format!("{SCRATCH_PREFIX}{}", Uuid::now_v7().simple());
         let url = with_database(server_url, &name)?;
+        let _creating = CREATING.read().unwrap_or_else(PoisonError::into_inner);
         create_database(server_url, &name)?;
-        Ok(Self {
+        let place = Place {
             server_url: server_url.to_owned(),
             name,
-            url,
-        })
+        };
+        scratch().push(place.clone());
+        Ok(Self { place, url })
     }
 
     /// Its URL.
@@ -49,11 +67,38 @@ impl ScratchDatabase {
 
 impl Drop for ScratchDatabase {
     fn drop(&mut self) {
+        self.place.clear();
+        scratch().retain(|place| *place != self.place);
+    }
+}
+
+impl Place {
+    fn clear(&self) {
         if let Err(error) = drop_database(&self.server_url, &self.name) {
             let error: &(dyn std::error::Error + 'static) = &error;
             tracing::warn!(error, "could not drop the scratch database");
         }
     }
+}
+
+/// Drops all scratch databases of this process: for one that is to end at once, without dropping their
+/// handles. Gives up after some seconds.
+pub fn drop_scratch_databases() {
+    let (done, waiting) = channel();
+    thread::spawn(move || {
+        let _nobody_creates = CREATING.write().unwrap_or_else(PoisonError::into_inner);
+        let places = mem::take(&mut *scratch());
+        places.iter().for_each(Place::clear);
+        // Whoever has given up does not hear it.
+        let _ = done.send(());
+    });
+    if waiting.recv_timeout(LAST_DROP_TIMEOUT).is_err() {
+        tracing::warn!("gave up on dropping scratch databases");
+    }
+}
+
+fn scratch() -> MutexGuard<'static, Vec<Place>> {
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Creates the database `name` on the server of `admin_url`; one that exists is kept.
