@@ -21,7 +21,7 @@ setup: ## install what is missing (as root on Debian), else say what to type
 build: setup ## compile the binaries
 	cargo build --locked --workspace --bins
 
-demo: build ## boot the whole stack, follow an order through it, rebuild a read model, leave nothing running
+demo: build ## boot the whole stack, follow orders through it, rebuild a read model, leave nothing running
 	target/debug/offset-zero demo
 
 # `exec`, so that a signal to make's child reaches the program and not a shell around it.

@@ -57,7 +57,7 @@ pub struct Target {
     #[arg(long, env = "OFFSET_ZERO_PARTITIONS", default_value_t = PARTITIONS, global = true)]
     pub partitions: i32,
 
-    /// Replicas that every topic has to have: 3 in production.
+    /// Replicas that every topic has to have, for `doctor` and `topics check`: 3 in production.
     #[arg(
         long,
         env = "OFFSET_ZERO_REPLICATION_FACTOR",
@@ -85,7 +85,7 @@ pub enum Command {
     ///
     /// Starts Kafka and Postgres, too, each unless one is named.
     Dev(DevPorts),
-    /// Boot the stack on fresh data, follow an order through it, rebuild its read model, leave nothing running.
+    /// Boot the stack on fresh data, follow orders through it, rebuild their read model, leave nothing running.
     ///
     /// Starts Kafka and Postgres, too, each unless one is named, where it then keeps to topics and a database of its own.
     Demo,
@@ -117,8 +117,8 @@ pub enum Command {
         #[command(subcommand)]
         command: EventsCommand,
     },
-    /// Look for what is wrong: brokers, topics, owners, transactions, every event, policies, projections. Says what to do,
-    /// and exits 1 where something is.
+    /// Look for what is wrong: brokers, topics, owners, transactions, every event, policies, Postgres, projections. Says what
+    /// to do, and exits 1 where something is.
     Doctor,
     /// Look at the topics.
     Topics {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use runtime::telemetry::LogArgs;
 
-/// Serves orders and the state of projections over HTTP, read from Postgres.
+/// Serves what the projectors have written over HTTP: orders, products, carts, payments, shipments, notifications and sales.
 ///
 /// Any number of these can run beside each other. The tables are written by `projectors`; until the first of them has
 /// run, reads answer 503 and say so.
