@@ -90,7 +90,7 @@ pub enum Command {
 /// What to do with projections.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ProjectionsCommand {
-    /// Drop the tables of a version that is not live any more.
+    /// Drop the tables of a version that is not live.
     Drop {
         /// The projection.
         name: ProjectionName,

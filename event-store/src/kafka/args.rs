@@ -33,7 +33,7 @@ pub struct KafkaArgs {
     )]
     pub properties: Vec<KafkaProperty>,
 
-    /// Put before every topic and transactional id, so that several deployments can share a cluster.
+    /// Put before every topic, group and transactional id, so that several deployments can share a cluster.
     #[arg(long, env = "OFFSET_ZERO_NAMESPACE", default_value = "", global = true)]
     pub namespace: String,
 }
