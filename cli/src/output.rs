@@ -41,7 +41,7 @@ pub fn note(lines: fmt::Arguments<'_>) {
 
 /// Whether a command has ended because nobody reads what it prints.
 pub fn is_unread<T>(ended: &Result<T>) -> bool {
-    ended.as_ref().is_err_and(|error| error.is::<Unread>())
+    ended.as_ref().is_err_and(anyhow::Error::is::<Unread>)
 }
 
 #[cfg(test)]
