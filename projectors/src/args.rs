@@ -88,12 +88,12 @@ pub enum Command {
 }
 
 /// What to do with projections.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum ProjectionsCommand {
-    /// Drop the tables of a version that is not live.
+    /// Drop the tables of a version that is not live, or of a projection that this release does not have.
     Drop {
         /// The projection.
-        name: ProjectionName,
+        name: String,
         /// Which version.
         version: i32,
     },
@@ -126,7 +126,7 @@ impl ProjectionsCommand {
     ) -> Result<String, ProjectorError> {
         match self {
             Self::Drop { name, version } => {
-                operate::drop_version(database, name, version).await?;
+                operate::drop_version(database, &name, version).await?;
                 Ok(format!("dropped version {version} of {name}"))
             }
             Self::Pause { name } => {

@@ -171,7 +171,7 @@ pub enum ProjectorError {
     #[error("version {version} of {projection} was not dropped: {reason}")]
     NotDropped {
         /// Whose.
-        projection: ProjectionName,
+        projection: String,
         /// Which.
         version: i32,
         /// Why not.

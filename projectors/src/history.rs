@@ -1,7 +1,9 @@
 //! The history of each order: one row for every event of its journey, whichever service it happened in.
 //!
-//! Rows are only ever added, each with its place in the log as its key. Payloads are kept as they are, whatever they say, so
-//! that services can add events without asking; what is personal, and from where is paid, stays in the log alone.
+//! Rows are only ever added, each with its place in the log as its key, so each is made of one event alone, in whichever order
+//! the topics come. Payloads are kept as they are, whatever they say, so that services can add events without asking; what is
+//! personal, and from where is paid, is left out of them. Beside it stands what the event changes of its order: whoever reads an
+//! order's past folds that (docs/adr/0009-the-past-in-changes.md).
 
 pub(crate) mod row;
 
@@ -14,7 +16,7 @@ use event_store::Recorded;
 use self::row::{HistoryEvent, HistoryRow, Place};
 use crate::{copy::CopyBuffer, projection::Projection};
 
-/// The read model behind `GET /v1/orders/{id}/history`.
+/// The read model behind an order's history, `at_version`, `at_time`, and the stream of an order.
 #[derive(Debug, Clone, Copy)]
 pub struct History;
 
@@ -30,19 +32,19 @@ impl Projection for History {
     ];
     const TABLES: &'static str = include_str!("history/tables.sql");
     const INDEXES: &'static str = include_str!("history/indexes.sql");
-    const SHAPE: i32 = 2;
+    const SHAPE: i32 = 3;
     const TABLE_OF_EVENTS: Option<&'static str> = Some("history");
     const INTO: &'static str = "
         history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,
-            correlation_id, causation_id, actor, data)";
+            correlation_id, causation_id, actor, data, change)";
 
     type Event = HistoryEvent;
     type Key = Place;
     type Row = HistoryRow;
 
     fn key(event: &Recorded<HistoryEvent>) -> Option<Place> {
-        let is_shown = event.event.is_of_an_order();
-        is_shown.then(|| Place::from(&event.position))
+        row::order_id(event)?;
+        Some(Place::from(&event.position))
     }
 
     fn begin(event: &Recorded<HistoryEvent>) -> Result<Option<HistoryRow>, String> {

@@ -1,6 +1,6 @@
 //! Events to rows: read models that can be thrown away and rebuilt from offset zero.
 //!
-//! Reading order: [`projection`] (what a read model is), `orders`, `order_versions`, `products`, `carts`, `payments`,
+//! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `payments`,
 //! `shipments`, `notifications`, `history`, `sales_daily` (those there are, listed in `names`), `feed` (events to rows, exactly
 //! once in effect), [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
 //!
@@ -17,7 +17,6 @@ mod carts;
 mod history;
 mod names;
 mod notifications;
-mod order_versions;
 mod orders;
 mod payments;
 mod products;
@@ -47,7 +46,6 @@ pub use history::History;
 pub use live::run;
 pub use names::ProjectionName;
 pub use notifications::Notifications;
-pub use order_versions::OrderVersions;
 pub use orders::Orders;
 pub use payments::Payments;
 pub use products::Products;

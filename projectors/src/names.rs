@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    Carts, History, Notifications, OrderVersions, Orders, Payments, Products, Projection,
+    Carts, History, Notifications, Orders, Payments, Products, Projection,
     ProjectorError, SalesDaily, Shipments,
 };
 
@@ -12,7 +12,6 @@ use crate::{
 #[expect(missing_docs, reason = "each variant is the projection of its name")]
 pub enum ProjectionName {
     Orders,
-    OrderVersions,
     Products,
     Carts,
     Payments,
@@ -24,9 +23,8 @@ pub enum ProjectionName {
 
 impl ProjectionName {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Orders,
-        Self::OrderVersions,
         Self::Products,
         Self::Carts,
         Self::Payments,
@@ -41,7 +39,6 @@ impl ProjectionName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Orders => Orders::NAME,
-            Self::OrderVersions => OrderVersions::NAME,
             Self::Products => Products::NAME,
             Self::Carts => Carts::NAME,
             Self::Payments => Payments::NAME,
@@ -61,7 +58,6 @@ impl ProjectionName {
     pub(crate) fn on<O: OnProjection>(self, what: O) -> O::Output {
         match self {
             Self::Orders => what.on::<Orders>(),
-            Self::OrderVersions => what.on::<OrderVersions>(),
             Self::Products => what.on::<Products>(),
             Self::Carts => what.on::<Carts>(),
             Self::Payments => what.on::<Payments>(),

@@ -12,20 +12,20 @@ use crate::{
     registry::{self, Origin},
 };
 
-/// Drops the tables of a version that is not live any more.
+/// Drops the tables of a version that is not live any more, or of a projection that this release does not have.
 ///
 /// # Errors
-/// When it is live or being built, when there is no such version, or a reader holds it for too long.
+/// When it is needed or being built, when there is no such version, or a reader holds it for too long.
 pub async fn drop_version(
     database: &Database,
-    projection: ProjectionName,
+    projection: &str,
     version: i32,
 ) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
-    registry::drop_version(&mut registry, projection.as_str(), version)
+    registry::drop_version(&mut registry, projection, version)
         .await?
         .map_err(|reason| ProjectorError::NotDropped {
-            projection,
+            projection: projection.to_owned(),
             version,
             reason,
         })

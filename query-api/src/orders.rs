@@ -1,4 +1,4 @@
-//! Orders, as the projections `orders`, `order_versions` and `history` have them.
+//! Orders, as the projections `orders` and `history` have them.
 
 // First, since the others select with its macro.
 #[macro_use]

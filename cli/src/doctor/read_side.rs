@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use projectors::ProjectionName;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Findings, LOOKS_APART, MAX_LAG};
@@ -117,7 +118,12 @@ fn look_at(row: &ProjectionRow, far_behind: Option<i64>, findings: &mut Findings
     } else if let Some(seconds) = row.fed_seconds_ago.filter(|ago| *ago > UNFED_SECONDS) {
         wrong(
             format!("{name} is fed by nobody for {seconds:.0} s"),
-            "start the projectors, or see their log",
+            match name.parse::<ProjectionName>() {
+                Ok(_) => "start the projectors, or see their log",
+                Err(_) => {
+                    "this release does not have it: once no process of the other one runs, type: offset-zero projections drop NAME VERSION"
+                }
+            },
         );
     } else if is_far_behind(row) && far_behind.is_some_and(|before| row.lag >= before) {
         wrong(

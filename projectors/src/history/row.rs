@@ -1,23 +1,25 @@
-//! An event as a row: its metadata, and its payload unread.
+//! An event as a row: its metadata, its payload, and what it changes of its order.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::ReadEvent;
 use event_store::{Position, Recorded};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
 use crate::{
+    Orders, Projection,
     copy::{CopyBuffer, json},
+    orders::{change::Change, view::OrderView},
     projection::{storable, stream_version},
 };
 
-const COLUMNS: i16 = 15;
+const COLUMNS: i16 = 16;
 /// The member of a payload that names the order whose journey it is a step of. What has none belongs to no order.
 const ORDER_ID: &str = "order_id";
-/// The one member that holds what is known of people. It is not copied to a second place, where it could not be erased.
+/// The one member that holds what is known of people. Of it, a history shows nothing.
 const PERSONAL: &str = "personal";
 /// From where an order is paid, sealed, and whom its webhooks tell, whose address may hold a token: for nobody but those who
 /// call them.
@@ -30,6 +32,7 @@ pub struct HistoryEvent {
     version: u16,
     is_of_an_order: bool,
     data: Box<str>,
+    pub(crate) view: OrderView,
 }
 
 impl ReadEvent for HistoryEvent {
@@ -38,7 +41,10 @@ impl ReadEvent for HistoryEvent {
         version: u16,
         payload: D,
     ) -> Result<Self, D::Error> {
-        let mut data = Map::deserialize(payload)?;
+        let payload = Box::<RawValue>::deserialize(payload)?;
+        let mut read = serde_json::Deserializer::from_str(payload.get());
+        let view = OrderView::deserialize(name, version, &mut read).map_err(D::Error::custom)?;
+        let mut data: Map<_, _> = serde_json::from_str(payload.get()).map_err(D::Error::custom)?;
         if let Some(personal) = data.get_mut(PERSONAL) {
             *personal = Value::Null;
         }
@@ -48,6 +54,7 @@ impl ReadEvent for HistoryEvent {
             version,
             is_of_an_order: data.contains_key(ORDER_ID),
             data: json(&data),
+            view,
         })
     }
 }
@@ -64,11 +71,18 @@ fn drop_secrets(data: &mut Map<String, Value>) {
     }
 }
 
-impl HistoryEvent {
-    /// Whether it is a step of an order's journey.
-    pub(super) fn is_of_an_order(&self) -> bool {
-        self.is_of_an_order
-    }
+/// The order that an event is a step of: the one that it changes, or else the one whose journey it is.
+pub(super) fn order_id(recorded: &Recorded<HistoryEvent>) -> Option<Uuid> {
+    changed_order(recorded).or_else(|| {
+        let is_of_an_order = recorded.event.is_of_an_order;
+        is_of_an_order.then_some(recorded.metadata.correlation_id)
+    })
+}
+
+/// The order whose row in `orders` is made of the event, too.
+fn changed_order(recorded: &Recorded<HistoryEvent>) -> Option<Uuid> {
+    let is_read = Orders::TOPICS.contains(&&*recorded.position.topic);
+    is_read.then(|| recorded.event.view.order_id(recorded))?
 }
 
 /// Where an event stands in the log.
@@ -101,6 +115,7 @@ impl Place {
 /// A step of an order's journey.
 #[derive(Debug)]
 pub struct HistoryRow {
+    order_id: Uuid,
     event_id: Uuid,
     name: Box<str>,
     type_version: i32,
@@ -109,11 +124,12 @@ pub struct HistoryRow {
     /// In its decision: events of one decision share their time.
     place: i32,
     time: DateTime<Utc>,
-    /// The order's id.
     correlation_id: Uuid,
     causation_id: Uuid,
     actor: Arc<str>,
     data: Box<str>,
+    /// None where it changes nothing of the order.
+    change: Option<Box<str>>,
 }
 
 impl HistoryRow {
@@ -122,7 +138,9 @@ impl HistoryRow {
             metadata, event, ..
         } = recorded;
         storable("ce_actor", &metadata.actor)?;
+        let change = changed_order(recorded).map(|_| Change::of(&event.view));
         Ok(Self {
+            order_id: order_id(recorded).ok_or_else(|| "it is of no order".to_owned())?,
             event_id: metadata.event_id,
             name: storable("ce_type", &event.name)?.into(),
             type_version: event.version.into(),
@@ -134,13 +152,14 @@ impl HistoryRow {
             causation_id: metadata.causation_id,
             actor: Arc::clone(&metadata.actor),
             data: event.data.clone(),
+            change: change.transpose()?.map(|change| json(&change)),
         })
     }
 
     pub(super) fn copy(&self, at: &Place, to: &mut CopyBuffer) {
         to.row(COLUMNS);
         at.copy(to);
-        to.uuid(self.correlation_id);
+        to.uuid(self.order_id);
         to.uuid(self.event_id);
         to.text(&self.name);
         to.integer(self.type_version);
@@ -152,5 +171,6 @@ impl HistoryRow {
         to.uuid(self.causation_id);
         to.text(&self.actor);
         to.json(&self.data);
+        to.or_null(self.change.as_deref(), CopyBuffer::json);
     }
 }

@@ -18,5 +18,8 @@ create table history (
     actor text not null,
     -- The payload, with null for what is personal, and without payment methods.
     data json not null,
+    -- What is different of the order afterwards, as GET /v1/orders/{id} shows it, address included; {} where that is its version alone,
+    -- null where it is nothing.
+    change json,
     primary key (topic, partition, position)
 );

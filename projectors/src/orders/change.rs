@@ -1,5 +1,5 @@
 //! What an event changes of an order, in the shapes that the API answers with: said once, for the order as it is (`orders`) and
-//! for its past (`order_versions`).
+//! for its past (`history`).
 
 use chrono::{DateTime, Utc};
 use domain::{

@@ -2,6 +2,8 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::ProjectionName;
+
 /// Why a version was not dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotDropped {
@@ -14,21 +16,30 @@ pub enum NotDropped {
     /// It is being built.
     #[error("it is being built; end the rebuild first")]
     Building,
+    /// It is no projection of this release, and it is live, and fed.
+    #[error("projectors of another release feed it; stop them first")]
+    Fed,
 }
 
-/// Drops the tables of a version that nobody needs any more.
+/// Drops the tables of a version that nobody needs any more. Of a projection that this release does not have, that is the live one, too, once
+/// nobody feeds it; with its last version it is forgotten.
 pub(crate) async fn drop_version(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
 ) -> sqlx::Result<Result<(), NotDropped>> {
+    let is_ours = name.parse::<ProjectionName>().is_ok();
     let mut tx = connection.begin().await?;
     // Some reader may be slow.
     sqlx::raw_sql("set local lock_timeout = '5s'")
         .execute(&mut *tx)
         .await?;
     let found = sqlx::query!(
-        r#"select v.schema_name, v.version = p.live_version as "is_live!",
+        r#"select v.schema_name, v.version is not distinct from p.live_version as "is_live!",
+               exists (
+                   select from offset_zero.checkpoints c
+                   where c.name = v.name and c.version = v.version and c.updated_at > now() - interval '30 seconds'
+               ) as "is_fed!",
                v.state in ('building', 'ready')
                    and not pg_try_advisory_xact_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "is_building!"
            from offset_zero.projection_versions v
@@ -42,7 +53,10 @@ pub(crate) async fn drop_version(
     .await?;
     let schema = match found {
         None => return Ok(Err(NotDropped::Unknown)),
-        Some(found) if found.is_live => return Ok(Err(NotDropped::Live)),
+        Some(found) if found.is_live && !is_ours && found.is_fed => {
+            return Ok(Err(NotDropped::Fed));
+        }
+        Some(found) if found.is_live && is_ours => return Ok(Err(NotDropped::Live)),
         Some(found) if found.is_building => return Ok(Err(NotDropped::Building)),
         Some(found) => found.schema_name,
     };
@@ -58,6 +72,15 @@ pub(crate) async fn drop_version(
     )
     .execute(&mut *tx)
     .await?;
+    if !is_ours {
+        sqlx::query!(
+            "delete from offset_zero.projections p
+             where name = $1 and not exists (select from offset_zero.projection_versions v where v.name = p.name)",
+            name,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     tx.commit().await?;
     Ok(Ok(()))
 }

@@ -4,7 +4,7 @@ use event_store::log::Log;
 
 use super::{World, eventually, running::Runner, shop::Shop};
 use crate::{
-    Carts, History, Notifications, OrderVersions, Orders, Payments, Products, Projection,
+    Carts, History, Notifications, Orders, Payments, Products, Projection,
     ProjectionName, SalesDaily, Shipments, rebuild, rebuild::Options,
 };
 
@@ -33,7 +33,6 @@ async fn a_rebuild_gives_row_for_row_the_live_table() {
     shop.trade(9).await;
     shop.fulfil(6).await;
     catches_up::<Orders>(&world, &shop).await;
-    catches_up::<OrderVersions>(&world, &shop).await;
     catches_up::<Products>(&world, &shop).await;
     catches_up::<Carts>(&world, &shop).await;
     catches_up::<Payments>(&world, &shop).await;

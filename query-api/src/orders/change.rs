@@ -1,4 +1,4 @@
-//! What an event has changed of an order, as `order_versions` holds it, and the fold of such changes.
+//! What an event has changed of an order, as `history` holds it, and the fold of such changes.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -40,7 +40,7 @@ pub(crate) struct Parameters {
 
 /// Finds an order, as it is or as it was.
 ///
-/// The past is a projection of its own (`order_versions`), which may be a moment ahead of the present or behind it;
+/// The past is a projection of its own (`history`), which may be a moment ahead of the present or behind it;
 /// `x-min-position` waits for the one that is read.
 #[utoipa::path(
     get,

@@ -1,4 +1,4 @@
-//! An order as it was, folded from the changes that the projection `order_versions` keeps (docs/adr/0009-the-past-in-changes.md).
+//! An order as it was, folded from the changes that the projection `history` keeps (docs/adr/0009-the-past-in-changes.md).
 //!
 //! An order is at a version from that version's event until the next one's. What is read of a version is how the order looked
 //! last while it was at it: its payments and shipments go on meanwhile. So the newest version is the order as it is.
@@ -138,7 +138,7 @@ impl Past {
 }
 
 /// The projection that it is read from.
-pub(super) const PROJECTION: &str = "order_versions";
+pub(super) const PROJECTION: &str = "history";
 
 /// All changes of an order that has come further than that version.
 #[derive(Clone)]
@@ -162,10 +162,10 @@ impl Read for Changes {
         sqlx::query_as!(
             Row,
             r#"
-            select version, time, position, change as "change: _"
-            from order_versions
-            where order_id = $1
-              and exists (select from order_versions where order_id = $1 and version > $2)
+            select case when topic = 'OrderEvents' then version end as version, time, position, change as "change!: _"
+            from history
+            where order_id = $1 and change is not null
+              and exists (select from history where order_id = $1 and change is not null and topic = 'OrderEvents' and version > $2)
             order by topic, position
             limit $3
             "#,

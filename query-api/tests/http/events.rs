@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::{
-    past::journey,
+    past::{journey, step},
     world::{MAX_STREAMS, World},
 };
 
@@ -148,8 +148,9 @@ async fn leaves_nothing_out_however_much_there_is() {
     world.walk(id, 0, 1).await;
     world
         .execute(&format!(
-            "insert into order_versions_1.order_versions
-             select 'OrderEvents', 1, n, '{id}', n, '2026-01-02T00:00:00Z', 'Any', '{{}}' from generate_series(2, 250) n"
+            "insert into history_1.history
+             select 'OrderEvents', 1, n, '{id}', gen_random_uuid(), 'Any', 1, 'order-{id}', n, 1, '2026-01-02T00:00:00Z',
+                 '{id}', '{id}', 'ada', '{{}}', '{{}}' from generate_series(2, 250) n"
         ))
         .await;
     let mut following = world.follow(id, &[("last-event-id", "0")]).await;
@@ -163,10 +164,7 @@ async fn says_before_it_begins_what_is_wrong() {
     let (id, not_placed) = (Uuid::now_v7(), Uuid::now_v7());
     world.walk(id, 0, 1).await;
     world
-        .execute(&format!(
-            "insert into order_versions_1.order_versions values ('PaymentEvents', 0, 0, '{not_placed}', null, now(), 'Any', '{}')",
-            journey()[2].2
-        ))
+        .execute(&step(not_placed, "PaymentEvents", 100, 1, "now", &journey()[2].2))
         .await;
     for missing in [Uuid::now_v7(), not_placed] {
         let answer = world.get(&format!("/v1/orders/{missing}/events")).await;
@@ -235,9 +233,7 @@ async fn survives_a_postgres_that_does_not_answer() {
         where application_name = 'query-api' and datname = current_database()";
     world.execute(of_streams).await;
     world
-        .execute(
-            "update offset_zero.projections set live_version = null where name = 'order_versions'",
-        )
+        .execute("update offset_zero.projections set live_version = null where name = 'history'")
         .await;
     assert_eq!(following.block().await.as_deref(), Some(": heartbeat"));
     world.walk(id, 1, 2).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{Answer, ORDER_VERSIONS, ORDERS, World, address, lines, money};
+use crate::world::{Answer, HISTORY, ORDERS, World, address, lines, money};
 
 /// A journey, as its projection would have it: topic, second, and what has changed. Offsets are places here.
 pub(crate) fn journey() -> Vec<(&'static str, u32, Value)> {
@@ -58,10 +58,25 @@ pub(crate) fn journey() -> Vec<(&'static str, u32, Value)> {
     ]
 }
 
+/// A row of the history; of what has changed nothing but payments and shipments, the version is that of their streams.
+pub(crate) fn step(
+    id: Uuid,
+    topic: &str,
+    position: usize,
+    version: i32,
+    time: &str,
+    change: &Value,
+) -> String {
+    format!(
+        "insert into history_1.history values ('{topic}', 1, {position}, '{id}', gen_random_uuid(), 'Any', 1, 'any-{id}', {version}, 1,
+             '{time}', '{id}', '{id}', 'ada', '{{}}', '{change}');"
+    )
+}
+
 impl World {
     /// Both projections of orders, with nothing in them.
     pub(crate) async fn of_orders() -> Self {
-        Self::with_all(&[&ORDERS, &ORDER_VERSIONS]).await
+        Self::with_all(&[&ORDERS, &HISTORY]).await
     }
 
     /// Adds such steps of the journey; the order's own have the versions from 1.
@@ -70,18 +85,10 @@ impl World {
         let mut version = 0;
         let mut script = String::new();
         for (position, (topic, second, change)) in journey.iter().take(to).enumerate() {
-            let is_own = *topic == "OrderEvents";
-            version += i32::from(is_own);
-            let of_row = if is_own {
-                version.to_string()
-            } else {
-                "null".to_owned()
-            };
+            version += i32::from(*topic == "OrderEvents");
             if position >= from {
-                script += &format!(
-                    "insert into order_versions_1.order_versions values ('{topic}', 1, {position}, '{id}', {of_row},
-                         '2026-01-01T00:00:{second:02}.000001Z', 'Any', '{change}');"
-                );
+                let time = format!("2026-01-01T00:00:{second:02}.000001Z");
+                script += &step(id, topic, position, version, &time, change);
             }
         }
         self.execute(&script).await;
@@ -90,9 +97,10 @@ impl World {
     /// Adds a version's event again, after all others, as a log has it that was put together of two copies.
     pub(crate) async fn repeat(&self, id: Uuid, version: i32) {
         self.execute(&format!(
-            "insert into order_versions_1.order_versions
-             select topic, partition, position + 100, order_id, version, time, type, change
-             from order_versions_1.order_versions where order_id = '{id}' and version = {version}"
+            "insert into history_1.history
+             select topic, partition, position + 100, order_id, event_id, type, type_version, stream, version, place, time,
+                 correlation_id, causation_id, actor, data, change
+             from history_1.history where order_id = '{id}' and version = {version} and topic = 'OrderEvents'"
         ))
         .await;
     }
@@ -247,10 +255,7 @@ async fn what_never_was_is_a_problem() {
     world.walk(id, 0, 5).await;
     let not_placed = Uuid::now_v7();
     world
-        .execute(&format!(
-            "insert into order_versions_1.order_versions values ('PaymentEvents', 0, 0, '{not_placed}', null, now(), 'Any', '{}')",
-            journey()[2].2
-        ))
+        .execute(&step(not_placed, "PaymentEvents", 100, 1, "now", &journey()[2].2))
         .await;
     for (id, query, status, code) in [
         (id, "at_version=4", 404, "version-not-found"),
@@ -322,7 +327,7 @@ async fn waits_for_the_projection_that_keeps_the_past() {
     let behind = world.send("GET", &uri, &headers).await;
     behind.problem(503, "not-yet-visible");
     world
-        .execute("update offset_zero.checkpoints set next_offset = 2 where name = 'order_versions'")
+        .execute("update offset_zero.checkpoints set next_offset = 2 where name = 'history'")
         .await;
     let there = world.send("GET", &uri, &headers).await;
     there.problem(404, "version-not-found");

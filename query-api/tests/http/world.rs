@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     projections::{
-        ALL, CARTS, HISTORY, NOTIFICATIONS, ORDER_VERSIONS, ORDERS, PAYMENTS, PRODUCTS, Projection,
+        ALL, CARTS, HISTORY, NOTIFICATIONS, ORDERS, PAYMENTS, PRODUCTS, Projection,
         SALES_DAILY, SHIPMENTS,
     },
     rows::{Order, address, lines, money},

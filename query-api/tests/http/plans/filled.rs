@@ -26,15 +26,11 @@ select id, 'customer-' || n % 200,
        n % 300 = 7, 1, 'EUR', 100, 100, '[]', '{}', time, 0, 0, '[]', 0, time
 from numbers;
 
-insert into order_versions_1.order_versions (topic, partition, position, order_id, version, time, type, change)
-select 'OrderEvents', n % 2, n, id, 1, time, 'OrderPlaced',
+insert into history_1.history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,
+    correlation_id, causation_id, actor, data, change)
+select 'OrderEvents', n % 2, n, order_id, id, 'OrderPlaced', 1, 'order-' || order_id, 1, 1, time, id, id, 'customer', '{}',
        jsonb_build_object('status', 'placed', 'placed', jsonb_build_object('customer_id', 'customer-7', 'lines', '[]'::jsonb,
            'placed_at', time, 'shipping_address', '{}'::jsonb, 'totals', '{"items": {"amount": 1, "currency": "EUR"}, "total": {"amount": 1, "currency": "EUR"}}'::jsonb))
-from numbers;
-
-insert into history_1.history (topic, partition, position, order_id, event_id, type, type_version, stream, version, place, time,
-    correlation_id, causation_id, actor, data)
-select 'OrderEvents', n % 2, n, order_id, id, 'OrderPlaced', 1, 'order-' || order_id, 1, 1, time, id, id, 'customer', '{}'
 from numbers;
 
 insert into notifications_1.notifications (id, version, order_id, channel, template, created_at, status, tries, updated_at)

@@ -15,13 +15,6 @@ pub(crate) const ORDERS: Projection = Projection {
     indexes: include_str!("../../../../projectors/src/orders/indexes.sql"),
 };
 
-pub(crate) const ORDER_VERSIONS: Projection = Projection {
-    name: "order_versions",
-    topics: &["OrderEvents", "PaymentEvents", "ShippingEvents"],
-    tables: include_str!("../../../../projectors/src/order_versions/tables.sql"),
-    indexes: include_str!("../../../../projectors/src/order_versions/indexes.sql"),
-};
-
 pub(crate) const PRODUCTS: Projection = Projection {
     name: "products",
     topics: &["ProductEvents", "InventoryEvents"],
@@ -85,9 +78,8 @@ impl Projection {
 }
 
 /// All of them.
-pub(crate) const ALL: [&Projection; 9] = [
+pub(crate) const ALL: [&Projection; 8] = [
     &ORDERS,
-    &ORDER_VERSIONS,
     &PRODUCTS,
     &CARTS,
     &PAYMENTS,
