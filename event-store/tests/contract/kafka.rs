@@ -7,7 +7,7 @@ use std::{
 
 use dev::stack::{Stack, StackOptions};
 use event_store::{
-    BatchLimits, LogError, PartitionStatus, StartAt,
+    BatchLimits, EventStore, LogError, PartitionStatus, StartAt,
     kafka::{Durability, KafkaConfig, KafkaLog, TopicSpec},
     log::Log,
     murmur2, partition_for,
@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use crate::{
     contract,
-    counter::{Added, COUNTER_EVENTS},
+    counter::{Added, COUNTER_EVENTS, Counters},
     desk::{DESK_EVENTS, TICKET_EVENTS},
-    suite::{PATIENCE, Subject, all_events, request, start, stop, store, wait_for},
+    suite::{PATIENCE, Subject, all_events, request, start, stop, store, until, wait_for},
 };
 
 const PARTITIONS: i32 = 2;
@@ -115,13 +115,19 @@ async fn a_takeover_waits_out_a_foreign_open_transaction() {
     let accepted = first.execute(answered.clone()).await.expect("accepted");
     stop(first).await;
 
+    let second: EventStore<Counters> = start(&subject.log).await;
+    let is_ready = |partition: i32| {
+        let number = usize::try_from(partition).expect("from 0");
+        second.status()[number] == PartitionStatus::Ready
+    };
+    until("the other partition is served", || is_ready(1 - partition)).await;
     let begun = Instant::now();
-    let second = start(&subject.log).await;
+    while begun.elapsed() < Duration::from_secs(1) {
+        assert!(!is_ready(partition), "it waits for the foreign transaction");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    foreign.abort_transaction(PATIENCE).expect("aborted");
     wait_for(&second, PartitionStatus::Ready).await;
-    assert!(
-        begun.elapsed() > Duration::from_secs(1),
-        "it had to wait for the foreign transaction"
-    );
     let replayed = second
         .execute(answered)
         .await
@@ -131,21 +137,18 @@ async fn a_takeover_waits_out_a_foreign_open_transaction() {
     let next = second.execute(request(counter, 1)).await.expect("accepted");
     assert_eq!(next.stream_version, 5);
     stop(second).await;
-    drop(foreign);
     assert_eq!(all_events(&subject).await.len(), 5);
 }
 
-/// Leaves a transaction open that has a record in the partition; the broker aborts it after five seconds.
+/// Leaves a transaction open that has a record in the partition, for longer than the test takes.
 fn open_transaction(config: &KafkaConfig, partition: i32) -> BaseProducer {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &config.brokers)
         .set("transactional.id", format!("{}foreign", config.namespace))
-        .set("transaction.timeout.ms", "5000")
+        .set("transaction.timeout.ms", "300000")
         .create()
         .expect("the foreign producer is configured");
-    producer
-        .init_transactions(Duration::from_secs(10))
-        .expect("initialised");
+    producer.init_transactions(PATIENCE).expect("initialised");
     producer.begin_transaction().expect("begun");
     let topic = format!("{}{COUNTER_EVENTS}", config.namespace);
     let record = BaseRecord::<(), [u8]>::to(&topic)
@@ -155,7 +158,7 @@ fn open_transaction(config: &KafkaConfig, partition: i32) -> BaseProducer {
         .send(record)
         .map_err(|(error, _)| error)
         .expect("sent");
-    producer.flush(Duration::from_secs(10)).expect("delivered");
+    producer.flush(PATIENCE).expect("delivered");
     producer
 }
 
