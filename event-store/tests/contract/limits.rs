@@ -59,10 +59,10 @@ async fn a_store_that_cannot_keep_up_says_so() {
         assert!(!futures_poll_once(&mut call).await);
         queued.push(call);
     }
-    let begun = Instant::now();
-    let refused = store.execute(request(counter, 1)).await;
-    assert_unavailable(&refused, "the queue is full");
-    assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
+    let refused = store.execute(request(counter, 1));
+    // Looked at once, whatever time it is.
+    let refused = tokio::time::timeout(Duration::ZERO, refused).await;
+    assert_unavailable(&refused.expect("it is at once"), "the queue is full");
 
     for call in queued {
         assert_unavailable(&call.await, "the command was not decided in time");
