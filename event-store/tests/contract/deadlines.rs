@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     desk::{Desk, TICKET_EVENTS, TicketEvent, Tickets},
     several::{Running, punch, sell, ticket_events},
-    suite::{PATIENCE, Subject, events_in, stop, store},
+    suite::{PATIENCE, Subject, events_in, start, stop, store},
 };
 
 /// A deadline that has passed gives its command once: whether it was known at the takeover or found later, and whoever owns
@@ -56,7 +56,8 @@ pub(crate) async fn what_lies_in_the_log_comes_before_a_deadline<S: Subject>(sub
     let past = DateTime::from_timestamp(1_700_000_000, 0).expect("a valid time");
     let ticket = sell(&desk, Some(past)).await;
     stop(desk).await;
-    let tickets = store::<Tickets, _>(subject.log()).await;
+    // Deadlines are held for some seconds only: the policy is there when the partition is taken over, as in a process.
+    let tickets = start::<Tickets, _>(subject.log()).await;
     Running::to_the_end(subject.log(), &tickets).await;
     wait_for_expiry(&subject, ticket).await;
     stop(tickets).await;
