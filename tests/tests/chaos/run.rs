@@ -128,7 +128,7 @@ impl Run {
         let Owner { comes, faults } = &self.plan.owners[number];
         let client_id = self.client_id(number);
         self.proxy().aim(&client_id, faults.clone());
-        wait_until("it is time to take over", || self.is_time(*comes)).await?;
+        self.wait_for_time(*comes).await?;
         let log = connect(&self.proxy().address(), &self.namespace, &client_id)?;
         let deadline = Instant::now() + PATIENCE;
         let store = loop {
@@ -176,6 +176,24 @@ impl Run {
                 EventStore::start(&AstrayLog { log, sight }, &config)
             }
         }
+    }
+
+    /// However long it takes, as long as clients are answered: each of them gives up by itself where it is not.
+    async fn wait_for_time(&self, comes: Entry) -> Result<(), String> {
+        let (mut answers, mut since) = (0, Instant::now());
+        while !self.is_time(comes) {
+            let now = self.answers.load(Ordering::Relaxed);
+            if now != answers {
+                (answers, since) = (now, Instant::now());
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(format!(
+                    "waited too long for {comes:?}, with {answers} answers"
+                ));
+            }
+            tokio::time::sleep(PAUSE / 4).await;
+        }
+        Ok(())
     }
 
     fn is_time(&self, comes: Entry) -> bool {
