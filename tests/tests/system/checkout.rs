@@ -156,7 +156,7 @@ async fn a_service_that_is_deployed_last_builds_its_state_from_history() {
         for (sku, expected) in [("TEA", "price-changed"), ("CUP", "product-discontinued")] {
             let mut order = system_tests::client::order("ada");
             order["lines"] = json!([{"sku": sku, "quantity": 1, "unit_price": {"amount": 1, "currency": "EUR"}}]);
-            let headers = [("x-min-position", position.as_str())];
+            let headers = [("x-min-position", position.as_str()), ("prefer", "wait=30")];
             let answer = commands
                 .send(reqwest::Method::POST, "/v1/orders", &headers, Some(&order))
                 .await;

@@ -57,6 +57,7 @@ async fn place(commands: &Client, skus: &[&str], position: &str) {
     let headers = [
         ("idempotency-key", key.as_str()),
         ("x-min-position", position),
+        ("prefer", "wait=30"),
     ];
     let placed = commands
         .send(reqwest::Method::POST, "/v1/orders", &headers, Some(&order))
