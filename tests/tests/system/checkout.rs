@@ -7,7 +7,7 @@ use domain::order::OrderEvent;
 use serde_json::{Value, json};
 use system_tests::{Client, Stock, World, client::payment, shop};
 
-use crate::{blocking, services, wait_for, wait_for_event, wait_for_status, world};
+use crate::{PATIENT, blocking, services, wait_for, wait_for_event, wait_for_status, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_becomes_an_order_that_is_confirmed_and_paid() {
@@ -77,7 +77,10 @@ async fn checkouts_are_answered_while_the_product_service_is_down() {
     let shop_commands = Client::new(&product.url);
     shop::fill(&shop_commands).await;
     shop::create(&shop_commands, "RARE", 500, 10).await;
-    let others = services(&world, &["cart", "order"]).await;
+    let others = {
+        let world = Arc::clone(&world);
+        blocking(move || world.services_with(&["cart", "order"], None, &PATIENT)).await
+    };
     let commands = Client::new(&others.url);
     blocking(move || product.service.kill())
         .await

@@ -33,6 +33,9 @@ use system_tests::{Client, Journal, World};
 /// A broker that is started again needs some seconds, and so does an owner that takes over anew.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Flags of an order service whose orders wait for their stock longer than any test takes, where a test has them wait.
+const PATIENT: [&str; 2] = ["--stock-deadline", "3600"];
+
 /// A test's world is made on a blocking thread: starting processes blocks.
 async fn world() -> system_tests::World {
     blocking(system_tests::World::new).await

@@ -16,7 +16,7 @@ use system_tests::{Answer, Client, Money, Stock, World, client::order, shop};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, world};
+use crate::{PATIENCE, PATIENT, blocking, world};
 
 const KILLS: usize = 50;
 const CUSTOMERS: usize = 4;
@@ -60,7 +60,8 @@ impl Deployed {
 
     async fn restart(&mut self, index: usize) {
         let (world, port) = (Arc::clone(&self.world), self.ports[index]);
-        let server = blocking(move || world.services(&SERVICES[index..=index], Some(port))).await;
+        let start = move || world.services_with(&SERVICES[index..=index], Some(port), &PATIENT);
+        let server = blocking(start).await;
         self.servers[index] = Some(server);
     }
 
