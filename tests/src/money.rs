@@ -152,7 +152,12 @@ impl Money {
             if payment.captures > 1 {
                 return Some(format!("payment {payment_id} was taken twice"));
             }
-            let bill = &self.bills.get(&payment.order_id)?;
+            let order_id = &payment.order_id;
+            let Some(bill) = self.bills.get(order_id) else {
+                return Some(format!(
+                    "payment {payment_id} is of order {order_id}, which nobody has placed"
+                ));
+            };
             if payment.captured > 0 && !bill.confirmed {
                 return Some(format!(
                     "payment {payment_id} was taken for goods that nobody holds"
