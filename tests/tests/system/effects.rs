@@ -104,22 +104,26 @@ impl Outside {
     }
 }
 
-/// Whether everything was read that there is, by everybody who reaches outside.
+/// Whether everything was read that there is, by everybody who reaches outside, and nothing has come of it since.
 fn is_read(world: &World) -> Result<bool, LogError> {
     let log = world.log();
-    for (group, topics) in REACTORS {
-        for topic in topics {
-            for partition in 0..world.wiring.partitions {
-                let end = log.end_offset(topic, partition)?;
-                let read = log.committed(group, topic, partition)?;
-                // Past the last event there may be the marker of its transaction.
-                if read.map_or(0, |read| read.next_offset) < end - 1 {
-                    return Ok(false);
-                }
-            }
+    let places = REACTORS.iter().flat_map(|(group, topics)| {
+        let partitions = |topic| (0..world.wiring.partitions).map(move |p| (*group, topic, p));
+        topics.iter().copied().flat_map(partitions)
+    });
+    let places: Vec<_> = places.collect();
+    let ends = || {
+        let ends = places.iter().map(|(_, topic, p)| log.end_offset(topic, *p));
+        ends.collect::<Result<Vec<_>, _>>()
+    };
+    let before = ends()?;
+    for ((group, topic, partition), end) in places.iter().zip(&before) {
+        let read = log.committed(group, topic, *partition)?;
+        if read.map_or(0, |read| read.next_offset) < *end {
+            return Ok(false);
         }
     }
-    Ok(true)
+    Ok(ends()? == before)
 }
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
