@@ -214,21 +214,27 @@ fn places() -> impl Iterator<Item = (&'static str, &'static str, i32)> {
     })
 }
 
-/// Waits until the policies have carried out what follows from everything, their own doings included.
+/// Waits until the policies have carried out what follows from everything, their own doings included: all of them have come to
+/// ends that are still the ends afterwards.
 async fn until_read(api: &Api) {
     let deadline = Instant::now() + PATIENCE;
-    let is_read = |(group, topic, partition): (&str, &str, i32)| {
-        let end = api
-            .log
-            .end_offset(topic, partition)
-            .expect("the log is there");
+    let ends = || {
+        let ends = places().map(|(_, topic, p)| api.log.end_offset(topic, p));
+        ends.collect::<Result<Vec<_>, _>>()
+            .expect("the log is there")
+    };
+    let is_read = |((group, topic, partition), end): ((&str, &str, i32), &i64)| {
         let read = api
             .log
             .committed(group, topic, partition)
             .expect("the log is there");
-        end == 0 || read.is_some_and(|read| read.next_offset == end)
+        *end == 0 || read.is_some_and(|read| read.next_offset == *end)
     };
-    while !places().all(is_read) {
+    loop {
+        let before = ends();
+        if places().zip(&before).all(is_read) && ends() == before {
+            return;
+        }
         assert!(
             Instant::now() < deadline,
             "the policies do not come to the end"
