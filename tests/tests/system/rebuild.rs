@@ -19,7 +19,7 @@ use system_tests::{Client, Money, Stock, World, client::payment, journal::read_t
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{PATIENCE, blocking, doctor::offset_zero, everything, world};
+use crate::{PATIENCE, blocking, doctor::offset_zero, everything, wait_for, world};
 
 const ORDERS: usize = 400;
 const CLIENTS: usize = 16;
@@ -60,13 +60,14 @@ async fn a_rebuild_gives_the_same_rows_while_reads_go_on() {
         .post("/v1/orders", "after", &system_tests::client::order("ada"))
         .await
         .expect("an answer");
-    let seen = queries
-        .get_at(
-            &format!("/v1/orders/{}", next.id()),
-            next.header("x-position"),
-        )
-        .await;
+    let path = format!("/v1/orders/{}", next.id());
+    let seen = queries.get_at(&path, next.header("x-position")).await;
     assert_eq!(seen.expect("an answer").status, 200);
+    // Nothing rewrites its row after that.
+    wait_for(&queries, &path, |order| {
+        order["status"] == "awaiting_payment"
+    })
+    .await;
 
     assert_eq!(dry_run(&world, &[]).await, Some(0));
     falsify(&world, &schema, next.id()).await;
