@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a client that is told to try again does so.
 const PERSISTENCE: Duration = Duration::from_secs(60);
+/// How long somebody who follows waits for what comes next; the whole may take as long as it does.
+const FOLLOWING: Duration = Duration::from_secs(120);
+const FOLLOWING_ALL: Duration = Duration::from_secs(3_600);
 /// Sooner than it is told to: tests are in a hurry.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -171,8 +174,9 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.timeout(PERSISTENCE).send().await;
-        let response = response.expect("an answer");
+        let response = request.timeout(FOLLOWING_ALL).send();
+        let response = tokio::time::timeout(FOLLOWING, response).await;
+        let response = response.expect("it begins in time").expect("an answer");
         assert_eq!(response.status(), 200, "{response:?}");
         Following {
             response,
@@ -202,8 +206,13 @@ impl Following {
     /// The next event's id and data; none at the end.
     ///
     /// # Panics
-    /// When the stream breaks, or is none.
+    /// When the stream breaks, or is none, or nothing comes for too long.
     pub async fn next(&mut self) -> Option<(i64, Value)> {
+        let next = tokio::time::timeout(FOLLOWING, self.read()).await;
+        next.expect("the next event comes in time")
+    }
+
+    async fn read(&mut self) -> Option<(i64, Value)> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let event = parsed(block);
