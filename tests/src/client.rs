@@ -12,8 +12,8 @@ use uuid::Uuid;
 /// Longer than any answer takes, the slowest 503 included.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a client that is told to try again does so.
-const PERSISTENCE: Duration = Duration::from_secs(60);
+/// How long a client that is told to try again does so: longer than a process takes to end, and the next one to be ready.
+const PERSISTENCE: Duration = Duration::from_secs(120);
 /// How long somebody who follows waits for what comes next; the whole may take as long as it does.
 const FOLLOWING: Duration = Duration::from_secs(120);
 const FOLLOWING_ALL: Duration = Duration::from_secs(3_600);
