@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use dev::deployment::Server;
-use domain::order::OrderEvent;
+use domain::{Policy, order::OrderEvent, product::policy::InventoryPolicy};
 use serde_json::{Value, json};
 use system_tests::{Client, Stock, World, client::payment, shop};
 
-use crate::{PATIENT, blocking, services, wait_for, wait_for_event, wait_for_status, world};
+use crate::{
+    PATIENT, blocking,
+    effects::{Reader, read_to_the_end},
+    services, wait_for, wait_for_event, wait_for_status, world,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_becomes_an_order_that_is_confirmed_and_paid() {
@@ -103,6 +107,7 @@ async fn checkouts_are_answered_while_the_product_service_is_down() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_nobody_answers_expires_also_after_a_restart() {
     const DEADLINE: &[&str] = &["--stock-deadline", "5"];
+    const INVENTORY: [Reader; 1] = [(InventoryPolicy::NAME, InventoryPolicy::TOPICS)];
     let world = Arc::new(world().await);
     let product = services(&world, &["product"]).await;
     shop::fill(&Client::new(&product.url)).await;
@@ -122,6 +127,8 @@ async fn an_order_that_nobody_answers_expires_also_after_a_restart() {
     let order = hurried(&world, DEADLINE).await;
     wait_for_event(&world, &id, |event| matches!(event, OrderEvent::Expired(_))).await;
     let product = services(&world, &["product"]).await;
+    // As long as it has read nothing, nobody holds anything either.
+    read_to_the_end(&world, &INVENTORY).await;
     let stock = Stock::at_rest(&world.log()).await;
     assert_eq!(stock.holders(), 0);
     assert_eq!(stock.available("TEA"), 1_000_000);

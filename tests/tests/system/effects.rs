@@ -24,8 +24,10 @@ use crate::{PATIENCE, blocking, services, world};
 
 const ORDERS: usize = 12;
 const KILLS: usize = 5;
-/// Everybody who does something outside, or has it done, and what they read.
-const REACTORS: [(&str, &[&str]); 4] = [
+/// A policy, or somebody else with a consumer group, and what it reads.
+pub(crate) type Reader = (&'static str, &'static [&'static str]);
+/// Everybody who does something outside, or has it done.
+const REACTORS: [Reader; 4] = [
     ("payment-workflow", &["PaymentEvents", "OrderEvents"]),
     ("payment-gateway", &["PaymentEvents"]),
     ("notification-planning", &["OrderEvents", "PaymentEvents"]),
@@ -104,11 +106,14 @@ impl Outside {
     }
 }
 
-/// Whether everything was read that there is, by everybody who reaches outside, and nothing has come of it since.
-fn is_read(world: &World) -> Result<bool, LogError> {
+/// Whether everything was read that there is, by all of them, and nothing has come of it since.
+fn is_read(world: &World, readers: &[Reader]) -> Result<bool, LogError> {
     let log = world.log();
-    let places = REACTORS.iter().flat_map(|(group, topics)| {
-        let partitions = |topic| (0..world.wiring.partitions).map(move |p| (*group, topic, p));
+    let places = readers.iter().flat_map(|(group, topics)| {
+        let partitions = move |topic| {
+            let partitions = 0..world.wiring.partitions;
+            partitions.map(move |partition| (*group, topic, partition))
+        };
         topics.iter().copied().flat_map(partitions)
     });
     let places: Vec<_> = places.collect();
@@ -134,11 +139,12 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-async fn read_to_the_end(world: &Arc<World>) {
+/// Waits until everything that there is was read by all of them, what came of it included.
+pub(crate) async fn read_to_the_end(world: &Arc<World>, readers: &'static [Reader]) {
     let begun = Instant::now();
     loop {
         let world = Arc::clone(world);
-        if blocking(move || is_read(&world))
+        if blocking(move || is_read(&world, readers))
             .await
             .expect("the log answers")
         {
@@ -197,7 +203,7 @@ async fn every_effect_happens_once_whatever_is_killed_forgotten_or_rebuilt() {
     .await;
     let log = world.log();
     Money::at_rest(&log, &world.wiring.gateway_url).await;
-    read_to_the_end(&world).await;
+    read_to_the_end(&world, &REACTORS).await;
 
     blocking(move || server.service.kill())
         .await
@@ -205,7 +211,7 @@ async fn every_effect_happens_once_whatever_is_killed_forgotten_or_rebuilt() {
     let forgetful = Arc::clone(&world);
     blocking(move || forget(&forgetful)).await;
     let server = outside.start().await;
-    read_to_the_end(&world).await;
+    read_to_the_end(&world, &REACTORS).await;
     let rebuilding = Arc::clone(&world);
     let read_side = blocking(move || {
         let read_side = rebuilding.read_side();
@@ -260,7 +266,7 @@ async fn a_notification_service_that_is_deployed_last_tells_of_nothing_older() {
     let (cancelled, _) = commands.persist(&path, "c", &json!({})).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     until("the news were not told", || outside.mails().len() == 2).await;
-    read_to_the_end(&world).await;
+    read_to_the_end(&world, &REACTORS).await;
     let mails = outside.mails();
     assert_eq!(mails.len(), 2, "{mails:?}");
     let of = |id: &str| mails.iter().filter(|mail| mail.contains(id)).count();
