@@ -169,9 +169,10 @@ async fn nothing_is_paid_twice_or_lost_when_the_payment_service_is_killed() {
 
     let stopping = Arc::new(AtomicBool::new(false));
     let buying = customers(&deployed, &stopping);
-    for _ in 0..KILLS {
-        // Spread over the time that a payment takes.
+    for round in 0..KILLS {
+        // Spread over the time that a payment takes, and printed to repeat it.
         let delay = Duration::from_millis(u64::from(Uuid::now_v7().as_bytes()[15]));
+        println!("round {round}: killed after {delay:?}");
         tokio::time::sleep(delay).await;
         deployed.kill(payment).await;
         deployed.restart(payment).await;
