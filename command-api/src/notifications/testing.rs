@@ -20,7 +20,7 @@ use domain::{
 use runtime::signature::Secret;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use uuid::Uuid;
 
@@ -76,9 +76,13 @@ async fn listen() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Where nobody listens any more.
-pub(super) async fn nobody() -> String {
-    listen().await.1
+/// Where nobody listens, and nobody else can as long as the socket is kept.
+pub(super) fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(any).expect("a port");
+    let address = socket.local_addr().expect("an address").to_string();
+    (socket, address)
 }
 
 /// A mail server that takes what comes, or answers every recipient with a line of its own.

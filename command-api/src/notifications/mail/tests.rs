@@ -173,6 +173,7 @@ async fn a_server_that_says_no_is_quoted_by_its_code() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_tried_again() {
-    let outcome = send(&by_server(&nobody().await), &confirmation(), ADA).await;
+    let (_kept, address) = nobody();
+    let outcome = send(&by_server(&address), &confirmation(), ADA).await;
     assert_eq!(outcome, failed("the mail server cannot be reached"));
 }

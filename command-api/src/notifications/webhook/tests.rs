@@ -57,7 +57,8 @@ async fn only_success_is_success() {
 
 #[tokio::test]
 async fn who_is_away_is_told_again() {
-    let url = format!("http://{}/hook", nobody().await);
+    let (_kept, address) = nobody();
+    let url = format!("http://{address}/hook");
     let outcome = send(&url.parse().expect("a URL")).await;
     assert_eq!(outcome, failed("cannot be reached"));
 }
