@@ -161,7 +161,7 @@ async fn a_second_rebuild_is_refused() {
         matches!(error, ProjectorError::RebuildRunning { .. }),
         "{error}"
     );
-    other.close().await.expect("closes");
+    close(other).await;
     rebuild_orders(&world, &shop).await.expect("rebuilds");
 }
 
@@ -228,7 +228,7 @@ async fn goes_on_where_a_killed_one_left_off() {
     for _ in 0..5 {
         step(&mut feed).await.expect("applies");
     }
-    registry.close().await.expect("lets go of the lock");
+    close(registry).await;
 
     let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
     assert!(report.resumed);
@@ -347,7 +347,7 @@ async fn a_version_that_is_being_built_is_not_dropped() {
             .contains(&NotDropped::Building.to_string()),
         "{error}"
     );
-    registry.close().await.expect("gives up");
+    close(registry).await;
     drop_version(&world.database, Orders::NAME, 2)
         .await
         .expect("drops what was given up");
