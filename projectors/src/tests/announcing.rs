@@ -30,10 +30,11 @@ async fn what_is_committed_is_told_and_no_sooner() {
     let runner = Runner::start(&world, &shop);
     shop.trade(12).await;
     let topic = Orders::TOPICS[0];
+    // Of a partition that happens to have no order, nothing is told.
     let ends: BTreeMap<i32, i64> = (0..PARTITIONS)
-        .map(|partition| {
+        .filter_map(|partition| {
             let end = shop.log.end_offset(topic, partition).expect("answers");
-            (partition, end - 1)
+            (end > 0).then_some((partition, end - 1))
         })
         .collect();
     let mut told: BTreeMap<i32, i64> = BTreeMap::new();
