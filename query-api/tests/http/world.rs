@@ -3,14 +3,7 @@
 mod projections;
 mod rows;
 
-use std::{
-    env,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{env, sync::OnceLock, time::Duration};
 
 use axum::{
     Router,
@@ -106,9 +99,8 @@ fn shared_url(database: &str) -> String {
 impl World {
     /// An empty database, not even migrated.
     pub(crate) async fn empty() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("query_api_{}_{number}", std::process::id());
+        // A server that others use too keeps what runs before this one have left.
+        let name = format!("query_api_{}", Uuid::now_v7().simple());
         let url = tokio::task::spawn_blocking(move || shared_url(&name)).await;
         Self::at(&url.expect("a database")).await
     }
