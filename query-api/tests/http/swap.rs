@@ -149,7 +149,12 @@ async fn a_version_dropped_under_a_read_is_read_again() {
         .await
         .expect("locked");
     let swap = async {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
         while !is_reader_waiting(&world).await {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no read waits for the lock"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let swap =
