@@ -52,8 +52,9 @@ async fn a_read_goes_on_when_it_is_told() {
     let world = World::new().await;
     let listening = tokio::spawn(world.database.clone().keep_listening());
     world.listened_by(1).await;
-    let begun = Instant::now();
+    let mut rounds = Vec::new();
     for offset in 0..ROUNDS {
+        let begun = Instant::now();
         let position = format!("OrderEvents/1@{offset}");
         let headers = [("x-min-position", &*position), ("prefer", "wait=20")];
         let (answer, ()) = tokio::join!(
@@ -61,9 +62,12 @@ async fn a_read_goes_on_when_it_is_told() {
             project(&world, offset)
         );
         answer.json();
+        rounds.push(begun.elapsed());
     }
-    let each = begun.elapsed() / u32::try_from(ROUNDS).expect("a few");
-    assert!(each < PATIENCE, "{each:?} a read");
+    rounds.sort();
+    // The usual one: the machine may have been busy with something else now and then.
+    let usual = rounds[rounds.len() / 2];
+    assert!(usual < PATIENCE, "{usual:?} a read: {rounds:?}");
     listening.abort();
 }
 
