@@ -16,7 +16,10 @@ use crate::error::{Error, Result};
 
 /// Postgres' own limit on identifiers.
 const NAME_LIMIT: usize = 63;
+/// For a connection that only asks whether anybody is there; whoever waits asks again.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one that creates or drops a database, on a server that is there, however busy: it is asked once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLSTATE `duplicate_database`; `unique_violation` is what two at once get.
 const EXISTS: [&str; 2] = ["42P04", "23505"];
 /// So that whoever finds one that was left behind knows whose it was.
@@ -134,7 +137,7 @@ fn drop_database(admin_url: &str, name: &str) -> Result<()> {
 
 /// Asks the server of `url` for a sign of life; what it answered instead if there is none.
 pub(crate) fn ping(url: &str) -> std::result::Result<(), String> {
-    blocking(url, async |connection: &mut PgConnection| {
+    blocking(url, PING_TIMEOUT, async |connection: &mut PgConnection| {
         connection.ping().await
     })
     .map_err(|error| error.to_string())
@@ -229,18 +232,23 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 fn execute(url: &str, statement: String) -> sqlx::Result<()> {
-    blocking(url, async move |connection: &mut PgConnection| {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-            .execute(connection)
-            .await
-            .map(drop)
-    })
+    blocking(
+        url,
+        CONNECT_TIMEOUT,
+        async move |connection: &mut PgConnection| {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(connection)
+                .await
+                .map(drop)
+        },
+    )
 }
 
 /// Runs `work` on a connection to `url`, on a thread of its own: the caller's may be a runtime's,
 /// where a second one is refused.
 fn blocking<T: Send>(
     url: &str,
+    connect_within: Duration,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T> + Send,
 ) -> sqlx::Result<T> {
     let options = PgConnectOptions::from_str(url)?;
@@ -251,7 +259,7 @@ fn blocking<T: Send>(
                 .build()
                 .map_err(sqlx::Error::Io)?;
             runtime.block_on(async {
-                let connecting = tokio::time::timeout(PING_TIMEOUT, options.connect());
+                let connecting = tokio::time::timeout(connect_within, options.connect());
                 let mut connection = connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
                 let result = work(&mut connection).await?;
                 // The answer is in hand; a failed farewell changes nothing.
