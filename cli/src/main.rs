@@ -52,7 +52,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Projections {
             command: Some(command),
-        } => operate::operate(&args.target, *command, args.json).await,
+        } => operate::operate(&args.target, command.clone(), args.json).await,
         Command::DeadLetters { command } => {
             operate::dead_letters(&args.target, command, args.json).await
         }

@@ -3,7 +3,7 @@
 use event_store::{LogError, Position};
 use sqlx::error::DatabaseError;
 
-use crate::{ProjectionName, rebuild::Verification, registry::NotDropped};
+use crate::{rebuild::Verification, registry::NotDropped};
 
 /// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";

@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    Carts, History, Notifications, Orders, Payments, Products, Projection,
-    ProjectorError, SalesDaily, Shipments,
+    Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectorError,
+    SalesDaily, Shipments,
 };
 
 /// A projection that there is.

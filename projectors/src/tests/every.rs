@@ -4,8 +4,8 @@ use event_store::log::Log;
 
 use super::{World, eventually, running::Runner, shop::Shop};
 use crate::{
-    Carts, History, Notifications, Orders, Payments, Products, Projection,
-    ProjectionName, SalesDaily, Shipments, rebuild, rebuild::Options,
+    Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectionName,
+    SalesDaily, Shipments, rebuild, rebuild::Options,
 };
 
 const PARTITIONS: i32 = 2;

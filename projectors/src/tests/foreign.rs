@@ -21,9 +21,9 @@ use super::{
     shop::Shop,
 };
 use crate::{
-    Carts, History, Notifications, Orders, Payments, Products, Projection,
-    ProjectorError, SalesDaily, Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent,
-    rebuild, rebuild::Options, registry::ensure_live,
+    Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectorError,
+    SalesDaily, Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent, rebuild,
+    rebuild::Options, registry::ensure_live,
 };
 
 const HOLDS_NUL: &str = "holds a NUL character, which no text column takes";

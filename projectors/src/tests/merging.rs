@@ -256,7 +256,7 @@ async fn history_keeps_what_is_of_an_order_and_not_personal() {
     let events = [
         history(
             ORDER_EVENTS,
-            "OrderPlaced",
+            "OrderUnheard",
             &json!({"order_id": order_id, "personal": {"v": 1, "data": "Ada"}, "lines": [1]}),
             0,
         ),
@@ -290,7 +290,7 @@ async fn history_keeps_what_is_of_an_order_and_not_personal() {
         "{whole:?}"
     );
     assert!(
-        whole[0].contains("Unheard") && whole[0].contains(r#"""of"":""\\u0000"""#),
+        whole[0].contains(",Unheard,") && whole[0].contains(r#"""of"":""\\u0000"""#),
         "{whole:?}"
     );
     assert!(whole[1].contains(r#"""personal"":null"#), "{whole:?}");

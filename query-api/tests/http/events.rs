@@ -164,7 +164,14 @@ async fn says_before_it_begins_what_is_wrong() {
     let (id, not_placed) = (Uuid::now_v7(), Uuid::now_v7());
     world.walk(id, 0, 1).await;
     world
-        .execute(&step(not_placed, "PaymentEvents", 100, 1, "now", &journey()[2].2))
+        .execute(&step(
+            not_placed,
+            "PaymentEvents",
+            100,
+            1,
+            "now",
+            &journey()[2].2,
+        ))
         .await;
     for missing in [Uuid::now_v7(), not_placed] {
         let answer = world.get(&format!("/v1/orders/{missing}/events")).await;

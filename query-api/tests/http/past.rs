@@ -255,7 +255,14 @@ async fn what_never_was_is_a_problem() {
     world.walk(id, 0, 5).await;
     let not_placed = Uuid::now_v7();
     world
-        .execute(&step(not_placed, "PaymentEvents", 100, 1, "now", &journey()[2].2))
+        .execute(&step(
+            not_placed,
+            "PaymentEvents",
+            100,
+            1,
+            "now",
+            &journey()[2].2,
+        ))
         .await;
     for (id, query, status, code) in [
         (id, "at_version=4", 404, "version-not-found"),

@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     projections::{
-        ALL, CARTS, HISTORY, NOTIFICATIONS, ORDERS, PAYMENTS, PRODUCTS, Projection,
-        SALES_DAILY, SHIPMENTS,
+        ALL, CARTS, HISTORY, NOTIFICATIONS, ORDERS, PAYMENTS, PRODUCTS, Projection, SALES_DAILY,
+        SHIPMENTS,
     },
     rows::{Order, address, lines, money},
 };
