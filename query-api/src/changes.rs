@@ -34,6 +34,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Changes {
     of_projection: Mutex<BTreeMap<&'static str, Told>>,
     is_listening: AtomicBool,
+    have_ended: AtomicBool,
 }
 
 /// Of one projection.
@@ -99,6 +100,16 @@ impl Changes {
     /// Has everybody look again, since what was told meanwhile was not heard.
     pub(crate) fn set_listening(&self, is_listening: bool) {
         self.is_listening.store(is_listening, Ordering::Release);
+        self.have_everybody_look();
+    }
+
+    /// Has everybody look once more, and wait no longer.
+    pub(crate) fn end(&self) {
+        self.have_ended.store(true, Ordering::Release);
+        self.have_everybody_look();
+    }
+
+    fn have_everybody_look(&self) {
         for told in self.of_projection().values_mut() {
             told.reached.clear();
             drop(told.changes.send(Change::Unknown));
@@ -135,6 +146,11 @@ impl Following<'_> {
                 reached.place() == position.place() && reached.offset < position.offset
             })
         })
+    }
+
+    /// Whether nobody is to wait any more.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.changes.have_ended.load(Ordering::Acquire)
     }
 
     /// Waits until one of these positions is told to be in the rows, or it is time to look again anyway; at most so long.

@@ -199,6 +199,12 @@ impl Database {
         }
     }
 
+    /// Ends the waiting for positions, so that the server can stop: such reads look once more, and their clients come back to
+    /// another one.
+    pub fn end_waits(&self) {
+        self.changes.end();
+    }
+
     /// Closes all connections, once they are free; does not wait for long.
     pub async fn close(&self) {
         let live = self.live();

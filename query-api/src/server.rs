@@ -78,6 +78,7 @@ impl Server {
         let shutdown = async {
             shutdown.await;
             self.streams.end();
+            self.database.end_waits();
         };
         http::serve(self.listener, self.router, shutdown).await;
         checking.abort();

@@ -66,7 +66,7 @@ enum Snapshot<T> {
     Parked,
 }
 
-/// Reads once the projection has come as far as was asked; waits for that, holding nothing meanwhile.
+/// Reads once the projection has come as far as was asked; waits for that until the server has to stop, holding nothing meanwhile.
 pub(crate) async fn read<R: Read>(
     database: &Database,
     read: R,
@@ -84,7 +84,7 @@ pub(crate) async fn read<R: Read>(
             Snapshot::Parked => return Err(parked(R::PROJECTION)),
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || changes.have_ended() {
             return Err(not_yet_visible(R::PROJECTION));
         }
         changes.reached(&min.positions, left).await;
@@ -289,7 +289,7 @@ fn not_yet_visible(projection: &str) -> Problem {
         "The position has not been projected yet",
     )
     .detail(format_args!(
-        "the projection {projection} did not reach x-min-position in time"
+        "the projection {projection} has not reached x-min-position yet"
     ))
     .retry_after(RETRY_AFTER_SECONDS)
 }

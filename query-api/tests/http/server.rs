@@ -1,5 +1,10 @@
 //! The process's own wiring, over a socket.
 
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use query_api::{Args, Server};
@@ -10,6 +15,12 @@ use tokio::{
     sync::oneshot,
 };
 
+use crate::world::World;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Less than open requests are given when the server stops.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
 fn args(listen: &str, database_url: &str) -> Args {
     Args::parse_from([
         "query-api",
@@ -18,6 +29,17 @@ fn args(listen: &str, database_url: &str) -> Args {
         "--database-url",
         database_url,
     ])
+}
+
+/// What is answered until the connection is closed.
+async fn get(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut client = TcpStream::connect(address).await.expect("connected");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+    client.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("answered");
+    answer
 }
 
 #[tokio::test]
@@ -40,11 +62,7 @@ async fn serves_until_it_is_told_to_stop() {
         ("/health/ready", "503"),
         ("/metrics", "200"),
     ] {
-        let mut client = TcpStream::connect(address).await.expect("connected");
-        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-        client.write_all(request.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.expect("answered");
+        let answer = get(address, path, "").await;
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status}")),
             "{answer}"
@@ -55,6 +73,42 @@ async fn serves_until_it_is_told_to_stop() {
     stop.send(()).expect("still running");
     running.await.expect("ended without a panic");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_read_that_waits_is_answered_when_the_server_stops() {
+    let world = World::new().await;
+    let server = Server::bind(&args("127.0.0.1:0", &world.url), Metrics::default())
+        .await
+        .expect("bound");
+    let address = server.address().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    let headers = "x-min-position: OrderEvents/0@0\r\nprefer: wait=30\r\n";
+    let waiting = tokio::spawn(get(address, "/v1/orders", headers));
+    let deadline = Instant::now() + PATIENCE;
+    while !has_asked_for_a_position(&world).await {
+        assert!(Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+
+    let begun = Instant::now();
+    stop.send(()).expect("still running");
+    let answer = waiting.await.expect("no panic");
+    assert!(begun.elapsed() < STOP_LIMIT, "{:?}", begun.elapsed());
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains(r#""code":"not-yet-visible""#), "{answer}");
+    running.await.expect("ended without a panic");
+}
+
+async fn has_asked_for_a_position(world: &World) -> bool {
+    let has_asked = r#"select exists (select from pg_stat_activity
+         where datname = current_database() and application_name = 'query-api' and query like '%"is_live!"%')"#;
+    let has_asked = sqlx::query_scalar(has_asked).fetch_one(&world.pool).await;
+    has_asked.expect("asked")
 }
 
 #[tokio::test]
