@@ -142,7 +142,7 @@ impl SortKey for Key {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (micros, id) = bytes.split_first_chunk::<8>()?;
         Some(Self {
-            created_at: DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?,
+            created_at: page::time(*micros)?,
             id: Uuid::from_slice(id).ok()?,
         })
     }

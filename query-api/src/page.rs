@@ -5,6 +5,7 @@
 
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use runtime::problem::Problem;
 use uuid::Uuid;
 
@@ -12,6 +13,9 @@ const MAX_LIMIT: i64 = 200;
 pub(crate) const DEFAULT_LIMIT: i64 = 50;
 /// Never renamed, or cursors in the hands of clients die.
 const LIST_NAMESPACE: Uuid = Uuid::from_u128(0x5b1e_8f0a_2f6e_4c55_9a37_6d0c_41c6_02b4);
+
+/// 4713 BC: Postgres begins in the year before it, and ends later than chrono.
+const FIRST_YEAR: i32 = -4712;
 
 /// What a list is ordered by; no two rows have the same.
 pub(crate) trait SortKey: Sized {
@@ -65,6 +69,24 @@ pub(crate) fn after<K: SortKey>(cursor: Option<&str>, list: &str) -> Result<Opti
     key.transpose()
 }
 
+/// The part of a key that is a time, in microseconds. As with other parts, none where Postgres cannot hold it: then no row has it.
+pub(crate) fn time(micros: [u8; 8]) -> Option<DateTime<Utc>> {
+    let time = DateTime::from_timestamp_micros(i64::from_be_bytes(micros));
+    time.filter(|time| time.year() >= FIRST_YEAR)
+}
+
+/// The part of a key that is a day, counted from the first of the common era.
+pub(crate) fn day(number: [u8; 4]) -> Option<NaiveDate> {
+    let day = NaiveDate::from_num_days_from_ce_opt(i32::from_be_bytes(number));
+    day.filter(|day| day.year() >= FIRST_YEAR)
+}
+
+/// The part of a key that is text.
+pub(crate) fn text(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8(bytes.into()).ok();
+    text.filter(|text| !text.contains('\0'))
+}
+
 /// The key and a hash of it and the list (8 bytes), as base64url.
 fn encode(key: &impl SortKey, list: &str) -> String {
     let mut bytes = key.to_bytes();
@@ -82,8 +104,7 @@ fn decode<K: SortKey>(text: &str, list: &str) -> Option<K> {
     K::from_bytes(key)
 }
 
-/// No secret is part of it: a cursor gives nobody more than the list does. It keeps keys that we never wrote from Postgres, which
-/// does not take all that can be written as one.
+/// No secret is part of it: a cursor gives nobody more than the list does.
 fn hash(list: &str, key: &[u8]) -> [u8; 8] {
     let list = Uuid::new_v5(&LIST_NAMESPACE, list.as_bytes());
     let hash = Uuid::new_v5(&list, key);

@@ -119,8 +119,8 @@ impl SortKey for Key {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (day, currency) = bytes.split_first_chunk::<4>()?;
         Some(Self {
-            day: NaiveDate::from_num_days_from_ce_opt(i32::from_be_bytes(*day))?,
-            currency: String::from_utf8(currency.into()).ok()?,
+            day: page::day(*day)?,
+            currency: page::text(currency)?,
         })
     }
 }

@@ -130,7 +130,7 @@ impl SortKey for Key {
         let (micros, rest) = bytes.split_first_chunk::<8>()?;
         let (place, id) = rest.split_first_chunk::<4>()?;
         Some(Self {
-            time: DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?,
+            time: page::time(*micros)?,
             place: i32::from_be_bytes(*place),
             id: Uuid::from_slice(id).ok()?,
         })

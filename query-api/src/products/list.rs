@@ -77,8 +77,7 @@ impl SortKey for Sku {
 
     // One that somebody else has written may be of any form, and there is a next page all the same.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let text = String::from_utf8(bytes.into()).ok()?;
-        (!text.contains('\0')).then_some(Self(text))
+        page::text(bytes).map(Self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real router against a real Postgres.
 
 mod carts;
+mod cursors;
 mod etags;
 mod events;
 mod faults;
