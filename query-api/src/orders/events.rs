@@ -1,6 +1,6 @@
 //! `GET /v1/orders/{id}/events`: an order as it is, and then each version that it comes to, as server-sent events.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{convert::Infallible, time::Duration, vec};
 
 use axum::{
     extract::State,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 const LAST_EVENT_ID: &str = "last-event-id";
-/// The others are read when these are sent: what a client has missed is not held in memory.
+/// The others are read when these are sent, so that what a slow client is shown does not grow old.
 const MAX_VERSIONS_AT_ONCE: usize = 100;
 /// Between two looks, where something is told all the time.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -72,10 +72,10 @@ pub(crate) async fn follow_order(
         database,
         id,
         sent: last.unwrap_or(before_newest),
-        next: VecDeque::new(),
+        unsent: None,
         slot,
     };
-    follower.take(&past);
+    follower.take(past);
     let events = stream::unfold(follower, async |mut follower| {
         let order = follower.next().await?;
         Some((Ok(event(&order)), follower))
@@ -116,9 +116,14 @@ struct Follower {
     id: Uuid,
     /// The version that it was sent last.
     sent: i32,
-    /// Those that come next.
-    next: VecDeque<Order>,
+    unsent: Option<Unsent>,
     slot: Slot,
+}
+
+/// The versions that come next, and what they are made from, one at a time: a change is small, and an order need not be.
+struct Unsent {
+    versions: vec::IntoIter<i32>,
+    past: Past,
 }
 
 impl Follower {
@@ -128,24 +133,35 @@ impl Follower {
             if self.slot.has_ended() {
                 return None;
             }
-            if let Some(order) = self.next.pop_front() {
+            let unsent = self.unsent.as_mut();
+            if let Some(order) = unsent.and_then(Unsent::next) {
                 self.sent = order.version;
                 return Some(order);
             }
+            // A stream that waits holds nothing.
+            self.unsent = None;
             let past = tokio::select! {
                 past = later(&self.database, self.id, self.sent) => past?,
                 () = self.slot.ended() => return None,
             };
-            self.take(&past);
+            self.take(past);
         }
     }
 
-    fn take(&mut self, past: &Past) {
+    fn take(&mut self, past: Past) {
         let later = past.versions().filter(|version| *version > self.sent);
-        let later = later.take(MAX_VERSIONS_AT_ONCE);
-        self.next = later
-            .filter_map(|version| past.at_version(version))
-            .collect();
+        let versions: Vec<i32> = later.take(MAX_VERSIONS_AT_ONCE).collect();
+        self.unsent = Some(Unsent {
+            versions: versions.into_iter(),
+            past,
+        });
+    }
+}
+
+impl Unsent {
+    fn next(&mut self) -> Option<Order> {
+        self.versions
+            .find_map(|version| self.past.at_version(version))
     }
 }
 

@@ -127,6 +127,13 @@ async fn goes_on_after_what_the_client_has_seen() {
     assert_eq!(newest.block().await.as_deref(), Some(": heartbeat"));
     world.walk(id, 12, ALL).await;
     assert_eq!(newest.ids(1).await, ["6"]);
+    // However many come at once, each is as it was.
+    let mut all = world.follow(id, &[("last-event-id", "0")]).await;
+    for version in 1..=6 {
+        let (_, order) = all.event().await.expect("one more");
+        let at_version = format!("/v1/orders/{id}?at_version={version}");
+        assert_eq!(order, world.get(&at_version).await.json());
+    }
 }
 
 #[tokio::test]
