@@ -1,7 +1,7 @@
 //! `GET /v1/orders`: newest first.
 
 use axum::{Json, extract::State};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 use runtime::{extract::ApiQuery, problem::Problem};
 use serde::{Deserialize, Serialize, de::IntoDeserializer, de::value};
 use sqlx::{Error, PgConnection};
@@ -175,10 +175,18 @@ impl Page {
             customer_id: parameters.customer_id,
             status: parameters.status,
             stuck: parameters.stuck,
-            placed_from: parameters.placed_from,
-            placed_to: parameters.placed_to,
+            placed_from: parameters.placed_from.map(to_micros),
+            placed_to: parameters.placed_to.map(to_micros),
             limit: parameters.limit.unwrap_or(page::DEFAULT_LIMIT),
         })
+    }
+}
+
+/// The first microsecond that is not before this time: rows have whole ones, and of a bound the rest would be cut off.
+fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
+    match time.nanosecond() % 1_000 {
+        0 => time,
+        beyond => time + TimeDelta::nanoseconds(i64::from(1_000 - beyond)),
     }
 }
 

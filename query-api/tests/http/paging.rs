@@ -96,6 +96,32 @@ async fn filters_by_customer_status_trouble_and_time() {
     }
 }
 
+/// Rows hold microseconds.
+#[tokio::test]
+async fn a_time_may_be_between_two_microseconds() {
+    let world = World::new().await;
+    // Postgres counts from 2000 on.
+    for second in ["1999-12-31T23:59:59", "2026-01-01T00:00:00"] {
+        let order = Order::placed_at(&format!("{second}.000002Z"));
+        world.insert(&order).await;
+        for (fraction, is_from, is_to) in [
+            ("000001999", true, false),
+            ("000002", true, false),
+            ("000002001", false, true),
+            ("000002999", false, true),
+            ("000003", false, true),
+        ] {
+            let has = async |query: String| {
+                let page = world.get(&format!("/v1/orders?{query}")).await;
+                page.ids().contains(&order.id)
+            };
+            let time = format!("{second}.{fraction}Z");
+            assert_eq!(has(format!("placed_from={time}")).await, is_from, "{time}");
+            assert_eq!(has(format!("placed_to={time}")).await, is_to, "{time}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn filters_by_any_status() {
     let world = World::new().await;
