@@ -1,6 +1,12 @@
 //! The way to Postgres, and whether it is there.
 
-use std::{error::Error as _, iter, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    iter,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use runtime::{health::Readiness, problem::Problem};
 use sqlx::{
@@ -46,12 +52,20 @@ pub struct Database {
     live: Arc<watch::Sender<Arc<Live>>>,
     /// For looking at what is live, one look after the other, so that an old answer never comes after a new one. Of its own,
     /// since a busy pool is not an absent Postgres.
-    registry: Arc<Mutex<Option<PgConnection>>>,
+    registry: Arc<Mutex<Registry>>,
     changes: Arc<Changes>,
 }
 
+/// What looks at what is live have in common.
+#[derive(Debug, Default)]
+struct Registry {
+    connection: Option<PgConnection>,
+    /// When the last look began that has come to an end, and to which.
+    looked: Option<(Instant, Result<(), ReadError>)>,
+}
+
 /// Why a read failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error("the tables of projections do not exist")]
     NotMigrated,
@@ -62,7 +76,7 @@ pub(crate) enum ReadError {
     #[error("the rows of {0} that this program reads are fed no more")]
     Superseded(&'static str),
     #[error("cannot read from Postgres")]
-    Postgres(#[from] Error),
+    Postgres(#[source] Arc<Error>),
     #[error("Postgres did not answer in time")]
     TimedOut,
     #[error("the read panicked")]
@@ -107,10 +121,24 @@ impl Database {
         in_time(self.look_in_turn()).await
     }
 
+    /// Those that wait for their turn share the next look: it begins after they have asked.
     async fn look_in_turn(&self) -> Result<(), ReadError> {
+        let asked_at = Instant::now();
         let mut registry = self.registry.lock().await;
+        if let Some((began_at, result)) = &registry.looked
+            && *began_at > asked_at
+        {
+            return result.clone();
+        }
+        let began_at = Instant::now();
+        let result = self.look_now(&mut registry.connection).await;
+        registry.looked = Some((began_at, result.clone()));
+        result
+    }
+
+    async fn look_now(&self, kept: &mut Option<PgConnection>) -> Result<(), ReadError> {
         // Kept only where it has proved good.
-        let mut connection = match registry.take() {
+        let mut connection = match kept.take() {
             Some(connection) => connection,
             None => PgConnection::connect_with(&self.options).await?,
         };
@@ -119,7 +147,7 @@ impl Database {
             let live = Live::new(versions, &self.options, self.max_connections);
             self.live.send_replace(Arc::new(live));
         }
-        *registry = Some(connection);
+        *kept = Some(connection);
         Ok(())
     }
 
@@ -278,6 +306,12 @@ pub(crate) fn of_registry(error: Error) -> ReadError {
     error.into()
 }
 
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Postgres(Arc::new(error))
+    }
+}
+
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         // What readiness tells and logs once is not logged again for every read.
@@ -290,7 +324,7 @@ impl From<ReadError> for Problem {
                 "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
             )),
             // All are in use, or Postgres is not there.
-            ReadError::Postgres(Error::PoolTimedOut) => {
+            ReadError::Postgres(error) if matches!(*error, Error::PoolTimedOut) => {
                 Self::unavailable().detail("no connection to the database could be had in time")
             }
             ReadError::Postgres(error) if is_disconnected(&error) => {

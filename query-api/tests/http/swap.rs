@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::join_all;
 
-use crate::world::{ALL, Order, World};
+use crate::world::{ALL, Order, PRODUCTS, World};
 
 const SWAPS: i32 = 30;
 const READERS: usize = 6;
@@ -104,6 +104,28 @@ async fn a_read_that_finds_a_newer_version_takes_the_others_along() {
     go_live(&world, 3).await;
     drop_version(&world, 2).await;
     assert_eq!(version_of(&world, &order, 1).await, 3);
+}
+
+/// One look after the other would take longer than any of them may.
+#[tokio::test]
+async fn reads_that_find_nothing_live_look_together() {
+    let world = World::with(&PRODUCTS).await;
+    world
+        .execute(
+            "alter table offset_zero.projections rename to all_projections;
+             create view offset_zero.projections as
+             select known.* from offset_zero.all_projections known, pg_sleep(0.1)",
+        )
+        .await;
+    let reads = join_all((0..50).map(|_| world.get("/v1/orders")));
+    for answer in reads.await {
+        let problem = answer.problem(503, "unavailable");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(
+            detail.starts_with("no version of the projection orders"),
+            "{detail}"
+        );
+    }
 }
 
 #[tokio::test]
