@@ -1,6 +1,6 @@
 //! "Read your own write": `x-min-position` and `Prefer: wait=N`, as both APIs read them.
 
-use std::{str::FromStr, time::Duration};
+use std::{num::IntErrorKind, str::FromStr, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName};
 
@@ -63,7 +63,10 @@ fn wait(headers: &HeaderMap) -> Duration {
     let seconds = preferences.filter_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let is_wait = name.trim().eq_ignore_ascii_case("wait");
-        let seconds: u64 = value.trim().trim_matches('"').parse().ok()?;
+        let seconds = match value.trim().trim_matches('"').parse::<u64>() {
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => u64::MAX,
+            parsed => parsed.ok()?,
+        };
         is_wait.then_some(Duration::from_secs(seconds))
     });
     let first = seconds.take(1).next();
@@ -109,6 +112,7 @@ mod tests {
             (&["respond-async, Wait = \"5\""], 5),
             (&["respond-async", "wait=0"], 0),
             (&["wait=31"], 30),
+            (&["wait=18446744073709551616"], 30),
             (&["wait=-1"], 2),
             (&["wait=soon"], 2),
             (&["wait"], 2),
