@@ -3,12 +3,18 @@
 use std::{io::IsTerminal, panic, thread, time::Duration};
 
 use clap::{Args, ValueEnum};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Upper bounds of histogram buckets, in seconds: from one commit's latency to a request's longest wait.
+/// Upper bounds of the buckets of what is measured in seconds: from one commit's latency to a request's longest wait.
 const BUCKETS_SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// A histogram whose name ends so.
+const SECONDS: &str = "_seconds";
+/// Of any other one, which counts: from one to as many as are done at once anywhere.
+const BUCKETS_COUNTED: [f64; 10] = [
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
 ];
 
 /// Histograms keep each sample until they are drained, so someone has to, scraped or not.
@@ -91,10 +97,7 @@ pub fn init(service: &'static str, args: &LogArgs) -> Result<Telemetry, Telemetr
     }
     log_panics();
 
-    let handle = PrometheusBuilder::new()
-        .set_buckets(&BUCKETS_SECONDS)?
-        .add_global_label("service", service)
-        .install_recorder()?;
+    let handle = exporter(service)?.install_recorder()?;
     let upkeep = handle.clone();
     thread::Builder::new()
         .name("metrics-upkeep".to_owned())
@@ -108,6 +111,14 @@ pub fn init(service: &'static str, args: &LogArgs) -> Result<Telemetry, Telemetr
     Ok(Telemetry {
         metrics: Metrics(Some(handle)),
     })
+}
+
+fn exporter(service: &'static str) -> Result<PrometheusBuilder, BuildError> {
+    let seconds = Matcher::Suffix(SECONDS.to_owned());
+    Ok(PrometheusBuilder::new()
+        .set_buckets(&BUCKETS_COUNTED)?
+        .set_buckets_for_metric(seconds, &BUCKETS_SECONDS)?
+        .add_global_label("service", service))
 }
 
 /// A panic is a log line like any other, or JSON readers lose it; so it also has the span that it happens in.
@@ -209,6 +220,24 @@ mod tests {
             init("test", &args),
             Err(TelemetryError::Logger(_))
         ));
+    }
+
+    #[test]
+    fn seconds_and_what_is_counted_have_buckets_of_their_own() {
+        let recorder = exporter("test").expect("buckets").build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::histogram!("commit_seconds").record(0.002);
+            metrics::histogram!("batch_commands").record(700.0);
+        });
+        let text = recorder.handle().render();
+        for line in [
+            "commit_seconds_bucket{service=\"test\",le=\"0.001\"} 0",
+            "commit_seconds_bucket{service=\"test\",le=\"0.0025\"} 1",
+            "batch_commands_bucket{service=\"test\",le=\"500\"} 0",
+            "batch_commands_bucket{service=\"test\",le=\"1000\"} 1",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]
