@@ -143,7 +143,7 @@ async fn standings(places: &[Place]) -> BTreeMap<&str, Standing> {
 
 /// Whether a transaction that nobody ends hides what comes after it.
 pub(super) async fn transactions(log: &KafkaLog, findings: &mut Findings) -> Result<()> {
-    const REMEDY: &str = "find it with `kafka-transactions.sh find-hanging`, and end it with `kafka-transactions.sh abort`";
+    const REMEDY: &str = "see docs/operating.md (A transaction that nobody ends) for how to find out whether it may be aborted";
     let asked = log.clone();
     let held = spawn_blocking(move || held_back(&asked)).await?;
     match held {
