@@ -23,7 +23,7 @@ pub struct Wiring {
     pub kafka_properties: String,
     /// Postgres.
     pub database_url: String,
-    /// Put before topics and transactional ids.
+    /// Put before topics, groups and transactional ids.
     pub namespace: String,
     /// Partitions of every topic.
     pub partitions: i32,

@@ -52,7 +52,7 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 pub struct KafkaConfig {
     /// `host:port`, several separated by commas.
     pub brokers: String,
-    /// Put before every topic and transactional id, so that several deployments can share a cluster. Usually empty.
+    /// Put before every topic, group and transactional id, so that several deployments can share a cluster. Usually empty.
     pub namespace: String,
     /// Further librdkafka properties, such as those for TLS and SASL.
     pub properties: Vec<(String, String)>,

@@ -13,7 +13,7 @@ use crate::payment::{
     state::{Asked, BegunPayment},
 };
 
-/// How often no answer is heard before an operator is told; about three minutes.
+/// How often the gateway is asked once more, after a first silence, before an operator is told; that takes about three minutes.
 const MAX_TRIES: u32 = 10;
 /// Before the first look at what became of a request. Doubles up to the most.
 const FIRST_PAUSE_SECONDS: i64 = 1;
