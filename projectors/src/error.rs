@@ -44,7 +44,7 @@ pub enum ProjectorError {
     #[error("a migration failed")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// The registry's tables are missing or old.
-    #[error("the database lacks migration {missing}; type: projectors migrate")]
+    #[error("the database lacks migration {missing}; type: offset-zero migrate")]
     NotMigrated {
         /// The first one that is not applied.
         missing: i64,

@@ -199,7 +199,7 @@ pub(crate) async fn fail<P: Projection>(
         false => "failed",
     };
     let error = format!(
-        "{}; mend the cause, then type: projectors rebuild {}",
+        "{}; mend the cause, then type: offset-zero rebuild {}",
         error.in_full(),
         P::NAME
     );

@@ -319,7 +319,7 @@ fn require_places<P: Projection>(
     if of_version != of_projection {
         return Err(ProjectorError::Failed(format!(
             "version {number} of {name} is made of {of_version:?}, where this projector reads {of_projection:?}; \
-             type: projectors rebuild {name}"
+             type: offset-zero rebuild {name}"
         )));
     }
     let partitions = 0..origin.partitions;
@@ -330,7 +330,7 @@ fn require_places<P: Projection>(
     if of_projection.iter().any(lacks) {
         return Err(ProjectorError::Failed(format!(
             "version {number} of {name} lacks partitions that its topics have by now: where the topics are new ones, type: \
-             projectors rebuild {name}; where old ones were given more, docs/operating.md says what to do"
+             offset-zero rebuild {name}; where old ones were given more, docs/operating.md says what to do"
         )));
     }
     Ok(())

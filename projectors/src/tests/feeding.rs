@@ -216,7 +216,7 @@ async fn a_database_without_tables_says_what_to_type() {
         .await
         .expect_err("not migrated")
         .to_string();
-    assert!(error.contains("projectors migrate"), "{error}");
+    assert!(error.contains("type: offset-zero migrate"), "{error}");
     crate::migrate(&url).await.expect("migrates");
     database.connect().await.expect("migrated");
 }

@@ -20,7 +20,7 @@ use crate::{
     rebuild::Options,
 };
 
-const WHAT_TO_TYPE: &str = "projectors rebuild orders";
+const WHAT_TO_TYPE: &str = "type: offset-zero rebuild orders";
 
 pub(super) struct Runner {
     pub(super) readiness: Readiness,
