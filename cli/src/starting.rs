@@ -3,6 +3,7 @@
 use std::{io, pin::Pin};
 
 use anyhow::{Context, Result};
+use runtime::shutdown;
 use tokio::task::JoinHandle;
 
 use crate::{output::note, stopping};
@@ -13,7 +14,7 @@ pub async fn started<T>(
     starting: JoinHandle<Result<T>>,
     stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(T, bool)> {
-    let (started, is_stopping) = match watch(starting, stop, stopping::signal).await? {
+    let (started, is_stopping) = match watch(starting, stop, shutdown::signal).await? {
         Start::Done(started) => (started, false),
         Start::ToStop(started) => (started, true),
         Start::BrokenOff => stopping::at_once(),

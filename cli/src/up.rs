@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 use dev::{postgres::without_password, process::Process, stack::StackOptions};
+use runtime::shutdown;
 use serde::Serialize;
 use tokio::time::interval;
 
@@ -17,7 +18,6 @@ use crate::{
     output::{note, print},
     running::{Ports, Running},
     starting::started,
-    stopping,
 };
 
 /// How often it is looked whether all processes are still there.
@@ -27,7 +27,7 @@ const LOG_LINES: usize = 30;
 /// Runs until Ctrl-C, SIGTERM or SIGHUP, or until a part of it has ended by itself: what is left would look like a system that works.
 pub async fn run(ports: DevPorts, asked: &Target, json: bool) -> Result<()> {
     asked.given.refuse(&["namespace", "replication_factor"])?;
-    let mut stop = pin!(stopping::signal()?);
+    let mut stop = pin!(shutdown::signal()?);
     let options = StackOptions::persistent(ports.kafka_port, ports.postgres_port);
     let servers = Ports {
         command_api: ports.command_port,

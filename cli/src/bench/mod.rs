@@ -23,6 +23,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use dev::{deployment::Server, process::Output, services::Service, stack::StackOptions};
 use domain::topics::ORDER_EVENTS;
+use runtime::shutdown;
 
 use self::report::{Measured, Report};
 use crate::{
@@ -46,7 +47,7 @@ pub async fn run(options: &BenchOptions, asked: &Target, json: bool) -> Result<(
     if wanted.contains(&Section::Placing) {
         placing::find_cqrs_es()?;
     }
-    let stop = stopping::signal()?;
+    let stop = shutdown::signal()?;
     let sections = tokio::select! {
         measured = measure_all(wanted, options, asked) => measured?,
         () = stop => stopping::at_once(),

@@ -17,6 +17,7 @@ use projectors::{
     Database, ProjectionName, Report,
     rebuild::{Options, Show},
 };
+use runtime::shutdown;
 use serde_json::{Value, json};
 
 use self::prose::Prose;
@@ -26,7 +27,6 @@ use crate::{
     output,
     running::Running,
     starting::started,
-    stopping,
 };
 
 /// How long what goes on by itself may take.
@@ -43,7 +43,7 @@ pub struct Demo {
 /// Runs the demo, or until Ctrl-C, SIGTERM or SIGHUP; everything it starts has ended when it returns.
 pub async fn run(asked: &Target, json: bool) -> Result<()> {
     asked.given.refuse(&["namespace", "replication_factor"])?;
-    let mut stop = pin!(stopping::signal()?);
+    let mut stop = pin!(shutdown::signal()?);
     let begun = Instant::now();
     let prose = Prose::beside(json);
     prose.step("taking Kafka and Postgres, with fresh data")?;
