@@ -1,6 +1,13 @@
-//! Configuration: flags, then the environment, then an optional TOML file, then what the binary defaults to.
+//! Configuration: flags, then the environment, then an optional TOML file, then what the binary defaults to. A variable that is set to
+//! nothing is not set.
 
-use std::{collections::BTreeMap, env, ffi::OsString, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    path::PathBuf,
+};
 
 use clap::{
     Arg, ArgAction, Command, Parser,
@@ -22,7 +29,7 @@ pub fn parse<T: Parser>() -> T {
 /// # Errors
 /// Also for `--help` and `--version`; print it and exit, as [`clap::Error::exit`] does.
 pub fn try_parse_from<T: Parser>(arguments: Vec<OsString>) -> Result<T, clap::Error> {
-    let mut command = T::command().arg(file_argument());
+    let mut command = without_empty_variables(T::command().arg(file_argument()));
     if let Some(path) = file_path(&arguments) {
         let file = File::read(&path).map_err(|reason| {
             let message = format!("configuration file {}: {reason}\n", path.display());
@@ -37,6 +44,21 @@ pub fn try_parse_from<T: Parser>(arguments: Vec<OsString>) -> Result<T, clap::Er
     let parsed = command.clone().try_get_matches_from(arguments);
     let mut matches = parsed.map_err(|error| without_secret(error, &command))?;
     T::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Deployments set a variable to nothing where they mean none: clap would take that for a value, such as a list of one empty item.
+fn without_empty_variables(command: Command) -> Command {
+    let without = |arg: Arg| match arg.get_env().is_some_and(is_set_to_nothing) {
+        true => arg.env(None::<&'static str>),
+        false => arg,
+    };
+    command
+        .mut_args(without)
+        .mut_subcommands(without_empty_variables)
+}
+
+fn is_set_to_nothing(variable: &OsStr) -> bool {
+    env::var_os(variable) == Some(OsString::new())
 }
 
 /// What a flag's parser refuses is often nearly right, such as a secret that lacks its last character, and errors end up in logs.
@@ -93,7 +115,8 @@ fn file_path(arguments: &[OsString]) -> Option<PathBuf> {
             return Some(PathBuf::from(path));
         }
     }
-    env::var_os(FILE_VARIABLE).map(PathBuf::from)
+    let path = env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty());
+    path.map(PathBuf::from)
 }
 
 /// A file's values as they would be typed after `--key`.

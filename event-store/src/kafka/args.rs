@@ -1,11 +1,8 @@
 //! Which Kafka, as every program is told.
 
-use std::{env, ffi::OsString, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use super::KafkaConfig;
-
-/// Properties, as the environment has them.
-const PROPERTIES_VARIABLE: &str = "OFFSET_ZERO_KAFKA_PROPERTIES";
 
 /// Which Kafka, and which part of it.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,7 +22,7 @@ pub struct KafkaArgs {
     #[arg(
         id = "kafka-property",
         long = "kafka-property",
-        env = said(PROPERTIES_VARIABLE, env::var_os(PROPERTIES_VARIABLE)),
+        env = "OFFSET_ZERO_KAFKA_PROPERTIES",
         hide_env_values = true,
         value_delimiter = ',',
         value_name = "NAME=VALUE",
@@ -49,12 +46,6 @@ impl KafkaArgs {
             properties: self.properties.iter().map(pair).collect(),
         }
     }
-}
-
-/// The variable, unless it is set to nothing: that says as much as one that is not set, and it is no list of one empty property.
-fn said(variable: &'static str, value: Option<OsString>) -> Option<&'static str> {
-    let is_said = value.is_none_or(|value| !value.is_empty());
-    is_said.then_some(variable)
 }
 
 /// A property of librdkafka. Its value may be a secret, so it is never shown.
@@ -115,13 +106,5 @@ mod tests {
         assert_eq!(program.kafka.config().properties, [secret]);
         assert!(!format!("{program:?}").contains("a=b"));
         assert!(parse("sasl.password").is_err());
-    }
-
-    #[test]
-    fn a_variable_that_is_set_to_nothing_says_nothing() {
-        assert_eq!(said("NAME", Some("".into())), None);
-        assert_eq!(said("NAME", Some("a=b".into())), Some("NAME"));
-        // It is named by `--help`.
-        assert_eq!(said("NAME", None), Some("NAME"));
     }
 }

@@ -154,6 +154,36 @@ fn prefers_the_environment_to_the_file() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    // Cargo sets it for every test, and the package has no homepage.
+    const NOTHING: &str = "CARGO_PKG_HOMEPAGE";
+
+    #[derive(Debug, Parser)]
+    struct Environment {
+        #[arg(long, env = NOTHING)]
+        number: u32,
+        #[command(subcommand)]
+        command: Below,
+    }
+
+    #[derive(Debug, Subcommand)]
+    enum Below {
+        List {
+            #[arg(long, env = NOTHING)]
+            numbers: Vec<u32>,
+        },
+    }
+
+    assert_eq!(env::var_os(NOTHING), Some(OsString::new()));
+    let file = TempFile::new("number = 8");
+    let path = file.0.clone().into();
+    let arguments = vec!["server".into(), "--config".into(), path, "list".into()];
+    let parsed: Environment = try_parse_from(arguments).expect("parsed");
+    let Below::List { numbers } = parsed.command;
+    assert_eq!((parsed.number, numbers), (8, Vec::new()));
+}
+
+#[test]
 fn help_tells_of_the_file() {
     let arguments = ["server", "--help"].map(OsString::from);
     let error = try_parse_from::<Server>(arguments.to_vec()).expect_err("help");
