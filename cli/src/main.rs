@@ -41,10 +41,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => {
             let ran = operate::rebuild(&args.target, wanted, args.json).await;
-            return match output::is_unread(&ran) {
-                true => Ok(output::UNREAD.into()),
-                false => Ok(wanted.exit_code(ran)),
-            };
+            return Ok(wanted.exit_code(ran));
         }
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Projections { command: None } => {

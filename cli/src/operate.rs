@@ -23,15 +23,7 @@ pub async fn migrate(target: &Target, json: bool) -> Result<()> {
 pub async fn rebuild(target: &Target, wanted: &RebuildArgs, json: bool) -> Result<bool> {
     let log = KafkaLog::connect(&target.kafka.config())?;
     let database = Database::new(&target.database_url)?;
-    // It is rebuilt whether or not anybody reads of it.
-    let mut printed = Ok(());
-    let tell = |text: &str| {
-        if printed.is_ok() {
-            printed = print(format_args!("{text}"));
-        }
-    };
-    let differ = wanted.run(&log, &database, json, tell).await?;
-    printed.map(|()| differ)
+    wanted.run_and_print(&log, &database, json).await
 }
 
 /// Does something to a projection.

@@ -1,5 +1,10 @@
 //! The projectors' process.
 
+#![warn(
+    clippy::print_stdout,
+    reason = "it panics where nobody reads; `runtime::output` does not"
+)]
+
 use std::process::ExitCode;
 
 use axum::Router;
@@ -11,7 +16,9 @@ use projectors::{
 use runtime::{
     config,
     health::Readiness,
-    http, shutdown,
+    http,
+    output::{self, UNREAD, print},
+    shutdown,
     telemetry::{self, Telemetry},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -20,24 +27,33 @@ use tokio::{net::TcpListener, sync::watch};
 async fn main() -> anyhow::Result<ExitCode> {
     let args: Args = config::parse();
     let telemetry = telemetry::init("projectors", &args.log)?;
+    match carry_out(&args, telemetry).await {
+        Err(error) if output::is_unread(error.as_ref()) => Ok(UNREAD.into()),
+        ended => ended,
+    }
+}
+
+async fn carry_out(args: &Args, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
     match args.command.clone().unwrap_or(Command::Run) {
-        Command::Run => run(&args, telemetry).await?,
+        Command::Run => run(args, telemetry).await?,
         Command::Migrate => {
             projectors::migrate(&args.database_url).await?;
-            println!("the database has the newest schema");
+            print(format_args!("the database has the newest schema"))?;
         }
         Command::Projections { command } => {
-            let (log, database) = connect(&args)?;
-            println!("{}", command.run(&log, &database).await?);
+            let (log, database) = connect(args)?;
+            let done = command.run(&log, &database).await?;
+            print(format_args!("{done}"))?;
         }
         Command::DeadLetters { command, json } => {
-            let (log, database) = connect(&args)?;
-            println!("{}", command.run(&log, &database, json).await?);
+            let (log, database) = connect(args)?;
+            let said = command.run(&log, &database, json).await?;
+            print(format_args!("{said}"))?;
         }
         Command::Rebuild {
             rebuild: wanted,
             json,
-        } => return Ok(wanted.exit_code(rebuild(&args, &wanted, json).await)),
+        } => return Ok(wanted.exit_code(rebuild(args, &wanted, json).await)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,8 +81,7 @@ async fn run(args: &Args, telemetry: Telemetry) -> anyhow::Result<()> {
 
 async fn rebuild(args: &Args, wanted: &RebuildArgs, json: bool) -> anyhow::Result<bool> {
     let (log, database) = connect(args)?;
-    let print = |text: &str| println!("{text}");
-    Ok(wanted.run(&log, &database, json, print).await?)
+    wanted.run_and_print(&log, &database, json).await
 }
 
 fn connect(args: &Args) -> Result<(KafkaLog, Database), ProjectorError> {

@@ -1,4 +1,4 @@
-//! What the servers share: configuration, telemetry, health, shutdown, HTTP with problem+json, and signed webhooks.
+//! What the programs share: configuration, telemetry, output, health, shutdown, HTTP with problem+json, and signed webhooks.
 //!
 //! A binary reads top-down: `config::parse`, `telemetry::init`, its own router, `http::app` around it, `http::serve`.
 //! Invariant: nothing in here knows orders, Kafka or Postgres.
@@ -12,6 +12,7 @@ pub mod health;
 pub mod http;
 pub mod min_position;
 pub mod object;
+pub mod output;
 pub mod problem;
 mod request_metrics;
 pub mod shutdown;

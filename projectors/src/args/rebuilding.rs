@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use event_store::log::Log;
+use runtime::output::{self, UNREAD};
 use serde::Serialize;
 
 use crate::{
@@ -66,6 +67,27 @@ impl RebuildArgs {
         ran
     }
 
+    /// As [`run`](Self::run), on stdout. All of it is done whether or not anybody reads of it.
+    ///
+    /// # Errors
+    /// Also when it cannot be printed.
+    pub async fn run_and_print<S: Log>(
+        &self,
+        source: &S,
+        database: &Database,
+        json: bool,
+    ) -> anyhow::Result<bool> {
+        let mut printed = Ok(());
+        let print = |text: &str| {
+            if printed.is_ok() {
+                printed = output::print(format_args!("{text}"));
+            }
+        };
+        let differ = self.run(source, database, json, print).await?;
+        printed?;
+        Ok(differ)
+    }
+
     async fn run_each<S: Log>(
         &self,
         source: &S,
@@ -87,7 +109,7 @@ impl RebuildArgs {
     }
 
     /// With what the process ends that was asked for this, as `diff` does: 1 where rows differ, 2 where a dry run could not find that
-    /// out. Any other rebuild that fails ends with 1.
+    /// out. Any other rebuild that fails ends with 1; one of which nobody reads, without a word.
     pub fn exit_code(&self, ran: anyhow::Result<bool>) -> ExitCode {
         match ran {
             Ok(false) => ExitCode::SUCCESS,
@@ -95,6 +117,7 @@ impl RebuildArgs {
                 eprintln!("a rebuild would change rows");
                 ExitCode::from(1)
             }
+            Err(error) if output::is_unread(error.as_ref()) => ExitCode::from(UNREAD),
             Err(error) => {
                 eprintln!("Error: {error:?}");
                 ExitCode::from(if self.dry_run { 2 } else { 1 })
