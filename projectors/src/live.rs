@@ -10,6 +10,7 @@
 mod announcements;
 pub(crate) mod membership;
 mod serving;
+pub(crate) mod standing;
 mod succession;
 
 use std::{sync::Arc, time::Duration};
@@ -47,6 +48,7 @@ pub async fn run<S: Log>(
     let membership = Arc::new(Membership::new(shapes.into()));
     let announcements = Arc::new(Announcements::default());
     let announcing = tokio::spawn(Arc::clone(&announcements).keep_announcing(database.clone()));
+    let telling = tokio::spawn(standing::keep_telling(database.clone()));
     let mut projections = JoinSet::new();
     for name in ProjectionName::ALL {
         let live = Live::new(
@@ -68,6 +70,7 @@ pub async fn run<S: Log>(
         ended?;
     }
     announcing.abort();
+    telling.abort();
     leave.send_replace(true);
     Ok(keeping.await?)
 }

@@ -22,6 +22,7 @@ mod rebuilding;
 mod running;
 mod shapes;
 mod shop;
+mod standing;
 mod starting;
 mod verifying;
 mod versions;
