@@ -53,10 +53,8 @@ pub(crate) async fn drop_version(
     .await?;
     let schema = match found {
         None => return Ok(Err(NotDropped::Unknown)),
-        Some(found) if found.is_live && !is_ours && found.is_fed => {
-            return Ok(Err(NotDropped::Fed));
-        }
         Some(found) if found.is_live && is_ours => return Ok(Err(NotDropped::Live)),
+        Some(found) if found.is_live && found.is_fed => return Ok(Err(NotDropped::Fed)),
         Some(found) if found.is_building => return Ok(Err(NotDropped::Building)),
         Some(found) => found.schema_name,
     };
