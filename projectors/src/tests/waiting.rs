@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use dev::postgres::Relay;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::{PATIENCE, World, eventually, shop::Shop, verifying::feed};
 use crate::{
-    Database, History, Orders, ProjectionName, ProjectorError, Report, operate, rebuild,
-    rebuild::Options,
+    Database, History, Orders, Projection, ProjectionName, ProjectorError, Report, operate,
+    rebuild, rebuild::Options,
 };
 
 /// For a lock, whoever it is.
@@ -16,12 +16,13 @@ const WAITING: &str = "select count(*) from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Somebody's session keeps a table that a rebuild reads.
-async fn kept() -> (World, Shop, PgConnection) {
+async fn kept<P: Projection>() -> (World, Shop, PgConnection) {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    feed::<Orders>(&world, &shop).await;
+    feed::<P>(&world, &shop).await;
     let mut keeper = world.connect().await;
-    sqlx::raw_sql("begin; lock table orders_1.orders")
+    let lock = format!("begin; lock table {0}_1.{0}", P::NAME);
+    sqlx::raw_sql(AssertSqlSafe(lock))
         .execute(&mut keeper)
         .await
         .expect("locks");
@@ -41,7 +42,7 @@ async fn rebuilt(shop: &Shop, database: &Database) -> Result<Report, ProjectorEr
 
 #[tokio::test]
 async fn a_lock_that_is_kept_is_told_and_the_rebuild_resumes() {
-    let (world, shop, keeper) = kept().await;
+    let (world, shop, keeper) = kept::<Orders>().await;
     let impatient = world.database.clone().locking_within("100ms");
     let error = rebuilt(&shop, &impatient).await.expect_err("it is kept");
     assert!(matches!(error, ProjectorError::Locked(_)), "{error:?}");
@@ -54,15 +55,8 @@ async fn a_lock_that_is_kept_is_told_and_the_rebuild_resumes() {
 #[tokio::test]
 async fn a_reset_says_which_rebuild_it_waits_for() {
     const HISTORY: ProjectionName = ProjectionName::History;
-    let (world, shop) = (World::new().await, Shop::open(1));
-    shop.trade(3).await;
-    feed::<History>(&world, &shop).await;
     // It copies for as long as this is kept from it.
-    let mut keeper = world.connect().await;
-    sqlx::raw_sql("begin; lock table history_1.history")
-        .execute(&mut keeper)
-        .await
-        .expect("locks");
+    let (world, shop, keeper) = kept::<History>().await;
     let options = Options {
         start: "OrderEvents/0@1".parse().expect("a start"),
         ..Options::default()
@@ -89,7 +83,7 @@ async fn a_reset_says_which_rebuild_it_waits_for() {
 /// No connection is closed, and the statement that it waits for is never answered.
 #[tokio::test]
 async fn a_postgres_that_vanishes_ends_the_rebuild() {
-    let (world, shop, _keeper) = kept().await;
+    let (world, shop, _keeper) = kept::<Orders>().await;
     let relay = Relay::to(&world.url).await;
     let relayed = Database::new(&relay.url).expect("a URL");
     let relayed = relayed.answering_within(Duration::from_secs(2));

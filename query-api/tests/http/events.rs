@@ -8,10 +8,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{
-    past::{journey, step},
-    world::{MAX_STREAMS, World},
-};
+use crate::world::{MAX_STREAMS, World};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ALL: usize = usize::MAX;
@@ -168,18 +165,9 @@ async fn leaves_nothing_out_however_much_there_is() {
 #[tokio::test]
 async fn says_before_it_begins_what_is_wrong() {
     let world = World::of_orders().await;
-    let (id, not_placed) = (Uuid::now_v7(), Uuid::now_v7());
+    let id = Uuid::now_v7();
     world.walk(id, 0, 1).await;
-    world
-        .execute(&step(
-            not_placed,
-            "PaymentEvents",
-            100,
-            1,
-            "now",
-            &journey()[2].2,
-        ))
-        .await;
+    let not_placed = world.of_a_payment_alone().await;
     for missing in [Uuid::now_v7(), not_placed] {
         let answer = world.get(&format!("/v1/orders/{missing}/events")).await;
         answer.problem(404, "order-not-found");

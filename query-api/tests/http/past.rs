@@ -105,6 +105,14 @@ impl World {
         .await;
     }
 
+    /// An order of which nothing has come but that its payment has begun.
+    pub(crate) async fn of_a_payment_alone(&self) -> Uuid {
+        let id = Uuid::now_v7();
+        let (topic, _, change) = &journey()[2];
+        self.execute(&step(id, topic, 100, 1, "now", change)).await;
+        id
+    }
+
     async fn then(&self, id: Uuid, query: &str) -> Answer {
         self.get(&format!("/v1/orders/{id}?{query}")).await
     }
@@ -253,17 +261,7 @@ async fn what_never_was_is_a_problem() {
     let world = World::of_orders().await;
     let (id, unknown) = (Uuid::now_v7(), Uuid::now_v7());
     world.walk(id, 0, 5).await;
-    let not_placed = Uuid::now_v7();
-    world
-        .execute(&step(
-            not_placed,
-            "PaymentEvents",
-            100,
-            1,
-            "now",
-            &journey()[2].2,
-        ))
-        .await;
+    let not_placed = world.of_a_payment_alone().await;
     for (id, query, status, code) in [
         (id, "at_version=4", 404, "version-not-found"),
         (id, "at_version=99999999999", 404, "version-not-found"),

@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::oneshot,
+    task::JoinHandle,
 };
 
 use crate::world::World;
@@ -42,20 +43,24 @@ async fn get(address: SocketAddr, path: &str, headers: &str) -> String {
     answer
 }
 
+/// A server that runs: where, how it is told to stop, and its end.
+async fn started(args: &Args) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+    let server = Server::bind(args, Metrics::default()).await.expect("bound");
+    let address = server.address().expect("an address");
+    let (stop, stopped) = oneshot::channel();
+    let running = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    (address, stop, running)
+}
+
 #[tokio::test]
 async fn serves_until_it_is_told_to_stop() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _recording = metrics::set_default_local_recorder(&recorder);
     // Nothing listens there: a server starts all the same, and says what it lacks.
     let args = args("127.0.0.1:0", "postgres://postgres@127.0.0.1:1/nowhere");
-    let server = Server::bind(&args, Metrics::default())
-        .await
-        .expect("bound");
-    let address = server.address().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
+    let (address, stop, running) = started(&args).await;
 
     for (path, status) in [
         ("/health/live", "200"),
@@ -78,14 +83,8 @@ async fn serves_until_it_is_told_to_stop() {
 #[tokio::test]
 async fn a_read_that_waits_is_answered_when_the_server_stops() {
     let world = World::new().await;
-    let server = Server::bind(&args("127.0.0.1:0", &world.url), Metrics::default())
-        .await
-        .expect("bound");
-    let address = server.address().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
+    let args = args("127.0.0.1:0", &world.url);
+    let (address, stop, running) = started(&args).await;
     let headers = "x-min-position: OrderEvents/0@0\r\nprefer: wait=30\r\n";
     let waiting = tokio::spawn(get(address, "/v1/orders", headers));
     let deadline = Instant::now() + PATIENCE;
