@@ -7,6 +7,7 @@ mod claiming;
 mod commands;
 mod copying;
 mod delivering;
+mod dropping;
 mod dry_running;
 mod every;
 mod feeding;
