@@ -1,10 +1,10 @@
-//! What is sold and for how much, as carts and orders need to know it: a replica in memory, built from the product
-//! service's events. It lags a little; what it says when an order is taken is what the order costs. That there is no such
+//! What is sold and for how much, as carts and orders need to know it, and which requests created it: a replica in memory,
+//! built from the product service's events. It lags a little; what it says when an order is taken is what the order costs. That there is no such
 //! product it says only of what is not in the log either.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    collections::{HashMap, HashSet},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use event_store::{LogError, Position, Recorded, Replica, follow, log::Log};
 use runtime::{min_position::MinPosition, problem::Problem};
 use serde::Deserializer;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::problems;
 
@@ -30,8 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A process's replica of the catalogue. Cheap to clone; all clones are the same replica.
 #[derive(Clone, Default)]
 pub struct Catalogue {
-    listings: Arc<RwLock<HashMap<Sku, Listing>>>,
+    products: Arc<RwLock<Products>>,
     replica: Arc<OnceLock<Replica>>,
+}
+
+/// What has been read.
+#[derive(Default)]
+struct Products {
+    listings: HashMap<Sku, Listing>,
+    /// The journeys that began with a product.
+    journeys: HashSet<Uuid>,
 }
 
 /// What one needs to know of a product to sell it.
@@ -41,6 +50,8 @@ pub(crate) struct Listing {
     pub(crate) price: Money,
     /// Whether it is sold no longer.
     pub(crate) discontinued: bool,
+    /// The journey that its creation began.
+    created_by: Uuid,
 }
 
 /// What the catalogue cares about.
@@ -58,10 +69,11 @@ impl Catalogue {
     /// # Errors
     /// When the operating system grants no thread.
     pub fn follow<L: Log>(&self, log: &L) -> Result<(), LogError> {
-        let listings = Arc::clone(&self.listings);
+        let products = Arc::clone(&self.products);
         let apply = move |recorded: Recorded<CatalogueEvent>| {
-            let mut listings = listings.write().unwrap_or_else(PoisonError::into_inner);
-            recorded.event.apply(&mut listings);
+            let mut products = products.write().unwrap_or_else(PoisonError::into_inner);
+            let journey = recorded.metadata.correlation_id;
+            recorded.event.apply(journey, &mut products);
         };
         let replica = follow(log.clone(), &[PRODUCT_EVENTS], apply)?;
         self.replica.get_or_init(|| replica);
@@ -107,30 +119,63 @@ impl Catalogue {
         if !found.contains(&None) {
             return Ok(found);
         }
-        let replica = self.replica.get().ok_or_else(problems::catalogue_unread)?;
-        let are_known = || !self.look_up(skus).contains(&None);
-        let read = replica.read_on(are_known, Instant::now() + PATIENCE);
-        match read.await {
-            true => Ok(self.look_up(skus)),
-            false => Err(problems::catalogue_behind()),
+        self.read_on(|| !self.look_up(skus).contains(&None)).await?;
+        Ok(self.look_up(skus))
+    }
+
+    /// Whether the request that begins this journey has created another product than this one, as of now.
+    ///
+    /// Of a request that is new, this reads on: its first may have been answered by another process.
+    ///
+    /// # Errors
+    /// `unavailable` where that is in vain.
+    pub(crate) async fn has_created_another(
+        &self,
+        journey: Uuid,
+        sku: &Sku,
+    ) -> Result<bool, Problem> {
+        let is_known = || self.products().journeys.contains(&journey);
+        if !is_known() {
+            self.read_on(is_known).await?;
         }
+        let products = self.products();
+        let is_its_own = products
+            .listings
+            .get(sku)
+            .is_some_and(|listing| listing.created_by == journey);
+        Ok(!is_its_own && products.journeys.contains(&journey))
     }
 
     fn look_up(&self, skus: &[&Sku]) -> Vec<Option<Listing>> {
-        let listings = self.listings.read();
-        let listings = listings.unwrap_or_else(PoisonError::into_inner);
-        skus.iter().map(|sku| listings.get(*sku).copied()).collect()
+        let products = self.products();
+        let listing = |sku: &&Sku| products.listings.get(*sku).copied();
+        skus.iter().map(listing).collect()
+    }
+
+    fn products(&self) -> RwLockReadGuard<'_, Products> {
+        self.products.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_on(&self, is_enough: impl Fn() -> bool) -> Result<(), Problem> {
+        let replica = self.replica.get().ok_or_else(problems::catalogue_unread)?;
+        match replica.read_on(is_enough, Instant::now() + PATIENCE).await {
+            true => Ok(()),
+            false => Err(problems::catalogue_behind()),
+        }
     }
 }
 
 impl CatalogueEvent {
-    fn apply(self, listings: &mut HashMap<Sku, Listing>) {
+    fn apply(self, journey: Uuid, products: &mut Products) {
+        let Products { listings, journeys } = products;
         match self {
             Self::Created(created) => {
                 let listing = Listing {
                     price: created.price,
                     discontinued: false,
+                    created_by: journey,
                 };
+                journeys.insert(journey);
                 listings.insert(created.sku, listing);
             }
             Self::Repriced(repriced) => {

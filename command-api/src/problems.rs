@@ -120,6 +120,15 @@ pub(crate) fn catalogue_behind() -> Problem {
     Problem::unavailable().detail("the catalogue could not be read to its end in time")
 }
 
+/// One key for two requests.
+pub(crate) fn key_reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The Idempotency-Key was used before for another request",
+    )
+}
+
 /// The catalogue has not seen what the client has.
 pub(crate) fn not_yet_visible() -> Problem {
     Problem::new(
@@ -181,11 +190,7 @@ fn no_product(status: StatusCode) -> Problem {
 pub(crate) fn refused<R: Rejection>(refusal: &Refusal<R>) -> Problem {
     match refusal {
         Refusal::Rejected(rejection) => rejection.problem(),
-        Refusal::KeyReused => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "The Idempotency-Key was used before for another request",
-        ),
+        Refusal::KeyReused => key_reused(),
         Refusal::VersionMismatch { current } => Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "version-mismatch",

@@ -18,7 +18,14 @@ pub(crate) use self::{
     receive::{__path_receive_stock, receive_stock},
     reprice::{__path_reprice_product, reprice_product},
 };
-use crate::{OpeningStore, answer::Answered, execute, execute::Received};
+use crate::{Catalogue, OpeningStore, answer::Answered, execute, execute::Received};
+
+/// What the routes of the product service work with.
+#[derive(Clone)]
+pub(crate) struct ProductService {
+    pub(crate) store: OpeningStore<Products>,
+    pub(crate) catalogue: Catalogue,
+}
 
 /// Has the command decided and appended, and answers what has become of the product or its stock.
 async fn execute<B: Serialize>(

@@ -25,7 +25,9 @@ use crate::{
     described::Common,
     orders::{self, OrderService},
     payments::{self, PaymentKey, PaymentService},
-    peers, problems, products, shipments,
+    peers, problems,
+    products::{self, ProductService},
+    shipments,
 };
 
 /// What the services that this process runs work with.
@@ -43,7 +45,7 @@ pub struct Services {
     pub shipments: Option<OpeningStore<Shipments>>,
     /// The notification service's store, where it is run here.
     pub notifications: Option<OpeningStore<Notifications>>,
-    /// Where carts and orders look prices up.
+    /// Where carts and orders look prices up, and products which keys have been used.
     pub catalogue: Catalogue,
     /// How long orders wait for what.
     pub deadlines: OrderPolicy,
@@ -93,6 +95,10 @@ pub fn router(services: Services) -> Router {
         webhook_secret,
         peer_secret: _,
     } = services;
+    let products = products.map(|store| ProductService {
+        store,
+        catalogue: catalogue.clone(),
+    });
     let carts = carts.map(|store| CartService {
         store,
         catalogue: catalogue.clone(),
@@ -116,8 +122,8 @@ pub fn router(services: Services) -> Router {
         .merge(docs(Description::openapi()))
 }
 
-fn product_routes(store: Option<OpeningStore<Products>>) -> Router {
-    let Some(store) = store else {
+fn product_routes(service: Option<ProductService>) -> Router {
+    let Some(service) = service else {
         return not_served(&["/v1/products", "/v1/products/{*rest}", "/v1/stock/{*rest}"]);
     };
     Router::new()
@@ -131,7 +137,7 @@ fn product_routes(store: Option<OpeningStore<Products>>) -> Router {
             post(products::discontinue_product),
         )
         .route("/v1/stock/{sku}/receive", post(products::receive_stock))
-        .with_state(store)
+        .with_state(service)
 }
 
 fn cart_routes(service: Option<CartService>) -> Router {

@@ -162,7 +162,7 @@ impl Services {
     }
 
     fn needs_catalogue(&self) -> bool {
-        self.carts.is_some() || self.orders.is_some()
+        self.products.is_some() || self.carts.is_some() || self.orders.is_some()
     }
 }
 
@@ -337,7 +337,7 @@ impl Work<'_> {
             let standing = if catalogue.is_caught_up() {
                 Ok(())
             } else {
-                Err("prices are not all known".to_owned())
+                Err("products are not all known".to_owned())
             };
             self.readiness.set(CATALOGUE_CHECK, standing);
             tokio::time::sleep(GLANCE).await;

@@ -3,19 +3,19 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::product::{
-    ProductCommand, Products,
+    ProductCommand,
     catalogue::{CatalogueCommand, CreateProduct},
 };
 use runtime::{extract::ApiJson, object, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::execute;
+use super::{ProductService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
     execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
+    problems,
     validation::{MoneyBody, Validation},
 };
 
@@ -58,7 +58,7 @@ pub(crate) struct CreateProductBody {
     )
 )]
 pub(crate) async fn create_product(
-    State(store): State<OpeningStore<Products>>,
+    State(service): State<ProductService>,
     intake: Intake,
     ApiJson(body): ApiJson<CreateProductBody>,
 ) -> Result<Answered, Problem> {
@@ -66,15 +66,24 @@ pub(crate) async fn create_product(
     let sku = command.sku.clone();
     // Ids of events follow from the command's, so one key for two products must not make one command.
     let command_id = intake.command_id(sku.as_str(), PATH);
+    let mut correlation_id = command_id.as_uuid();
+    if intake.has_key() {
+        // The writers of two products know nothing of each other's keys. What began with one key shows that it is one.
+        correlation_id = intake.command_id(ANONYMOUS, PATH).as_uuid();
+        let catalogue = &service.catalogue;
+        if catalogue.has_created_another(correlation_id, &sku).await? {
+            return Err(problems::key_reused());
+        }
+    }
     let received = Received {
         intake,
         command_id,
-        correlation_id: command_id.as_uuid(),
+        correlation_id,
         actor: ANONYMOUS.into(),
         body: &body,
     };
     let command = ProductCommand::Catalogue(CatalogueCommand::Create(command));
-    let answered = execute(&store, command, &sku, received).await?;
+    let answered = execute(&service.store, command, &sku, received).await?;
     Ok(answered.created(format!("{PATH}/{sku}")))
 }
 

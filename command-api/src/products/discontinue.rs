@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::product::{
-    ProductCommand, Products,
+    ProductCommand,
     catalogue::{CatalogueCommand, DiscontinueProduct},
 };
 use runtime::{
@@ -10,9 +10,8 @@ use runtime::{
     problem::Problem,
 };
 
-use super::execute;
+use super::{ProductService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
     execute::{ANONYMOUS, NoMembers, Received},
     intake::{CommandHeaders, Intake},
@@ -40,7 +39,7 @@ use crate::{
     )
 )]
 pub(crate) async fn discontinue_product(
-    State(store): State<OpeningStore<Products>>,
+    State(service): State<ProductService>,
     ApiPath(SkuSegment(sku)): ApiPath<SkuSegment>,
     intake: Intake,
     OptionalJson(body): OptionalJson<NoMembers>,
@@ -58,5 +57,11 @@ pub(crate) async fn discontinue_product(
         actor: ANONYMOUS.into(),
         body: &body,
     };
-    execute(&store, ProductCommand::Catalogue(command), &sku, received).await
+    execute(
+        &service.store,
+        ProductCommand::Catalogue(command),
+        &sku,
+        received,
+    )
+    .await
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::{
     product::{
-        ProductCommand, Products,
+        ProductCommand,
         stock::{ReceiveStock, StockCommand},
     },
     quantity::Units,
@@ -15,9 +15,8 @@ use runtime::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::execute;
+use super::{ProductService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
     execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
@@ -56,7 +55,7 @@ pub(crate) struct ReceiveStockBody {
     )
 )]
 pub(crate) async fn receive_stock(
-    State(store): State<OpeningStore<Products>>,
+    State(service): State<ProductService>,
     ApiPath(SkuSegment(sku)): ApiPath<SkuSegment>,
     intake: Intake,
     ApiJson(body): ApiJson<ReceiveStockBody>,
@@ -80,5 +79,11 @@ pub(crate) async fn receive_stock(
         actor: ANONYMOUS.into(),
         body: &body,
     };
-    execute(&store, ProductCommand::Stock(command), &sku, received).await
+    execute(
+        &service.store,
+        ProductCommand::Stock(command),
+        &sku,
+        received,
+    )
+    .await
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::product::{
-    ProductCommand, Products,
+    ProductCommand,
     catalogue::{CatalogueCommand, RepriceProduct},
 };
 use runtime::{
@@ -13,9 +13,8 @@ use runtime::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::execute;
+use super::{ProductService, execute};
 use crate::{
-    OpeningStore,
     answer::{Answered, CommandAnswer},
     execute::{ANONYMOUS, Received},
     intake::{CommandHeaders, Intake},
@@ -52,7 +51,7 @@ pub(crate) struct RepriceProductBody {
     )
 )]
 pub(crate) async fn reprice_product(
-    State(store): State<OpeningStore<Products>>,
+    State(service): State<ProductService>,
     ApiPath(SkuSegment(sku)): ApiPath<SkuSegment>,
     intake: Intake,
     ApiJson(body): ApiJson<RepriceProductBody>,
@@ -75,5 +74,11 @@ pub(crate) async fn reprice_product(
         actor: ANONYMOUS.into(),
         body: &body,
     };
-    execute(&store, ProductCommand::Catalogue(command), &sku, received).await
+    execute(
+        &service.store,
+        ProductCommand::Catalogue(command),
+        &sku,
+        received,
+    )
+    .await
 }

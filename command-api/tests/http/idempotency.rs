@@ -73,6 +73,32 @@ async fn a_key_is_not_used_for_another_request() {
     assert_eq!(api.events().len(), 2);
 }
 
+/// Two products have two writers, which know nothing of each other, and may have two processes.
+#[tokio::test]
+async fn a_key_creates_one_product() {
+    let api = Api::start().await;
+    let product = |sku: &str| json!({"sku": sku, "name": "Tea", "price": {"amount": 1_999, "currency": "EUR"}});
+    let path = "/v1/products";
+    let first = api.post(path, Some("k"), &product("OOLONG")).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    for api in [&api, &Api::restart(api.log.clone()).await] {
+        // Enough of them for every partition.
+        for number in 0..8 {
+            let another = product(&format!("TEA-{number}"));
+            let refused = api.post(path, Some("k"), &another).await;
+            assert_eq!(refused.problem(), (422, "idempotency-key-reused"));
+        }
+    }
+    let other = Api::restart(api.log.clone()).await;
+    let again = other.post(path, Some("k"), &product("OOLONG")).await;
+    assert!(again.is_replayed(), "{again:?}");
+    assert_eq!(again.body, first.body);
+    let free = other.post(path, Some("other"), &product("TEA-0")).await;
+    assert_eq!(free.status, StatusCode::CREATED);
+    let without = other.post(path, None, &product("TEA-1")).await;
+    assert_eq!(without.status, StatusCode::CREATED);
+}
+
 /// Whoever reads the topics could try methods out against it, and see that two orders are paid by one.
 #[tokio::test]
 async fn what_a_payment_is_known_again_by_does_not_tell_its_method() {

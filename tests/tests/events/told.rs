@@ -33,7 +33,7 @@ pub(crate) const TOPICS: [(&str, &str, &[Told]); 7] = [
             told(
                 "ProductCreated",
                 "product",
-                "cart, order",
+                "product, cart, order",
                 "A product was added to the catalogue.",
             ),
             told(
