@@ -104,11 +104,14 @@ impl Asking {
         }
         match self.opened(request) {
             Ok(order) => self.gateway.send(self.request_id, &order).await,
-            // Asking again would not help, and nothing was set aside.
-            Err(detail) => GatewayOutcome::Refused {
-                code: "payment-method-unreadable".parse().expect("a short code"),
-                detail,
-            },
+            // Asking again would not help. Whether it was asked under a key that could read it, the gateway knows.
+            Err(detail) => {
+                let known = self.gateway.ask(self.request_id, operation).await;
+                known.unwrap_or_else(|| GatewayOutcome::Refused {
+                    code: "payment-method-unreadable".parse().expect("a short code"),
+                    detail,
+                })
+            }
         }
     }
 

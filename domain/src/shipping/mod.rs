@@ -30,10 +30,14 @@ use crate::{Context, topics};
 #[derive(Debug)]
 pub struct Shipments;
 
+/// As many commands a shipment remembers, so as to answer them again: what did not arrive leaves once more, without end. What its policy
+/// brings again changes nothing beyond that either.
+const REMEMBERED: usize = 256;
+
 impl Context for Shipments {
     const SERVICE: &'static str = "shipping";
     const TOPICS: &'static [&'static str] = &[topics::SHIPPING_EVENTS];
-    const STATE_FORMAT: u32 = 2;
+    const STATE_FORMAT: u32 = 3;
 
     type Command = ShippingCommand;
     type Event = ShippingEvent;
@@ -44,6 +48,10 @@ impl Context for Shipments {
 
     fn target(command: &ShippingCommand) -> ShipmentStream {
         ShipmentStream(command.shipment_id())
+    }
+
+    fn remembered(_stream: &ShipmentStream) -> usize {
+        REMEMBERED
     }
 
     fn decide(
