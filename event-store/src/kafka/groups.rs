@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -19,6 +20,9 @@ use crate::{
 
 /// How long a question about a group's offsets may take; the first one also finds the group's coordinator.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one wait for a client's events may be; also how long a client may live on that nobody holds any more.
+const HEAR_FOR: Duration = Duration::from_secs(1);
 
 /// A client for each group, kept: librdkafka ties a client to its group for good.
 #[derive(Default)]
@@ -92,7 +96,26 @@ impl Groups {
             .create()
             .map_err(|error| unavailable("configuring a group's client", &error))?;
         let client = Arc::new(client);
+        keep_hearing(&client)?;
         clients.insert(group.to_owned(), Arc::clone(&client));
         Ok(client)
     }
+}
+
+/// Has the client's events heard on a thread of their own until it is dropped. While no broker is in reach there are some forty a second,
+/// which nobody asks for, and which are kept until somebody has heard them.
+fn keep_hearing(client: &Arc<BaseConsumer>) -> Result<(), LogError> {
+    let client = Arc::downgrade(client);
+    let hear = move || {
+        while let Some(client) = client.upgrade() {
+            // It has no partitions, so whatever comes is a complaint, and whoever asks hears of what is behind it.
+            drop(client.poll(HEAR_FOR));
+        }
+    };
+    let thread = thread::Builder::new().name("group-events".to_owned());
+    let started = thread.spawn(hear).map(drop);
+    started.map_err(|error| LogError::Unavailable {
+        attempted: "starting to hear a group's client",
+        reason: error.to_string(),
+    })
 }
