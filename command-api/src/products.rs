@@ -9,6 +9,7 @@ use domain::{
     ids::Sku,
     product::{ProductCommand, ProductServiceStatus, Products},
 };
+use event_store::Accepted;
 use runtime::problem::Problem;
 use serde::Serialize;
 
@@ -35,6 +36,10 @@ async fn execute<B: Serialize>(
     received: Received<'_, B>,
 ) -> Result<Answered, Problem> {
     let accepted = execute::execute(store, command, received).await?;
+    answer(sku, &accepted)
+}
+
+fn answer(sku: &Sku, accepted: &Accepted<ProductServiceStatus>) -> Result<Answered, Problem> {
     let status = match accepted.status {
         ProductServiceStatus::Product(status) => status.as_str(),
         ProductServiceStatus::Stock(status) => status.as_str(),
@@ -44,5 +49,5 @@ async fn execute<B: Serialize>(
             ));
         }
     };
-    Ok(Answered::new(sku, status, &accepted))
+    Ok(Answered::new(sku, status, accepted))
 }

@@ -2,18 +2,22 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use domain::product::{
-    ProductCommand,
-    catalogue::{CatalogueCommand, CreateProduct},
+use domain::{
+    ids::Sku,
+    product::{
+        ProductCommand,
+        catalogue::{CatalogueCommand, CreateProduct},
+    },
 };
 use runtime::{extract::ApiJson, object, problem::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{ProductService, execute};
+use super::{ProductService, answer, execute};
 use crate::{
     answer::{Answered, CommandAnswer},
-    execute::{ANONYMOUS, Received},
+    execute::{ANONYMOUS, Received, first_answer},
     intake::{CommandHeaders, Intake},
     problems,
     validation::{MoneyBody, Validation},
@@ -66,15 +70,14 @@ pub(crate) async fn create_product(
     let sku = command.sku.clone();
     // Ids of events follow from the command's, so one key for two products must not make one command.
     let command_id = intake.command_id(sku.as_str(), PATH);
-    let mut correlation_id = command_id.as_uuid();
-    if intake.has_key() {
-        // The writers of two products know nothing of each other's keys. What began with one key shows that it is one.
-        correlation_id = intake.command_id(ANONYMOUS, PATH).as_uuid();
-        let catalogue = &service.catalogue;
-        if catalogue.has_created_another(correlation_id, &sku).await? {
-            return Err(problems::key_reused());
+    let (correlation_id, is_free) = match intake.has_key() {
+        true => {
+            // What begins with one key shows that it is one.
+            let journey = intake.command_id(ANONYMOUS, PATH).as_uuid();
+            (journey, is_free(&service, journey, &sku).await)
         }
-    }
+        false => (command_id.as_uuid(), Ok(())),
+    };
     let received = Received {
         intake,
         command_id,
@@ -83,8 +86,23 @@ pub(crate) async fn create_product(
         body: &body,
     };
     let command = ProductCommand::Catalogue(CatalogueCommand::Create(command));
-    let answered = execute(&service.store, command, &sku, received).await?;
+    let answered = match is_free {
+        Ok(()) => execute(&service.store, command, &sku, received).await?,
+        // Whatever is known of the key elsewhere, a repetition gets the first answer.
+        Err(problem) => {
+            let accepted = first_answer(&service.store, command, received, problem).await?;
+            answer(&sku, &accepted)?
+        }
+    };
     Ok(answered.created(format!("{PATH}/{sku}")))
+}
+
+/// Whether the key has created no other product: the writers of two know nothing of each other's keys.
+async fn is_free(service: &ProductService, journey: Uuid, sku: &Sku) -> Result<(), Problem> {
+    match service.catalogue.has_created_another(journey, sku).await? {
+        true => Err(problems::key_reused()),
+        false => Ok(()),
+    }
 }
 
 impl CreateProductBody {
