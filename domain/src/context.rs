@@ -22,6 +22,9 @@ pub trait Context: Send + Sync + 'static {
     /// built anew from the log.
     const STATE_FORMAT: u32;
 
+    /// The topics of other services that its messages go to, see [`Context::message`].
+    const SENDS_TO: &'static [&'static str] = &[];
+
     /// Whether other services open streams of this one, see [`Context::opens`].
     const OPENED_ELSEWHERE: bool = false;
 
@@ -65,6 +68,12 @@ pub trait Context: Send + Sync + 'static {
     /// has to read on in the log before it decides.
     fn may_be_opened_elsewhere(_command: &Self::Command) -> bool {
         false
+    }
+
+    /// The message to another service that comes right after a fact in its decision. It follows from the fact alone, so that it can
+    /// be sent again where the log has the one and lacks the other.
+    fn message(_fact: &Self::Event) -> Option<Self::Event> {
+        None
     }
 
     /// When something has to happen if nothing else does before.

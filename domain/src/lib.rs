@@ -31,4 +31,6 @@ mod golden;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod stored;

@@ -17,6 +17,7 @@ pub mod kafka;
 mod lanes;
 pub mod log;
 pub mod memory;
+mod mending;
 mod owners;
 mod ownership;
 mod partitioner;

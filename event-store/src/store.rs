@@ -18,6 +18,7 @@ use crate::{
     forward::{Forwarded, Peers, TransportError, decode_answer, encode_answer},
     inbox::{Duty, Front, PartitionStatus},
     log::{Log, LogError, Member, WriterId},
+    mending::Turns,
     partitioner::partition_for,
     share::{Settled, Share, Sharing},
     state::folder::{Rehydration, StateConfig, StateFolder, Told},
@@ -139,6 +140,7 @@ impl<C: Context> EventStore<C> {
                     address: config.address.clone(),
                     state: StateFolder::new(config.state.as_ref(), &id, partitions, told),
                     kept_up_to: Vec::new(),
+                    mending_turns: Turns::default(),
                 },
             };
             let thread = threads::start(format!("writer-{id}"), move || writer.run())

@@ -19,6 +19,7 @@ use crate::{
     log::{
         AppendError, Appender, AppenderId, CommitterId, Log, LogError, OutgoingRecord, WriterId,
     },
+    mending::{Mending, Turns},
     ownership::{OwnershipRecord, Sight, last_owner, owner_in_sight},
     rehydrate::{ends, keep_up, rehydrate},
     share::Share,
@@ -48,6 +49,7 @@ pub(crate) struct Owner {
     pub(crate) state: StateFolder,
     /// Where the partition ended when it was followed last.
     pub(crate) kept_up_to: Vec<(&'static str, i32, i64)>,
+    pub(crate) mending_turns: Turns,
 }
 
 /// What an owner holds between a takeover and the first failure.
@@ -57,6 +59,8 @@ pub(crate) struct Tenure<C: Context, L: Log> {
     /// What comes after that in the log.
     pub(crate) tail: Tail<L>,
     pub(crate) ownership: OwnershipRecord,
+    /// What the last owner may have left undone.
+    pub(crate) mending: Mending,
     decisions: u32,
     since: Instant,
 }
@@ -126,6 +130,7 @@ impl Owner {
         let ours = committer.id()?;
         let last = self.fence_last_owner(log, committer, ours)?;
         // 3. The claim: that it can be committed proves that nobody has begun later.
+        let was_released = last.as_ref().is_some_and(|last| last.released);
         let ownership = OwnershipRecord {
             service: self.id.service.to_owned(),
             partition: self.id.partition,
@@ -146,8 +151,19 @@ impl Owner {
             &mut self.state,
             at_work,
         )?;
+        // Who let go of it in order had nothing under way.
+        let mending = match was_released {
+            true => Mending::Done,
+            false => Mending::begin::<C, L>(
+                log,
+                (&self.id, self.partitions),
+                &places,
+                &self.mending_turns,
+            ),
+        };
         Ok(Tenure {
             committer: committer.clone(),
+            mending,
             streams,
             tail: Tail::new(log.clone(), places),
             ownership,
@@ -236,7 +252,8 @@ impl<C: Context, L: Log> Tenure<C, L> {
         if let Err(error) = self.streams.keep(&self.tail.places()) {
             warn!(%error, "the next start reads more of the log");
         }
-        self.ownership.released = true;
+        // What is not mended yet is left to the next owner, who looks where nobody has released it.
+        self.ownership.released = self.mending.is_done();
         // Nothing waits for it: where it fails, the next owner takes over all the same.
         drop(self.append(vec![self.ownership.record()]));
     }

@@ -255,7 +255,9 @@ impl<C: Context, L: Log> Writer<C, L> {
             // The clock is not ours, so it may get there sooner than the time that we wait.
             Some(left) => Some(left.min(LOOK_ROUND)),
             None => {
-                let is_needed = tenure.tail.is_open() || tenure.streams.has_changes();
+                let is_needed = tenure.tail.is_open()
+                    || tenure.streams.has_changes()
+                    || tenure.mending.is_looking();
                 is_needed.then_some(LOOK_ROUND)
             }
         }
@@ -283,7 +285,10 @@ impl<C: Context, L: Log> Writer<C, L> {
             }
             warn!(partition = %self.owner.id, %error, "cannot tell whether streams are open");
         }
-        let mut records = Vec::new();
+        let mut records = tenure.mending.found();
+        if !records.is_empty() {
+            error!(partition = %self.owner.id, messages = records.len(), "torn decisions: sending their messages again");
+        }
         let waiting = decide(tenure, turn, (self.clock)(), &mut records);
         if let Some(loss) = unreadable(tenure) {
             return Err((loss, not_appended(waiting)));

@@ -5,7 +5,9 @@ use domain::{
     Event,
     cart::{CartCheckedOut, CartEvent},
     ids::{CartId, OrderId, Sku},
-    order::{OrderCompleted, OrderEvent},
+    money::Money,
+    order::{OrderCompleted, OrderEvent, OrderPersonal, Totals},
+    personal::{Personal, ShippingAddress},
     product::{
         ProductEvent,
         stock::{Location, StockReserved},
@@ -89,12 +91,29 @@ fn reserved(order_id: OrderId, sku: &Sku) -> ProductEvent {
 }
 
 fn checked_out(order_id: OrderId, cart_id: CartId) -> CartEvent {
-    CartEvent::CheckedOut(CartCheckedOut {
+    let nothing = Money::zero("EUR".parse().expect("a currency"));
+    CartEvent::CheckedOut(Box::new(CartCheckedOut {
         cart_id,
         order_id,
         customer_id: "ada".parse().expect("a customer"),
+        lines: Vec::new(),
+        totals: Totals {
+            items: nothing,
+            total: nothing,
+        },
+        personal: Personal::clear(OrderPersonal {
+            shipping_address: ShippingAddress {
+                name: "Ada".parse().expect("a name"),
+                line1: "1 High Street".parse().expect("a line"),
+                line2: None,
+                postal_code: "1".parse().expect("a code"),
+                city: "London".parse().expect("a city"),
+                country: "GB".parse().expect("a country"),
+            },
+            contact: None,
+        }),
         checked_out_at: DateTime::UNIX_EPOCH,
-    })
+    }))
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ids::{CustomerId, LineId, OrderId},
     money::{Currency, Money, MoneyError},
-    order::{InvalidLines, OrderLine, OrderLines, OrderPersonal, OrderPlaced},
+    order::{InvalidLines, OrderLine, OrderLines, OrderPersonal},
     personal::Personal,
 };
 
@@ -147,21 +147,17 @@ fn check_out(state: &Cart, command: &CheckOutCart) -> Result<Vec<CartEvent>, Car
         cart_id: command.cart_id,
         order_id,
         customer_id: customer_id.clone(),
-        checked_out_at: command.checked_out_at,
-    };
-    let placed = OrderPlaced {
-        order_id,
-        customer_id: customer_id.clone(),
         lines: lines.as_slice().to_vec(),
         totals: lines.totals(),
         personal: Personal::clear(OrderPersonal {
             shipping_address: command.shipping_address.clone(),
             contact: command.contact.clone(),
         }),
-        placed_at: command.checked_out_at,
+        checked_out_at: command.checked_out_at,
     };
+    let placed = checked_out.order();
     Ok(vec![
-        CartEvent::CheckedOut(checked_out),
+        CartEvent::CheckedOut(Box::new(checked_out)),
         CartEvent::OrderPlaced(Box::new(placed)),
     ])
 }

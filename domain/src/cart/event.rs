@@ -11,7 +11,8 @@ use crate::{
     Event, EventKind, ReadEvent,
     ids::{CartId, CustomerId, OrderId, Sku},
     money::Money,
-    order::OrderPlaced,
+    order::{OrderLine, OrderPersonal, OrderPlaced, Totals},
+    personal::Personal,
     quantity::Quantity,
     topics,
     upcast::only,
@@ -28,7 +29,7 @@ pub enum CartEvent {
     /// Something was taken out.
     ItemRemoved(CartItemRemoved),
     /// Everything in it was bought.
-    CheckedOut(CartCheckedOut),
+    CheckedOut(Box<CartCheckedOut>),
     /// The order that it became: opens it, in the order service's topic.
     OrderPlaced(Box<OrderPlaced>),
 }
@@ -84,8 +85,29 @@ pub struct CartCheckedOut {
     pub order_id: OrderId,
     /// Who bought.
     pub customer_id: CustomerId,
+    /// What.
+    pub lines: Vec<OrderLine>,
+    /// For how much.
+    pub totals: Totals,
+    /// What is known of the customer.
+    pub personal: Personal<OrderPersonal>,
     /// When.
     pub checked_out_at: DateTime<Utc>,
+}
+
+impl CartCheckedOut {
+    /// The order that it became, as its own service is told of it.
+    #[must_use]
+    pub fn order(&self) -> OrderPlaced {
+        OrderPlaced {
+            order_id: self.order_id,
+            customer_id: self.customer_id.clone(),
+            lines: self.lines.clone(),
+            totals: self.totals,
+            personal: self.personal.clone(),
+            placed_at: self.checked_out_at,
+        }
+    }
 }
 
 /// Names a cart's stream, or that of the order which it became.

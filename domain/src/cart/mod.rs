@@ -28,6 +28,7 @@ impl Carts {
 impl Context for Carts {
     const SERVICE: &'static str = "cart";
     const TOPICS: &'static [&'static str] = &[topics::CART_EVENTS];
+    const SENDS_TO: &'static [&'static str] = &[topics::ORDER_EVENTS];
     const STATE_FORMAT: u32 = 2;
 
     type Command = CartCommand;
@@ -55,6 +56,18 @@ impl Context for Carts {
 
     fn remembered(_stream: &CartStream) -> usize {
         Self::REMEMBERED
+    }
+
+    fn message(fact: &CartEvent) -> Option<CartEvent> {
+        match fact {
+            CartEvent::CheckedOut(checked_out) => {
+                Some(CartEvent::OrderPlaced(Box::new(checked_out.order())))
+            }
+            CartEvent::Opened(_)
+            | CartEvent::ItemSet(_)
+            | CartEvent::ItemRemoved(_)
+            | CartEvent::OrderPlaced(_) => None,
+        }
     }
 
     fn outlasts(event: &CartEvent) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::{collection::vec, prelude::*};
 
 use super::{Cart, CartCommand, CartEvent, CartRejection, Carts, decide, testing::*};
-use crate::{Context, Event, EventKind, ReadEvent, money::Money};
+use crate::{Context, Event, EventKind, ReadEvent, messages, money::Money};
 
 /// Few, so that they meet.
 fn any_sku() -> impl Strategy<Value = &'static str> {
@@ -39,7 +39,7 @@ fn any_event() -> impl Strategy<Value = CartEvent> {
         (any_sku(), 1..4_i64, any_price())
             .prop_map(|(sku, quantity, price)| item_set(sku, quantity, price)),
         any_sku().prop_map(item_removed),
-        Just(checked_out("ada")),
+        any_price().prop_map(|price| checked_out("ada", &[("TEA", 1, price)])),
         any_price().prop_map(|price| order_placed("ada", &[("TEA", 1, price)])),
     ]
 }
@@ -100,6 +100,16 @@ proptest! {
         } else {
             prop_assert_eq!(decision.map(|events| events.len()), Ok(2));
         }
+    }
+
+    /// So that a message can be sent again by what the log has.
+    #[test]
+    fn a_message_follows_the_fact_that_it_follows_from(
+        history in vec(any_event(), 0..8),
+        command in any_command(),
+    ) {
+        let decision = decide::decide(&replay(&history), &command).unwrap_or_default();
+        messages::follow_their_facts::<Carts>(&decision);
     }
 
     /// The order holds what the cart held, and its total is theirs.

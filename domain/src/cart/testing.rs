@@ -146,17 +146,21 @@ pub(super) fn item_removed(sku: &str) -> CartEvent {
     })
 }
 
-pub(super) fn checked_out(name: &str) -> CartEvent {
-    CartEvent::CheckedOut(CartCheckedOut {
+/// The end of a cart with these SKUs, quantities and unit prices.
+pub(super) fn checked_out(name: &str, items: &[(&str, i64, Money)]) -> CartEvent {
+    let lines = lines(items);
+    CartEvent::CheckedOut(Box::new(CartCheckedOut {
         cart_id: cart_id(),
         order_id: order_id(),
         customer_id: name.parse().unwrap(),
+        lines: lines.as_slice().to_vec(),
+        totals: lines.totals(),
+        personal: personal(),
         checked_out_at: at(3),
-    })
+    }))
 }
 
-/// The order of a cart with these SKUs, quantities and unit prices.
-pub(super) fn order_placed(name: &str, items: &[(&str, i64, Money)]) -> CartEvent {
+fn lines(items: &[(&str, i64, Money)]) -> OrderLines {
     let lines = items
         .iter()
         .enumerate()
@@ -166,16 +170,25 @@ pub(super) fn order_placed(name: &str, items: &[(&str, i64, Money)]) -> CartEven
             quantity: (*quantity).try_into().unwrap(),
             unit_price: *unit_price,
         });
-    let lines = OrderLines::new(lines.collect()).unwrap();
+    OrderLines::new(lines.collect()).unwrap()
+}
+
+fn personal() -> Personal<OrderPersonal> {
+    Personal::clear(OrderPersonal {
+        shipping_address: shipping_address(),
+        contact: contact(),
+    })
+}
+
+/// The order that it becomes.
+pub(super) fn order_placed(name: &str, items: &[(&str, i64, Money)]) -> CartEvent {
+    let lines = lines(items);
     CartEvent::OrderPlaced(Box::new(OrderPlaced {
         order_id: order_id(),
         customer_id: name.parse().unwrap(),
         lines: lines.as_slice().to_vec(),
         totals: lines.totals(),
-        personal: Personal::clear(OrderPersonal {
-            shipping_address: shipping_address(),
-            contact: contact(),
-        }),
+        personal: personal(),
         placed_at: at(3),
     }))
 }
@@ -195,5 +208,5 @@ pub(super) fn sold() -> [CartEvent; 2] {
         ("TEA", 2, money(1_999, "EUR")),
         ("MUG", 1, money(1_499, "EUR")),
     ];
-    [checked_out("ada"), order_placed("ada", &items)]
+    [checked_out("ada", &items), order_placed("ada", &items)]
 }

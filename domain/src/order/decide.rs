@@ -19,7 +19,6 @@ use super::{
 use crate::{
     ids::OrderId,
     money::{Currency, Money},
-    payment::PaymentRequested,
     personal::Personal,
 };
 
@@ -168,23 +167,18 @@ fn pay(stage: &OrderStage, command: &PayOrder) -> Result<Vec<OrderEvent>, OrderR
 
 /// The fact, and the message that tells the payment service of it.
 fn ask(order_id: OrderId, billing: &Billing, payment: &Kept, at: DateTime<Utc>) -> [OrderEvent; 2] {
-    let attempt = billing.attempts.saturating_add(1);
+    let pending = OrderPaymentPending {
+        order_id,
+        payment_id: payment.payment_id,
+        attempt: billing.attempts.saturating_add(1),
+        amount: billing.total,
+        method: payment.method.clone(),
+        pending_at: at,
+    };
+    let request = pending.request();
     [
-        OrderEvent::PaymentPending(OrderPaymentPending {
-            order_id,
-            payment_id: payment.payment_id,
-            attempt,
-            amount: billing.total,
-            pending_at: at,
-        }),
-        OrderEvent::PaymentRequested(PaymentRequested {
-            payment_id: payment.payment_id,
-            order_id,
-            attempt,
-            amount: billing.total,
-            method: payment.method.clone(),
-            requested_at: at,
-        }),
+        OrderEvent::PaymentPending(pending),
+        OrderEvent::PaymentRequested(request),
     ]
 }
 

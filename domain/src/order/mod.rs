@@ -42,6 +42,7 @@ pub struct Orders;
 impl Context for Orders {
     const SERVICE: &'static str = "order";
     const TOPICS: &'static [&'static str] = &[topics::ORDER_EVENTS];
+    const SENDS_TO: &'static [&'static str] = &[topics::INVENTORY_EVENTS, topics::PAYMENT_EVENTS];
     const STATE_FORMAT: u32 = 2;
     const OPENED_ELSEWHERE: bool = true;
 
@@ -75,6 +76,35 @@ impl Context for Orders {
 
     fn may_be_opened_elsewhere(command: &OrderCommand) -> bool {
         !matches!(command, OrderCommand::Place(_))
+    }
+
+    fn message(fact: &OrderEvent) -> Option<OrderEvent> {
+        match fact {
+            OrderEvent::InventoryRequested(requested) => {
+                Some(OrderEvent::InventoryCheck(requested.check()))
+            }
+            OrderEvent::PaymentPending(pending) => {
+                Some(OrderEvent::PaymentRequested(pending.request()))
+            }
+            OrderEvent::Placed(_)
+            | OrderEvent::PaymentRequested(_)
+            | OrderEvent::Paid(_)
+            | OrderEvent::PaymentFailed(_)
+            | OrderEvent::Cancelled(_)
+            | OrderEvent::DispatchApproved(_)
+            | OrderEvent::DispatchRefused(_)
+            | OrderEvent::CaptureRefused(_)
+            | OrderEvent::Shipped(_)
+            | OrderEvent::Delivered(_)
+            | OrderEvent::Completed(_)
+            | OrderEvent::InventoryCheck(_)
+            | OrderEvent::PaymentKept(_)
+            | OrderEvent::Confirmed(_)
+            | OrderEvent::Rejected(_)
+            | OrderEvent::Expired(_)
+            | OrderEvent::Stuck(_)
+            | OrderEvent::Resumed(_) => None,
+        }
     }
 
     fn deadline(state: &Order) -> Option<DateTime<Utc>> {

@@ -6,9 +6,9 @@ use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::Te
 
 use super::{
     Awaited, Order, OrderCommand, OrderEvent, OrderLine, OrderLines, OrderRejection, OrderStage,
-    decide, testing::*,
+    Orders, decide, testing::*,
 };
-use crate::{Event, EventKind, ReadEvent, money::Money};
+use crate::{Event, EventKind, ReadEvent, messages, money::Money};
 
 fn any_line() -> impl Strategy<Value = OrderLine> {
     let parts = (
@@ -182,6 +182,15 @@ proptest! {
                 prop_assert!(again.unwrap_or_default().is_empty());
             }
         }
+    }
+
+    #[test]
+    fn a_message_follows_the_fact_that_it_follows_from(
+        history in vec(any_event(), 0..8),
+        command in any_command(),
+    ) {
+        let decision = decide::decide(&replay(&history), &command).unwrap_or_default();
+        messages::follow_their_facts::<Orders>(&decision);
     }
 
     /// What is asked for, set aside and taken is the order's total, by one payment at a time; and it is taken only where

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use domain::{
     ReadEvent,
-    cart::{CartCheckedOut, CartItemRemoved, CartItemSet, CartOpened, CartStatus},
-    ids::{CartId, CustomerId, Sku},
+    cart::{CartItemRemoved, CartItemSet, CartOpened, CartStatus},
+    ids::{CartId, CustomerId, OrderId, Sku},
     money::Money,
     quantity::Quantity,
     upcast::only,
@@ -31,9 +31,20 @@ pub enum CartView {
     /// Something was taken out.
     CartItemRemoved(CartItemRemoved),
     /// It became an order.
-    CartCheckedOut(CartCheckedOut),
+    CartCheckedOut(CheckedOut),
     /// Something else, which changes no cart.
     Other,
+}
+
+/// As much of `CartCheckedOut` as a cart shows: what was bought lies in it already.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CheckedOut {
+    /// Which cart.
+    pub cart_id: CartId,
+    /// The order that it became.
+    pub order_id: OrderId,
+    /// Who bought.
+    pub customer_id: CustomerId,
 }
 
 impl ReadEvent for CartView {

@@ -2,7 +2,7 @@
 
 use domain::{
     ReadEvent,
-    cart::{CartCheckedOut, CartItemRemoved, CartItemSet, CartOpened},
+    cart::{CartItemRemoved, CartItemSet, CartOpened},
     ids::{CartId, OrderId, Sku},
     product::{
         catalogue::{ProductCreated, ProductDiscontinued, ProductRepriced},
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     Carts, History, Products,
-    carts::row::CartView,
+    carts::row::{CartView, CheckedOut},
     history::row::HistoryEvent,
     products::row::{CatalogueChange, ProductView, StockChange},
 };
@@ -178,11 +178,10 @@ fn cart(id: Uuid, steps: &[(usize, i64)], is_checked_out: bool) -> Vec<CartView>
         }),
     }));
     if is_checked_out {
-        events.push(CartView::CartCheckedOut(CartCheckedOut {
+        events.push(CartView::CartCheckedOut(CheckedOut {
             cart_id,
             order_id: OrderId::of_cart(cart_id),
             customer_id: "ada".parse().expect("printable"),
-            checked_out_at: now(),
         }));
     }
     events

@@ -48,8 +48,8 @@ impl SeatCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum SeatEvent {
-    /// One seat.
-    Sold { show: Uuid },
+    /// One seat; the last one of a sale is noticed.
+    Sold { show: Uuid, is_last: bool },
     /// One seat.
     Returned { show: Uuid },
     /// The message: a sale was made.
@@ -93,7 +93,7 @@ impl Event for SeatEvent {
     }
 
     fn stream(&self) -> Show {
-        let (Self::Sold { show } | Self::Returned { show } | Self::Noticed { show }) = self;
+        let (Self::Sold { show, .. } | Self::Returned { show } | Self::Noticed { show }) = self;
         Show(*show)
     }
 
@@ -105,6 +105,7 @@ impl Event for SeatEvent {
 impl Context for Seats {
     const SERVICE: &'static str = "seats";
     const TOPICS: &'static [&'static str] = &[SEAT_EVENTS];
+    const SENDS_TO: &'static [&'static str] = &[NOTICE_EVENTS];
     const STATE_FORMAT: u32 = 1;
 
     type Command = SeatCommand;
@@ -121,7 +122,11 @@ impl Context for Seats {
         match *command {
             SeatCommand::Sell { seats: 0, .. } => Ok(Vec::new()),
             SeatCommand::Sell { show, seats } if sold + seats <= SEATS => {
-                let mut events = vec![SeatEvent::Sold { show }; seats as usize];
+                let sold = |seat| SeatEvent::Sold {
+                    show,
+                    is_last: seat == seats,
+                };
+                let mut events: Vec<_> = (1..=seats).map(sold).collect();
                 events.push(SeatEvent::Noticed { show });
                 Ok(events)
             }
@@ -143,5 +148,15 @@ impl Context for Seats {
 
     fn status(sold: &u32) -> u32 {
         *sold
+    }
+
+    fn message(fact: &SeatEvent) -> Option<SeatEvent> {
+        match *fact {
+            SeatEvent::Sold {
+                show,
+                is_last: true,
+            } => Some(SeatEvent::Noticed { show }),
+            SeatEvent::Sold { .. } | SeatEvent::Returned { .. } | SeatEvent::Noticed { .. } => None,
+        }
     }
 }

@@ -17,7 +17,7 @@ fn events() -> [CartEvent; 4] {
         opened(Some("ada")),
         item_set("TEA-EARL-GREY", 2, money(1_999, "EUR")),
         item_removed("TEA-EARL-GREY"),
-        checked_out("ada"),
+        checked_out("ada", &[("TEA-EARL-GREY", 2, money(1_999, "EUR"))]),
     ]
 }
 

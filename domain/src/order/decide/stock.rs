@@ -11,7 +11,6 @@ use crate::{
         event::{InventoryRequested, OrderConfirmed, OrderEvent, OrderRejected},
         state::{Billing, OrderStage},
     },
-    product::reservation::InventoryCheck,
     quantity::SkuUnits,
 };
 
@@ -44,16 +43,15 @@ pub(super) fn ask(
     lines: &[SkuUnits],
     stock_due_at: DateTime<Utc>,
 ) -> [OrderEvent; 2] {
+    let requested = InventoryRequested {
+        order_id,
+        lines: lines.to_vec(),
+        stock_due_at,
+    };
+    let check = requested.check();
     [
-        OrderEvent::InventoryRequested(InventoryRequested {
-            order_id,
-            lines: lines.to_vec(),
-            stock_due_at,
-        }),
-        OrderEvent::InventoryCheck(InventoryCheck {
-            order_id,
-            lines: lines.to_vec(),
-        }),
+        OrderEvent::InventoryRequested(requested),
+        OrderEvent::InventoryCheck(check),
     ]
 }
 

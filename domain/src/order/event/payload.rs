@@ -7,9 +7,9 @@ use crate::{
     ids::{CustomerId, OrderId, PaymentId},
     money::Money,
     order::line::{OrderLine, Totals},
-    payment::{GatewayCode, GatewayDetail},
+    payment::{GatewayCode, GatewayDetail, PaymentRequested},
     personal::{Contact, Personal, ShippingAddress},
-    product::reservation::Shortage,
+    product::reservation::{InventoryCheck, Shortage},
     quantity::{SkuUnits, Units},
     sealed::SealedMethod,
     text::Text,
@@ -56,8 +56,25 @@ pub struct OrderPaymentPending {
     pub attempt: u32,
     /// How much.
     pub amount: Money,
+    /// From where, sealed.
+    pub method: SealedMethod,
     /// When.
     pub pending_at: DateTime<Utc>,
+}
+
+impl OrderPaymentPending {
+    /// What the payment service is asked.
+    #[must_use]
+    pub fn request(&self) -> PaymentRequested {
+        PaymentRequested {
+            payment_id: self.payment_id,
+            order_id: self.order_id,
+            attempt: self.attempt,
+            amount: self.amount,
+            method: self.method.clone(),
+            requested_at: self.pending_at,
+        }
+    }
 }
 
 /// An order is paid: the whole amount is set aside.
@@ -190,6 +207,17 @@ pub struct InventoryRequested {
     pub lines: Vec<SkuUnits>,
     /// When an answer is waited for no longer.
     pub stock_due_at: DateTime<Utc>,
+}
+
+impl InventoryRequested {
+    /// What the product service is asked.
+    #[must_use]
+    pub fn check(&self) -> InventoryCheck {
+        InventoryCheck {
+            order_id: self.order_id,
+            lines: self.lines.clone(),
+        }
+    }
 }
 
 /// A payment came while stock was still being checked. It is carried out when the order is confirmed.

@@ -156,6 +156,7 @@ pub(in crate::order) fn pending(payment: u128, attempt: u32, hours: i64) -> Orde
         payment_id: payment_id(payment),
         attempt,
         amount: total(),
+        method: method(),
         pending_at: at(hours),
     })
 }

@@ -1,0 +1,161 @@
+use domain::{
+    cart::{CartCheckedOut, CartEvent, Carts},
+    ids::{CartId, OrderId},
+    money::Money,
+    order::{OrderPersonal, Totals},
+    personal::{Personal, ShippingAddress},
+    topics::{CART_EVENTS, ORDER_EVENTS},
+};
+
+use super::*;
+use crate::{
+    log::{Appender, AppenderId},
+    memory::MemoryLog,
+};
+
+const PARTITIONS: i32 = 4;
+/// Of a cart when it is checked out.
+const VERSION: u32 = 9;
+
+fn log(partitions: i32) -> MemoryLog {
+    MemoryLog::new(&[CART_EVENTS, ORDER_EVENTS], partitions)
+}
+
+fn append(log: &MemoryLog, records: &[OutgoingRecord]) {
+    let writer = AppenderId::Writer(WriterId {
+        service: Carts::SERVICE,
+        partition: 0,
+    });
+    let mut appender = log.appender(&writer).expect("opened");
+    appender.append(records).expect("nobody fences it");
+}
+
+/// A checkout with its order, and ids of their own.
+fn checkout(cart: u128, partitions: i32, id_of: impl Fn(Uuid, u16) -> Uuid) -> [OutgoingRecord; 2] {
+    let cart_id = CartId::from(Uuid::from_u128(cart));
+    let nothing = Money::zero("EUR".parse().expect("a currency"));
+    let checked_out = CartCheckedOut {
+        cart_id,
+        order_id: OrderId::of_cart(cart_id),
+        customer_id: "ada".parse().expect("a customer"),
+        lines: Vec::new(),
+        totals: Totals {
+            items: nothing,
+            total: nothing,
+        },
+        personal: Personal::clear(OrderPersonal {
+            shipping_address: ShippingAddress {
+                name: "Ada".parse().expect("a name"),
+                line1: "1 High Street".parse().expect("a line"),
+                line2: None,
+                postal_code: "1".parse().expect("a code"),
+                city: "London".parse().expect("a city"),
+                country: "GB".parse().expect("a country"),
+            },
+            contact: None,
+        }),
+        checked_out_at: DateTime::UNIX_EPOCH,
+    };
+    let placed = CartEvent::OrderPlaced(Box::new(checked_out.order()));
+    let checked_out = CartEvent::CheckedOut(Box::new(checked_out));
+    [(checked_out, 1, VERSION), (placed, 2, 1)].map(|(event, index, stream_version)| {
+        let command_id = Uuid::from_u128(cart << 8);
+        let stream = event.stream();
+        let metadata = Metadata {
+            event_id: id_of(command_id, index),
+            source: "/cart".into(),
+            stream: stream.to_string(),
+            stream_version,
+            time: DateTime::UNIX_EPOCH,
+            correlation_id: event.journey().expect("an order's"),
+            causation_id: command_id,
+            command_id,
+            command_hash: command_id,
+            actor: "ada".into(),
+            decision: DecisionMark {
+                number: 7,
+                index,
+                of: 2,
+            },
+            traceparent: Some("00-1-2-03".into()),
+        };
+        let key = CartEvent::key(&stream);
+        let partition = partition_for(key.as_bytes(), partitions);
+        codec::encode(&event, key, &metadata, partition)
+    })
+}
+
+fn ends(log: &MemoryLog) -> Vec<StartAt> {
+    let mut places = StartAt::every(log, &[CART_EVENTS]).expect("in reach");
+    for place in &mut places {
+        let end = log.end_offset(&place.topic, place.partition);
+        place.next_offset = end.expect("in reach");
+    }
+    places
+}
+
+fn missing_in(log: &MemoryLog, partitions: i32) -> Vec<OutgoingRecord> {
+    let wanted = Arc::new(());
+    let look = Look {
+        log: log.clone(),
+        partitions,
+        places: ends(log),
+        wanted: Arc::downgrade(&wanted),
+    };
+    look.missing::<Carts>().expect("in reach")
+}
+
+fn shown(records: &[OutgoingRecord]) -> Vec<String> {
+    let shown = records.iter().map(|record| format!("{record:?}"));
+    let mut shown: Vec<_> = shown.collect();
+    shown.sort();
+    shown
+}
+
+#[test]
+fn a_message_that_is_missing_is_the_one_that_was_to_be_sent() {
+    // Decided the first time, and once more.
+    let later = |command_id, index| later_event_id(command_id, VERSION - 1, index);
+    let carts = (1..20).map(|cart| checkout(cart, PARTITIONS, event_id));
+    let carts = carts.chain((20..40).map(|cart| checkout(cart, PARTITIONS, later)));
+    let log = log(PARTITIONS);
+    let mut lost = Vec::new();
+    for (number, [fact, message]) in carts.enumerate() {
+        if number % 3 == 0 {
+            append(&log, &[fact]);
+            lost.push(message);
+        } else {
+            append(&log, &[fact, message]);
+        }
+    }
+    let missing = missing_in(&log, PARTITIONS);
+    assert_eq!(shown(&missing), shown(&lost));
+    append(&log, &missing);
+    assert_eq!(missing_in(&log, PARTITIONS).len(), 0);
+}
+
+#[test]
+fn what_is_none_of_our_decisions_is_not_mended() {
+    let log = log(PARTITIONS);
+    let strange = |_, index: u16| Uuid::from_u128(index.into());
+    let [fact, _] = checkout(1, PARTITIONS, strange);
+    append(&log, &[fact]);
+    assert_eq!(missing_in(&log, PARTITIONS).len(), 0);
+}
+
+/// No more is looked through than an owner may have had under way.
+#[test]
+fn what_lies_far_back_is_left_alone() {
+    let log = log(1);
+    let [fact, _] = checkout(0, 1, event_id);
+    append(&log, &[fact]);
+    let append_up_to = |from: i64, to: i64| {
+        for cart in from..to {
+            append(&log, &checkout(cart.unsigned_abs().into(), 1, event_id));
+        }
+    };
+    append_up_to(1, LOOK_BACK);
+    assert_eq!(missing_in(&log, 1).len(), 1);
+    append_up_to(LOOK_BACK, LOOK_BACK + 1);
+    assert_eq!(missing_in(&log, 1).len(), 0);
+}
