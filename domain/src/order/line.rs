@@ -176,6 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn units_are_of_a_sku_whichever_lines_they_are_in() {
+        let of = |sku: &str, quantity| OrderLine {
+            sku: sku.parse().unwrap(),
+            ..line(quantity, 1, "EUR")
+        };
+        let units = OrderLines::units(&[of("TEA", 2), of("MUG", 1), of("TEA", 3)]);
+        let numbers: Vec<_> = units
+            .iter()
+            .map(|units| (units.sku.as_str(), units.quantity.get()))
+            .collect();
+        assert_eq!(numbers, [("MUG", 1), ("TEA", 5)]);
+    }
+
+    #[test]
     fn there_are_1_to_100_lines() {
         assert_eq!(OrderLines::new(vec![]), Err(InvalidLines::Count));
         assert!(OrderLines::new(vec![line(1, 1, "EUR"); 100]).is_ok());

@@ -6,9 +6,11 @@ use super::*;
 use crate::{
     ids::policy_command_id,
     order::{
-        OrderEvent, OrderLine,
+        InventoryRequested, OrderEvent, OrderLine,
         testing::{self, *},
     },
+    product::reservation::InventoryCheck,
+    quantity::SkuUnits,
 };
 
 const EVENT_ID: Uuid = Uuid::from_u128(0xe1);
@@ -138,6 +140,37 @@ fn each_event_gives_its_command() {
         };
         assert_eq!(policy().react(&event, cause(at(hours))), [expected]);
     }
+}
+
+/// An order reserves a SKU once: a line that was left out would be sold, and not be there.
+#[test]
+fn a_sku_of_several_lines_is_asked_for_once_and_in_full() {
+    let price = money(1_000, "EUR");
+    let lines = OrderLines::new(vec![
+        line(0, "TEA", 2, price),
+        line(1, "MUG", 1, price),
+        line(2, "TEA", 3, price),
+    ]);
+    let history = [placed(&lines.unwrap())];
+    let payload = serde_json::to_value(&history[0]).unwrap();
+    let reactions = policy().react(&event("OrderPlaced", payload), cause(at(0)));
+
+    let units = |sku: &str, quantity: i64| SkuUnits {
+        sku: sku.parse().unwrap(),
+        quantity: quantity.try_into().unwrap(),
+    };
+    let summed = vec![units("MUG", 1), units("TEA", 5)];
+    given(&history).when(&reactions[0].command).then(&[
+        OrderEvent::InventoryRequested(InventoryRequested {
+            order_id: order_id(),
+            lines: summed.clone(),
+            stock_due_at: stock_due_at(),
+        }),
+        OrderEvent::InventoryCheck(InventoryCheck {
+            order_id: order_id(),
+            lines: summed,
+        }),
+    ]);
 }
 
 /// Whoever changes one of these does again what is in the log.
