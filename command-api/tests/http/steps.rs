@@ -1,11 +1,12 @@
-//! What the order's policy does, by hand and one step at a time.
+//! What policies do, by hand and one step at a time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
+    Context,
     ids::OrderId,
     order::{ConfirmOrder, MarkOrderStuck, OrderCommand, RejectOrder, RequestInventory},
 };
-use event_store::{CommandMetadata, Request};
+use event_store::{CommandMetadata, EventStore, Request};
 use uuid::Uuid;
 
 use crate::api::Api;
@@ -19,7 +20,7 @@ impl Api {
             payment_due_at: later(),
             confirmed_at: Utc::now(),
         });
-        self.command(confirm).await;
+        carry_out(&self.orders, confirm).await;
     }
 
     /// When something is not in stock.
@@ -30,7 +31,7 @@ impl Api {
             shortages: vec![],
             rejected_at: Utc::now(),
         });
-        self.command(reject).await;
+        carry_out(&self.orders, reject).await;
     }
 
     /// When it cannot go on.
@@ -41,7 +42,7 @@ impl Api {
             reason: "nobody knows".parse().expect("a reason"),
             stuck_at: Utc::now(),
         });
-        self.command(mark_stuck).await;
+        carry_out(&self.orders, mark_stuck).await;
     }
 
     async fn check(&self, id: &str) {
@@ -50,25 +51,25 @@ impl Api {
             lines: vec![],
             stock_due_at: later(),
         });
-        self.command(request).await;
+        carry_out(&self.orders, request).await;
     }
+}
 
-    async fn command(&self, command: OrderCommand) {
-        let id = Uuid::now_v7();
-        let metadata = CommandMetadata {
-            command_id: id,
-            command_hash: id,
-            correlation_id: id,
-            causation_id: id,
-            actor: "policy".into(),
-            time: Utc::now(),
-            traceparent: None,
-            expected_version: None,
-        };
-        let request = Request { command, metadata };
-        let accepted = self.orders.execute(request).await;
-        accepted.expect("a policy's command is accepted");
-    }
+/// Has a service carry out what its policy asks.
+pub(crate) async fn carry_out<C: Context>(store: &EventStore<C>, command: C::Command) {
+    let id = Uuid::now_v7();
+    let metadata = CommandMetadata {
+        command_id: id,
+        command_hash: id,
+        correlation_id: id,
+        causation_id: id,
+        actor: "policy".into(),
+        time: Utc::now(),
+        traceparent: None,
+        expected_version: None,
+    };
+    let accepted = store.execute(Request { command, metadata }).await;
+    accepted.expect("a policy's command is accepted");
 }
 
 fn order_id(id: &str) -> OrderId {
