@@ -14,4 +14,5 @@ mod products;
 mod routes;
 mod server;
 mod steps;
+mod webhook;
 mod workflow;
