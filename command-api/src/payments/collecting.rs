@@ -158,22 +158,38 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use domain::payment::Operation;
+    use chrono::{DateTime, Utc};
+    use domain::payment::{Operation, PaymentVoidRequested};
+    use event_store::{DecisionMark, Metadata, Position};
 
     use super::*;
 
-    /// Knows nothing of any request, and counts those that it is sent.
+    /// Knows nothing of any request, and counts those that it is sent or asked about.
     #[derive(Default)]
-    struct Forgetful(AtomicUsize);
+    struct Forgetful {
+        sent: AtomicUsize,
+        asked: AtomicUsize,
+    }
+
+    impl Forgetful {
+        fn sent(&self) -> usize {
+            self.sent.load(Ordering::Acquire)
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::Acquire)
+        }
+    }
 
     #[async_trait]
     impl Gateway for Forgetful {
         async fn send(&self, _: Uuid, _: &GatewayOrder) -> GatewayOutcome {
-            self.0.fetch_add(1, Ordering::AcqRel);
+            self.sent.fetch_add(1, Ordering::AcqRel);
             GatewayOutcome::Voided
         }
 
         async fn ask(&self, _: Uuid, _: Operation) -> Option<GatewayOutcome> {
+            self.asked.fetch_add(1, Ordering::AcqRel);
             None
         }
     }
@@ -189,6 +205,49 @@ mod tests {
             request_id: Uuid::nil(),
             is_asked_about_first,
             is_old,
+        }
+    }
+
+    fn asked_at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_780_000_000, 123_456_000).expect("a time")
+    }
+
+    /// Asks the gateway to let go of money.
+    fn void_requested() -> Recorded<PaymentEvent> {
+        let id = Uuid::nil();
+        let event = PaymentVoidRequested {
+            payment_id: id.into(),
+            order_id: id.into(),
+            authorisation: id,
+            request_id: id,
+            requested_at: asked_at(),
+        };
+        Recorded {
+            position: Position {
+                topic: topics::PAYMENT_EVENTS.into(),
+                partition: 0,
+                offset: 0,
+            },
+            key: id.to_string().into(),
+            metadata: Metadata {
+                event_id: id,
+                source: "/payment".into(),
+                stream: format!("payment-{id}"),
+                stream_version: 3,
+                time: asked_at(),
+                correlation_id: id,
+                causation_id: id,
+                command_id: id,
+                command_hash: id,
+                actor: "test".into(),
+                decision: DecisionMark {
+                    number: 1,
+                    index: 1,
+                    of: 1,
+                },
+                traceparent: None,
+            },
+            event: PaymentEvent::VoidRequested(event),
         }
     }
 
@@ -219,7 +278,7 @@ mod tests {
             let outcome = asking(&gateway, false, false).outcome(request).await;
             assert_eq!(outcome, expected);
         }
-        assert_eq!(gateway.0.load(Ordering::Acquire), 0);
+        assert_eq!((gateway.sent(), gateway.asked()), (0, 0));
     }
 
     #[tokio::test]
@@ -239,7 +298,40 @@ mod tests {
                 _ => GatewayOutcome::Voided,
             };
             assert_eq!(outcome, expected);
-            assert_eq!(gateway.0.load(Ordering::Acquire), sent);
+            assert_eq!(gateway.sent(), sent);
+        }
+    }
+
+    /// Gateways are asked to remember for so long; what they may have forgotten could be carried out twice.
+    #[tokio::test]
+    async fn what_is_more_than_20_hours_old_is_asked_about_and_not_sent() {
+        let limit = TimeDelta::hours(20);
+        let moment = TimeDelta::microseconds(1);
+        for (age, expected, sent, asked) in [
+            (limit, GatewayOutcome::Voided, 1, 0),
+            (limit + moment, GatewayOutcome::Unknown, 0, 1),
+        ] {
+            let gateway = Arc::<Forgetful>::default();
+            let collecting = Collecting {
+                gateway: Arc::clone(&gateway) as Arc<dyn Gateway>,
+                key: PaymentKey::DEVELOPMENT,
+            };
+            let cause = Cause {
+                event_id: Uuid::nil(),
+                now: asked_at() + age,
+            };
+            let Doing::Effect(effect) = collecting.react(&void_requested(), cause) else {
+                panic!("the gateway is asked by an effect");
+            };
+            let reactions = effect.await;
+            let [Reaction { command, .. }] = &reactions[..] else {
+                panic!("one command is expected, not {reactions:?}");
+            };
+            let PaymentCommand::Record(record) = command else {
+                panic!("what was heard is recorded, not {command:?}");
+            };
+            assert_eq!(record.outcome, expected, "after {age}");
+            assert_eq!((gateway.sent(), gateway.asked()), (sent, asked));
         }
     }
 }
