@@ -11,6 +11,7 @@ mod idempotency;
 mod if_match;
 mod outages;
 mod products;
+mod remembered;
 mod routes;
 mod server;
 mod steps;
