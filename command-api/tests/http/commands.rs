@@ -209,6 +209,20 @@ async fn rejections_have_codes() {
 }
 
 #[tokio::test]
+async fn a_paid_order_takes_no_second_payment() {
+    let api = Api::start().await;
+    let id = api.place().await;
+    api.confirm(&id).await;
+    let paid = api.pay(&id, Some("k")).await;
+    assert_eq!(paid.status, StatusCode::OK, "{paid:?}");
+    api.authorise(&id).await;
+    let second = api.pay(&id, Some("another")).await;
+    assert_eq!(second.problem(), (409, "order-already-paid"));
+    assert!(api.pay(&id, Some("k")).await.is_replayed());
+    assert_eq!(api.event_names_in(PAYMENT_EVENTS), ["PaymentRequested"]);
+}
+
+#[tokio::test]
 async fn an_order_out_of_stock_has_ended() {
     let api = Api::start().await;
     let id = api.place().await;

@@ -4,7 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Context,
     ids::OrderId,
-    order::{ConfirmOrder, MarkOrderStuck, OrderCommand, RejectOrder, RequestInventory},
+    order::{
+        ConfirmOrder, MarkOrderStuck, OrderCommand, RejectOrder, RequestInventory, SettlePayment,
+        Settlement,
+    },
 };
 use event_store::{CommandMetadata, EventStore, Request};
 use uuid::Uuid;
@@ -32,6 +35,23 @@ impl Api {
             rejected_at: Utc::now(),
         });
         carry_out(&self.orders, reject).await;
+    }
+
+    /// When the money of its last payment is set aside.
+    pub(crate) async fn authorise(&self, id: &str) {
+        let events = self.events();
+        let pending = events.iter().rfind(|event| {
+            event.header("ce_type") == "OrderPaymentPending" && event.payload["order_id"] == id
+        });
+        let payment_id = pending.and_then(|event| event.payload["payment_id"].as_str());
+        let payment_id = payment_id.expect("a payment is under way");
+        let settle = OrderCommand::SettlePayment(SettlePayment {
+            order_id: order_id(id),
+            payment_id: payment_id.parse().expect("a payment's id"),
+            settlement: Settlement::Authorised,
+            settled_at: Utc::now(),
+        });
+        carry_out(&self.orders, settle).await;
     }
 
     /// When it cannot go on.
