@@ -14,6 +14,7 @@ mod products;
 mod remembered;
 mod routes;
 mod server;
+mod shipments;
 mod steps;
 mod webhook;
 mod workflow;
