@@ -1,10 +1,11 @@
-//! The shipments' routes: which step may follow which.
+//! The shipments' routes: which step may follow which, and that a repetition is not another step.
 
 use axum::http::StatusCode;
 use chrono::Utc;
 use domain::{
     ids::ShipmentId,
     shipping::{CancelShipment, CreateShipment, DispatchShipment, PlanShipment, ShippingCommand},
+    topics::SHIPPING_EVENTS,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -25,6 +26,16 @@ async fn assert_done(api: &Api, id: ShipmentId, action: &str, status: &str) {
     let done = post(api, id, action, None).await;
     assert_eq!(done.status, StatusCode::OK, "{action}: {done:?}");
     assert_eq!(done.body["status"], status, "{action}");
+}
+
+async fn assert_done_once(api: &Api, id: ShipmentId, action: &str, key: &str) {
+    let first = post(api, id, action, Some(key)).await;
+    let again = post(api, id, action, Some(key)).await;
+    for (answer, is_replayed) in [(&first, false), (&again, true)] {
+        let told = (answer.status, answer.is_replayed());
+        assert_eq!(told, (StatusCode::OK, is_replayed), "{action}: {answer:?}");
+        assert_eq!(answer.body, first.body, "{action}");
+    }
 }
 
 async fn assert_refused(api: &Api, id: ShipmentId, actions: &[&str], problem: (u16, &str)) {
@@ -94,6 +105,28 @@ async fn a_shipment_that_was_called_off_neither_leaves_nor_arrives() {
     carry_out(&api.shipments, cancel).await;
     let cancelled = (409, "shipment-cancelled");
     assert_refused(&api, shipment_id, &ACTIONS, cancelled).await;
+}
+
+/// Whoever has heard no answer tries again, and would be told that somebody else was faster.
+#[tokio::test]
+async fn a_repetition_gets_the_first_answer() {
+    let api = Api::start().await;
+    let id = create(&api).await;
+    assert_done_once(&api, id, "dispatch", "k").await;
+    leave(&api, id).await;
+    assert_done_once(&api, id, "fail", "k").await;
+    assert_done_once(&api, id, "dispatch", "once-more").await;
+    assert_done_once(&api, id, "deliver", "k").await;
+    let names = [
+        "ShipmentPlanned",
+        "ShipmentCreated",
+        "DispatchRequested",
+        "ShipmentDispatched",
+        "ShipmentFailed",
+        "ShipmentDispatched",
+        "ShipmentDelivered",
+    ];
+    assert_eq!(api.event_names_in(SHIPPING_EVENTS), names);
 }
 
 #[tokio::test]
