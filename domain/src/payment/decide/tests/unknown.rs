@@ -163,6 +163,30 @@ fn what_is_stuck_by_silence_is_asked_again_under_its_own_name() {
     }
 }
 
+/// Else the operator who has it tried again would have to after every silence.
+#[test]
+fn what_is_tried_again_is_asked_as_often_as_at_first() {
+    for (history, request_id, request) in [
+        (capturing(), taking(), capture_request()),
+        (voiding(), undoing(), void_request()),
+        (refunding(), undoing(), refund_request()),
+    ] {
+        let operation = request.operation();
+        let history = after(
+            history,
+            &[
+                unresolved(operation, request_id, 10, at(4)),
+                reconciling(request_id, request.clone(), at(4)),
+                stuck(5, operation, StuckBy::Silence, "silence"),
+                reconciling(request_id, request, at(6)),
+            ],
+        );
+        given(&history)
+            .when(&unknown(7, request_id, operation))
+            .then(&[unresolved(operation, request_id, 1, at(8))]);
+    }
+}
+
 #[test]
 fn an_answer_that_comes_to_what_is_stuck_still_counts() {
     let stuck = stuck(5, Operation::Capture, StuckBy::Silence, "silence");
