@@ -151,6 +151,17 @@ fn an_order_that_is_resumed_asks_for_its_stock_again() {
 }
 
 #[test]
+fn a_payment_that_was_kept_is_kept_while_the_stock_is_asked_for_again() {
+    let stuck = [checking(), vec![kept(1), stuck()]].concat();
+    let again = [resumed(), requested(at(9)), check()];
+    given(&stuck).when(&resume(at(9))).then(&again);
+    let [pending, request] = asked(1, 1, 3);
+    given(&[stuck, again.to_vec()].concat())
+        .when(&confirm())
+        .then(&[confirmed(), pending, request]);
+}
+
+#[test]
 fn an_order_whose_money_could_not_be_taken_has_it_asked_for_again() {
     let again = [resumed_with(Some(1)), approved(6)];
     given(&refused()).when(&resume(at(9))).then(&again);
