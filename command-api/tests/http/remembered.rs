@@ -14,10 +14,11 @@ use uuid::Uuid;
 
 use crate::{
     api::{Answer, Api},
+    shipments,
     steps::carry_out,
 };
 
-/// So many of its last commands a cart remembers, and a product.
+/// So many of its last commands a cart remembers, and a product, and a shipment.
 const REMEMBERED: i64 = 256;
 /// More commands than a stock remembers.
 const RESERVATIONS: u128 = 1_025;
@@ -75,6 +76,22 @@ async fn a_product_remembers_that_it_was_created_and_256_changes() {
     })
     .await;
     assert_replayed(&created, &create().await);
+}
+
+/// What does not arrive leaves once more, without end.
+#[tokio::test]
+async fn a_shipment_remembers_256_steps() {
+    let api = Api::start().await;
+    let id = shipments::create(&api).await;
+    let asked = shipments::post(&api, id, "dispatch", None).await;
+    assert_eq!(asked.status, StatusCode::OK, "{asked:?}");
+    shipments::leave(&api, id).await;
+    assert_all_remembered(async |number: i64| {
+        let action = if number % 2 == 1 { "fail" } else { "dispatch" };
+        let key = format!("k-{number}");
+        shipments::post(&api, id, action, Some(&key)).await
+    })
+    .await;
 }
 
 /// Orders take pieces without end; whoever has brought some may not know for a while whether that was noted.

@@ -17,7 +17,7 @@ use crate::{
 
 const ACTIONS: [&str; 3] = ["dispatch", "deliver", "fail"];
 
-async fn post(api: &Api, id: ShipmentId, action: &str, key: Key<'_>) -> Answer {
+pub(crate) async fn post(api: &Api, id: ShipmentId, action: &str, key: Key<'_>) -> Answer {
     let path = format!("/v1/shipments/{id}/{action}");
     api.post(&path, key, &json!({})).await
 }
@@ -46,7 +46,7 @@ async fn assert_refused(api: &Api, id: ShipmentId, actions: &[&str], problem: (u
 }
 
 /// A shipment that can be packed.
-async fn create(api: &Api) -> ShipmentId {
+pub(crate) async fn create(api: &Api) -> ShipmentId {
     let shipment_id = ShipmentId::from(Uuid::now_v7());
     let address = example_order()["shipping_address"].clone();
     let plan = PlanShipment {
@@ -67,7 +67,7 @@ async fn create(api: &Api) -> ShipmentId {
 }
 
 /// Its order has let it leave, and its money was taken.
-async fn leave(api: &Api, shipment_id: ShipmentId) {
+pub(crate) async fn leave(api: &Api, shipment_id: ShipmentId) {
     let dispatch = ShippingCommand::Dispatch(DispatchShipment {
         shipment_id,
         dispatched_at: Utc::now(),
