@@ -197,6 +197,16 @@ async fn a_repetition_gets_the_first_answer() {
     assert_eq!((again.status, &again.body), (opened.status, &opened.body));
     let guest = api.post("/v1/carts", Some("k"), &json!({})).await;
     assert_ne!(guest.id(), opened.id(), "a key is a customer's");
+    // Whatever a customer is called, that is no guest.
+    for name in ["guest", "anonymous"] {
+        let body = json!({"customer_id": name});
+        let named = api.post("/v1/carts", Some("k"), &body).await;
+        assert_eq!(named.status, StatusCode::CREATED, "{named:?}");
+        assert_ne!(named.id(), guest.id(), "{name}");
+    }
+    let again = api.post("/v1/carts", Some("k"), &json!({})).await;
+    assert!(again.is_replayed(), "all guests are one customer");
+    assert_eq!(again.body, guest.body);
 
     let item = format!("/v1/carts/{id}/items/MUG-BLUE");
     let two = json!({"quantity": 2});

@@ -61,7 +61,7 @@ pub fn request_hash(canonical: &[u8]) -> Uuid {
 /// What a client's idempotency key is unique within, and the key.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestIdentity<'a> {
-    /// On whose behalf.
+    /// On whose behalf; empty where nobody has said.
     pub principal: &'a str,
     /// The HTTP method.
     pub method: &'a str,
@@ -202,6 +202,10 @@ mod tests {
         let others = [
             RequestIdentity {
                 principal: "eve",
+                ..IDENTITY
+            },
+            RequestIdentity {
+                principal: "",
                 ..IDENTITY
             },
             RequestIdentity {
