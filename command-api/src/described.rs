@@ -1,8 +1,9 @@
-//! What every command may be answered, as the description of the API says it: no route says so for itself.
+//! What every command may be answered, and which may come without a body, as the description of the API says it: no route
+//! says so for itself.
 
 use utoipa::{
     Modify,
-    openapi::{OpenApi, RefOr, path::Operation},
+    openapi::{OpenApi, RefOr, Required, Schema, path::Operation},
 };
 
 /// Of each body that is read.
@@ -14,7 +15,7 @@ const OF_BODIES: [(&str, &str); 3] = [
 /// Told beside what a route says of its own 400.
 const MALFORMED: &str = ", `invalid-position`, `incomplete-body`";
 
-/// Adds them to every command.
+/// Says both of every command.
 pub(crate) struct Common;
 
 impl Modify for Common {
@@ -24,7 +25,10 @@ impl Modify for Common {
         let commands = operations
             .flatten()
             .filter(|operation| is_command(operation));
-        commands.for_each(add);
+        commands.for_each(|command| {
+            add_responses(command);
+            leave_null_out(command);
+        });
     }
 }
 
@@ -37,7 +41,7 @@ fn is_command(operation: &Operation) -> bool {
     })
 }
 
-fn add(command: &mut Operation) {
+fn add_responses(command: &mut Operation) {
     let responses = &mut command.responses.responses;
     let Some(RefOr::T(malformed)) = responses.get_mut("400") else {
         return;
@@ -48,5 +52,28 @@ fn add(command: &mut Operation) {
         let mut response = like.clone();
         description.clone_into(&mut response.description);
         responses.insert(status.to_owned(), RefOr::T(response));
+    }
+}
+
+/// A body that may be absent is an `Option` where its route is described, which stands for a body that may be null, too. That
+/// is refused as any other that is no object.
+fn leave_null_out(command: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut command.request_body else {
+        return;
+    };
+    if body.required == Some(Required::True) {
+        return;
+    }
+    body.required = Some(Required::False);
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else {
+            continue;
+        };
+        let Some(RefOr::T(Schema::OneOf(either))) = &content.schema else {
+            continue;
+        };
+        let mut items = either.items.iter();
+        let object = items.find(|item| matches!(item, RefOr::Ref(_)));
+        content.schema = object.cloned();
     }
 }

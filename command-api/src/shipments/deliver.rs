@@ -21,7 +21,7 @@ use crate::{
     path = "/v1/shipments/{id}/deliver",
     tag = "shipments",
     params(("id" = Uuid, Path), CommandHeaders),
-    request_body = CarriageBody,
+    request_body = Option<CarriageBody>,
     responses(
         (status = 200, body = CommandAnswer, headers(
             ("etag" = String, description = "The version, for `If-Match`"),

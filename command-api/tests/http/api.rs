@@ -7,6 +7,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use chrono::Utc;
 use command_api::{Catalogue, Services, router};
 use domain::{
     Context,
@@ -339,6 +340,17 @@ pub(crate) fn post(path: &str, key: Key<'_>, body: &Value) -> Request<Body> {
         request = request.header("idempotency-key", key);
     }
     request.body(body.to_string().into()).expect("a request")
+}
+
+/// With a body as it is; signed, for the route that asks for that.
+pub(crate) fn signed(method: &Method, path: &str, body: &str) -> Request<Body> {
+    let secret = Services::development().webhook_secret;
+    let request = Request::builder().method(method).uri(path);
+    let mut request = request.header("content-type", "application/json");
+    for (name, value) in secret.headers("event", Utc::now(), body.as_bytes()) {
+        request = request.header(name, value);
+    }
+    request.body(body.to_owned().into()).expect("a request")
 }
 
 /// 2 x 19.99 + 14.99 = 54.97 euros.

@@ -6,8 +6,9 @@ use axum::{
 };
 use command_api::{OpeningStore, Services};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::api::{Answer, app, example_order, post, send};
+use crate::api::{Answer, app, example_order, post, send, signed};
 
 async fn ask(services: Services, method: Method, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(path);
@@ -145,4 +146,46 @@ async fn the_api_describes_itself() {
     assert!(page.status.is_success());
     let nothing = ask(all(), Method::GET, "/docs/nothing").await;
     assert_eq!(nothing.problem(), (404, "route-not-found"));
+}
+
+#[tokio::test]
+async fn bodies_are_described_as_required_where_they_are() {
+    let router = app(all());
+    let description = ask(all(), Method::GET, "/openapi.json").await.body;
+    let mut optional = Vec::new();
+    for (path, operations) in description["paths"].as_object().expect("paths") {
+        let uri = path.replace("{id}", &Uuid::nil().to_string());
+        let uri = uri.replace("{sku}", "TEA");
+        for (method, operation) in operations.as_object().expect("operations") {
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            let body = &operation["requestBody"];
+            let without = send(&router, signed(&method, &uri, "")).await;
+            let is_refused = without.status.is_client_error();
+            assert_eq!(body["required"] == true, is_refused, "{path}: {without:?}");
+            if body.is_null() {
+                continue;
+            }
+            if body["required"] == false {
+                optional.push(path.as_str());
+            }
+            let schema = &body["content"]["application/json"]["schema"];
+            let is_one = schema["$ref"].is_string() || schema["type"].is_string();
+            assert!(is_one, "{path}: {body}");
+            let null = send(&router, signed(&method, &uri, "null")).await;
+            assert!(null.status.is_client_error(), "{path}: {null:?}");
+        }
+    }
+    let expected = [
+        "/v1/carts",
+        "/v1/orders/{id}/cancel",
+        "/v1/shipments/{id}/deliver",
+        "/v1/shipments/{id}/dispatch",
+        "/v1/shipments/{id}/fail",
+    ];
+    assert_eq!(optional, expected);
+    let schema = "/paths/~1v1~1carts/post/requestBody/content/application~1json/schema/$ref";
+    let schema = description.pointer(schema).expect("a schema");
+    assert_eq!(schema, "#/components/schemas/OpenCart");
+    let carriage = &description["components"]["schemas"]["CarriageBody"];
+    assert_eq!(carriage["type"], "object");
 }
