@@ -9,7 +9,10 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
@@ -106,6 +109,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
     }
 }
 
+/// Reads a JSON object from bytes, for whoever has checked a signature over them.
+///
+/// # Errors
+/// What is wrong with it, in the words that clients are told of other bodies.
+pub fn parse_object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, String> {
+    let parsed = serde_json::from_slice::<Object<T>>(json).map(|Object(parsed)| parsed);
+    parsed.map_err(|error| {
+        let text = error.to_string();
+        match error.classify() {
+            Category::Data => in_words_of_json(without_place(&text)).into_owned(),
+            Category::Syntax | Category::Eof | Category::Io => text,
+        }
+    })
+}
+
 async fn read(request: Request) -> Result<Bytes, Problem> {
     let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
     let Ok(body) = tokio::time::timeout(BODY_READ_TIMEOUT, body).await else {
@@ -193,10 +211,7 @@ fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
         }
     }
     let text = error.inner().to_string();
-    // serde_json appends where it stood, which a pointer says better.
-    let detail = text
-        .rsplit_once(" at line ")
-        .map_or(&*text, |(what, _)| what);
+    let detail = without_place(&text);
     let code = if let Some(field) = detail.strip_prefix("missing field `") {
         push_segment(&mut pointer, field.trim_end_matches('`'));
         "missing-field"
@@ -208,8 +223,16 @@ fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
     Some(Problem::validation().error(pointer, code, in_words_of_json(detail)))
 }
 
+/// serde_json appends where it stood, which the names of members say better.
+fn without_place(text: &str) -> &str {
+    text.rsplit_once(" at line ").map_or(text, |(what, _)| what)
+}
+
 /// What serde says of a value, without Rust's names of types.
 fn in_words_of_json(detail: &str) -> Cow<'_, str> {
+    if let Some(what) = detail.strip_prefix("unknown variant ") {
+        return format!("unknown value {what}").into();
+    }
     let told = detail.split_once(": ").and_then(|(what, rest)| {
         // What was found may be a text of the client's; what was expected comes last.
         let (found, expected) = rest.rsplit_once(", expected ")?;

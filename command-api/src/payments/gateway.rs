@@ -12,6 +12,7 @@ use domain::{
     },
 };
 use reqwest::{Client, StatusCode, Url};
+use runtime::object;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -258,7 +259,7 @@ pub(super) struct ToldOutcome {
     pub(super) status: String,
     #[serde(default)]
     reference: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::optional")]
     amount: Option<ToldMoney>,
     #[serde(default)]
     code: Option<String>,

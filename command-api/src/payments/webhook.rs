@@ -6,7 +6,10 @@ use domain::{
     ids::RequestIdentity,
     payment::{PaymentCommand, PaymentStatus, RecordOutcome},
 };
-use runtime::{extract::ApiBytes, problem::Problem};
+use runtime::{
+    extract::{ApiBytes, parse_object},
+    problem::Problem,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -90,5 +93,5 @@ pub(crate) async fn receive_payment_event(
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| problems::malformed_webhook(&error.to_string()))
+    parse_object(body).map_err(|error| problems::malformed_webhook(&error))
 }

@@ -17,4 +17,5 @@ mod server;
 mod shipments;
 mod steps;
 mod webhook;
+mod webhook_bodies;
 mod workflow;
