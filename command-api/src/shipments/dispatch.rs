@@ -15,7 +15,7 @@ use crate::{
     intake::{CommandHeaders, Intake},
 };
 
-/// Asks the order whether packed goods may leave; one that did not arrive leaves once more.
+/// Asks the order whether packed goods may leave; what did not arrive (`/fail`) leaves once more, and nobody is asked again.
 #[utoipa::path(
     post,
     path = "/v1/shipments/{id}/dispatch",

@@ -15,7 +15,10 @@ use crate::{
     intake::{CommandHeaders, Intake},
 };
 
-/// Tells that a shipment did not arrive; it can be dispatched once more.
+/// Tells that a shipment did not arrive.
+///
+/// Nobody sends it once more by themselves, nor does the carrier of `make up`: whoever has the goods again posts `/dispatch`. The order
+/// stays `shipped` meanwhile.
 #[utoipa::path(
     post,
     path = "/v1/shipments/{id}/fail",

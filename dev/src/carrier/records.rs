@@ -280,6 +280,7 @@ mod tests {
         assert_eq!(step("ShipmentCreated"), Some(Step::Dispatch));
         assert_eq!(step("ShipmentDispatched"), Some(Step::Deliver));
         assert_eq!(step("ShipmentDelivered"), None);
+        assert_eq!(step("ShipmentFailed"), None);
         assert_eq!(shipment_event("ShipmentCreated", "e", b"{}"), None);
     }
 }

@@ -405,7 +405,7 @@ pub(crate) const TOPICS: [(&str, &str, &[Told]); 7] = [
                 "ShipmentFailed",
                 "shipping",
                 "",
-                "It did not arrive; it can be sent once more.",
+                "It did not arrive; it leaves once more where somebody posts its `/dispatch` again.",
             ),
             told("ShipmentCancelled", "shipping", "", "It will not leave."),
         ],
