@@ -35,7 +35,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what last_event_id reads")]
 pub(crate) struct ResumeHeaders {
-    /// The version that came last: the stream goes on with the next one; 0 begins with the first.
+    /// The version that came last: the stream goes on with the next one; 0 begins with the first. Beyond the order's own version it
+    /// waits for the one after that, and leaves out what comes before.
     #[param(rename = "last-event-id", example = 7)]
     last_event_id: Option<i32>,
 }

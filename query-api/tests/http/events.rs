@@ -134,6 +134,17 @@ async fn goes_on_after_what_the_client_has_seen() {
 }
 
 #[tokio::test]
+async fn waits_for_what_comes_after_a_version_that_is_not_there_yet() {
+    let world = World::of_orders().await;
+    let id = Uuid::now_v7();
+    world.walk(id, 0, 2).await;
+    let mut following = world.follow(id, &[("last-event-id", "4")]).await;
+    assert_eq!(following.block().await.as_deref(), Some(": heartbeat"));
+    world.walk(id, 2, ALL).await;
+    assert_eq!(following.ids(2).await, ["5", "6"]);
+}
+
+#[tokio::test]
 async fn an_event_that_is_there_twice_is_shown_once() {
     let world = World::of_orders().await;
     let id = Uuid::now_v7();
