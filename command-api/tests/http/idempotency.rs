@@ -142,6 +142,16 @@ async fn white_space_and_the_order_of_members_make_no_other_request() {
 }
 
 #[tokio::test]
+async fn a_query_string_makes_no_other_request() {
+    let api = Api::start().await;
+    let first = api.post("/v1/orders", Some("k"), &example_order()).await;
+    let path = "/v1/orders?customer_id=eve";
+    let again = api.post(path, Some("k"), &example_order()).await;
+    assert!(again.is_replayed(), "{again:?}");
+    assert_eq!(told(&first), told(&again));
+}
+
+#[tokio::test]
 async fn a_key_belongs_to_a_customer_and_a_path() {
     let api = Api::start().await;
     let mut of_eve = example_order();
