@@ -50,6 +50,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_LENGTH: usize = 128;
 /// Each has one request at a time; who comes when there are as many waits in front of the door.
 const MAX_CONNECTIONS: usize = 10_000;
+/// What has more of them, or of bytes before the body, is answered 431 by hyper: a status alone, which no route and no layer sees.
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Also how long a connection may idle between two requests.

@@ -257,6 +257,42 @@ async fn tells_clients_before_it_stops() {
     server.serving.abort();
 }
 
+/// What comes back until the connection is closed.
+async fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut client = TcpStream::connect(address).await.expect("connected");
+    let sent = client.write_all(request.as_bytes()).await;
+    sent.expect("sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("answered");
+    answer
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_by_a_status_alone() {
+    let server = server(router(), BRIEF).await;
+    let with_headers = |count: usize| {
+        let others = "x-other: 1\r\n".repeat(count - 2);
+        format!("GET /echo HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{others}\r\n")
+    };
+    let most = exchange(server.address, &with_headers(MAX_HEADERS)).await;
+    assert!(most.starts_with("HTTP/1.1 200"), "{most}");
+    // It ends where the room does, so that nothing of it is left unread.
+    let start = "GET /";
+    let endless = format!("{start}{}", "x".repeat(MAX_HEADER_BYTES - start.len()));
+    for (request, status) in [
+        (with_headers(MAX_HEADERS + 1), "HTTP/1.1 431"),
+        (endless, "HTTP/1.1 431"),
+        ("nonsense\r\n\r\n".to_owned(), "HTTP/1.1 400"),
+    ] {
+        let answer = exchange(server.address, &request).await;
+        assert!(answer.starts_with(status), "{answer}");
+        assert!(!answer.contains("x-request-id"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+    server.stop.send(()).expect("still serving");
+    server.serving.await.expect("ended");
+}
+
 #[tokio::test]
 async fn a_client_that_never_finishes_its_request_holds_nobody_up() {
     let limits = Limits {
