@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, time::Duration};
 
 use axum::{
-    body::to_bytes,
+    body::{HttpBody, to_bytes},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
@@ -125,7 +125,12 @@ pub fn parse_object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, Stri
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {
-    let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
+    let body = request.into_body();
+    // What is declared to be too large is not asked for: its client may wait for `100 Continue`.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
+    let body = to_bytes(body, MAX_BODY_BYTES);
     let Ok(body) = tokio::time::timeout(BODY_READ_TIMEOUT, body).await else {
         return Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -134,16 +139,11 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
         ));
     };
     body.map_err(|error| {
-        let too_large = error
+        let past_the_limit = error
             .source()
             .is_some_and(<dyn Error>::is::<LengthLimitError>);
-        if too_large {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body-too-large",
-                "The body is too large",
-            )
-            .detail(format_args!("at most {MAX_BODY_BYTES} bytes are read"))
+        if past_the_limit {
+            too_large()
         } else {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -152,6 +152,15 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
             )
         }
     })
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "The body is too large",
+    )
+    .detail(format_args!("at most {MAX_BODY_BYTES} bytes are read"))
 }
 
 /// `application/json`, or anything that ends in `+json`; parameters are ignored.

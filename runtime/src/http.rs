@@ -1,5 +1,7 @@
 //! An API's outer shell: what every route of every server answers alike, and how connections are served.
 
+mod unread;
+
 use std::{
     convert::Infallible,
     io,
@@ -15,7 +17,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -55,10 +57,15 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Also how long a connection may idle between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is left of a body that nobody reads is thrown away before the answer; where it is more than that, or takes longer, the
+/// connection ends with the answer.
+const MAX_DISCARDED_BYTES: u64 = 64 << 20;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that is closed while the next request is on its way loses that: so clients are told first, with their next
 /// answers, and have this long to hear it.
 const FAREWELL: Duration = Duration::from_millis(250);
-/// Then, for requests that are still open. What a process has to do after that fits into ten seconds with it.
+/// Then, for requests that are still open, which may still be discarding. What a process has to do after that fits into ten
+/// seconds with it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Between two tries to accept, when the process is out of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -87,6 +94,8 @@ pub fn app(api: Router, readiness: Readiness, metrics: Metrics) -> Router {
 struct Limits {
     connections: usize,
     header_read_timeout: Duration,
+    discarded_bytes: u64,
+    discard_timeout: Duration,
     farewell: Duration,
     shutdown_timeout: Duration,
 }
@@ -95,6 +104,8 @@ impl Limits {
     const PRODUCTION: Self = Self {
         connections: MAX_CONNECTIONS,
         header_read_timeout: HEADER_READ_TIMEOUT,
+        discarded_bytes: MAX_DISCARDED_BYTES,
+        discard_timeout: DISCARD_TIMEOUT,
         farewell: FAREWELL,
         shutdown_timeout: SHUTDOWN_TIMEOUT,
     };
@@ -124,7 +135,7 @@ async fn serve_within(
                 let connection = Connection {
                     router: router.clone(),
                     leaving: Arc::clone(&leaving),
-                    header_read_timeout: limits.header_read_timeout,
+                    limits,
                 };
                 let serving = connection.serve(stream, graceful.watcher());
                 tokio::spawn(async move {
@@ -182,18 +193,28 @@ struct Connection {
     router: Router,
     /// Whether the server is about to stop.
     leaving: Arc<AtomicBool>,
-    header_read_timeout: Duration,
+    limits: Limits,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, watcher: Watcher) {
         let answering = TowerToHyperService::new(self.router);
-        let leaving = self.leaving;
+        let (leaving, limits) = (self.leaving, self.limits);
         let service = service_fn(move |request| {
+            let (request, rest) = unread::watch(request);
             let (answered, leaving) = (answering.call(request), Arc::clone(&leaving));
             async move {
                 let mut response = answered.await?;
-                if leaving.load(Ordering::Relaxed) {
+                let goes_on = match rest {
+                    None => true,
+                    // The rest was waited for in vain already.
+                    Some(_) if response.status() == StatusCode::REQUEST_TIMEOUT => false,
+                    Some(rest) => {
+                        let (bytes, timeout) = (limits.discarded_bytes, limits.discard_timeout);
+                        rest.discard(bytes, timeout).await
+                    }
+                };
+                if !goes_on || leaving.load(Ordering::Relaxed) {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(header::CONNECTION, close);
                 }
@@ -202,7 +223,7 @@ impl Connection {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.header_read_timeout)
+            .header_read_timeout(limits.header_read_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service);

@@ -1,8 +1,9 @@
+mod unread;
+
 use std::net::SocketAddr;
 
 use axum::{
     body::{Body, to_bytes},
-    http::StatusCode,
     routing::post,
 };
 use serde_json::Value;
