@@ -1,6 +1,6 @@
 //! Requests taken apart, with a problem for everything that can be wrong with them.
 
-use std::{borrow::Cow, error::Error, time::Duration};
+use std::{borrow::Cow, error::Error, fmt::Display, time::Duration};
 
 use axum::{
     body::{HttpBody, to_bytes},
@@ -188,18 +188,20 @@ fn unsupported_media_type() -> Problem {
 
 /// Parses fast; only a body that fails is parsed again, to find out whether it is JSON at all, and where it is invalid.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let parsed = serde_json::from_slice::<Object<T>>(body).map(|Object(parsed)| parsed);
+    // First, since serde_json looks for that only in texts that somebody wants.
+    let body = std::str::from_utf8(body).map_err(malformed)?;
+    let parsed = serde_json::from_str::<Object<T>>(body).map(|Object(parsed)| parsed);
     parsed.map_err(|error| match error.classify() {
         // Reading has ended at what is invalid, whatever comes after that.
-        Category::Data => match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(IgnoredAny) => invalid::<T>(body).unwrap_or_else(|| malformed(&error)),
-            Err(error) => malformed(&error),
+        Category::Data => match serde_json::from_str::<IgnoredAny>(body) {
+            Ok(IgnoredAny) => invalid::<T>(body).unwrap_or_else(|| malformed(error)),
+            Err(error) => malformed(error),
         },
-        Category::Syntax | Category::Eof | Category::Io => malformed(&error),
+        Category::Syntax | Category::Eof | Category::Io => malformed(error),
     })
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+fn malformed(error: impl Display) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed-json",
@@ -208,8 +210,8 @@ fn malformed(error: &serde_json::Error) -> Problem {
     .detail(error)
 }
 
-fn invalid<T: DeserializeOwned>(body: &[u8]) -> Option<Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+fn invalid<T: DeserializeOwned>(body: &str) -> Option<Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(body);
     let error = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer).err()?;
     let mut pointer = String::new();
     for segment in error.path() {

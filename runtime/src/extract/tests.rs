@@ -68,8 +68,12 @@ async fn send(uri: &str, content_type: &str, body: impl Into<Body>) -> Response 
     router().oneshot(request).await.expect("infallible")
 }
 
-async fn problem(uri: &str, content_type: &str, body: &str) -> (u16, Value) {
-    let response = send(uri, content_type, body.to_owned()).await;
+async fn problem(
+    uri: &str,
+    content_type: &str,
+    body: &(impl AsRef<[u8]> + ?Sized),
+) -> (u16, Value) {
+    let response = send(uri, content_type, body.as_ref().to_vec()).await;
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), usize::MAX).await;
     let problem: Value = serde_json::from_slice(&body.expect("body")).expect("a problem");
@@ -124,6 +128,22 @@ async fn says_where_json_is_malformed() {
             (400, &json!("malformed-json")),
             "{body}"
         );
+    }
+}
+
+#[tokio::test]
+async fn takes_nothing_for_json_that_is_not_utf_8() {
+    for body in [
+        b"\"\xff\"".as_slice(),
+        b"{\"x\": \"\xff\"}",
+        b"{\"customer\": 7, \"x\": [\"\xff\"]}",
+        b"{\"customer\": \"\xff\", \"lines\": []}",
+    ] {
+        let (status, problem) = problem("/json", JSON, body).await;
+        let told = (status, &problem["code"]);
+        assert_eq!(told, (400, &json!("malformed-json")), "{body:?}");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(detail.starts_with("invalid utf-8 sequence"), "{detail}");
     }
 }
 
