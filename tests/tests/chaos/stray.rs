@@ -2,7 +2,10 @@
 //! next transaction. The broker takes it for that one's, since the protocol that librdkafka speaks gives a transaction no
 //! number of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::Context as _;
 use event_store::{
@@ -96,6 +99,19 @@ impl Place {
         store
     }
 
+    /// The log, as soon as it agrees with what was answered.
+    async fn mended(&self, attempts: &[Attempt]) -> history::Log {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let log = self.log().await;
+            match history::check(attempts, &log) {
+                Ok(_) => return log,
+                Err(torn) => assert!(Instant::now() < deadline, "{torn}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn log(&self) -> history::Log {
         history::Log {
             seats: run::read(&self.direct, SEAT_EVENTS).await.expect("read"),
@@ -179,10 +195,10 @@ async fn a_stray_commit_meets_the_fence() {
 }
 
 /// What is left: a *copy* of a commit, which its sender cannot know of, still tears. TCP makes none, and so nothing of ours
-/// does; it is here to show that half a decision is found. When it fails, librdkafka has learned the protocol in which
-/// every transaction has an epoch of its own (KIP-890), and the rules about strays can go.
+/// does; it is here to show that half a decision is mended where a message is missing, and found where it is all there is. When it fails,
+/// librdkafka has learned the protocol in which every transaction has an epoch of its own (KIP-890), and the rules about strays can go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copied_commit_tears_and_is_found() {
+async fn a_copied_commit_tears_and_is_mended() {
     let place = Place::new().await;
     let store = place.store().await;
     let show = Uuid::now_v7();
@@ -196,15 +212,19 @@ async fn a_copied_commit_tears_and_is_found() {
     let (half, third) = sell_half(&place, &store, show).await;
     copy.open();
     assert_eq!(place.answer_to_the_stray().await, Some(NO_ERROR));
-    half.open();
-    attempts.push(third.await.expect("no panic"));
-    assert!(store.stop(TIMEOUT).await);
-    let log = place.log().await;
-    let found = history::check(&attempts, &log).expect_err("half of the third decision");
+    let torn = place.log().await;
+    let found = history::check(&attempts, &torn).expect_err("half of the third decision");
     assert!(found.to_string().starts_with("torn"), "{found}");
-    let audited = blocking(move || audit(&place.direct, &OWNED, |_, _| {})).await;
+    let direct = place.direct.clone();
+    let audited = blocking(move || audit(&direct, &OWNED, |_, _| {})).await;
     let findings = audited.expect("the log reads").findings;
     assert!(!findings.is_empty(), "as `doctor` finds it");
+
+    half.open();
+    attempts.push(third.await.expect("no panic"));
+    let log = place.mended(&attempts).await;
+    assert_eq!((log.seats.len(), log.notices.len()), (4, 3));
+    assert!(store.stop(TIMEOUT).await);
 }
 
 /// Whose the topics are, for an audit.
