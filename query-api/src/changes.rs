@@ -153,11 +153,15 @@ impl Following<'_> {
         self.changes.have_ended.load(Ordering::Acquire)
     }
 
-    /// Waits until one of these positions is told to be in the rows, or it is time to look again anyway; at most so long.
-    pub(crate) async fn reached(&mut self, positions: &[Position], at_most: Duration) {
+    /// Waits until one of these positions is told to be in the rows, and takes out which that are; or until it is time to look again
+    /// anyway; at most so long.
+    pub(crate) async fn reached(&mut self, awaited: &mut Vec<Position>, at_most: Duration) {
         let is_in = |told: &Position| {
-            let mut named = positions.iter();
-            named.any(|position| position.place() == told.place() && position.offset <= told.offset)
+            let before = awaited.len();
+            awaited.retain(|position| {
+                position.place() != told.place() || position.offset > told.offset
+            });
+            awaited.len() < before
         };
         self.told(is_in, at_most).await;
     }
@@ -169,7 +173,7 @@ impl Following<'_> {
         self.told = self.told.resubscribe();
     }
 
-    async fn told(&mut self, is_it: impl Fn(&Position) -> bool, at_most: Duration) {
+    async fn told(&mut self, mut is_it: impl FnMut(&Position) -> bool, at_most: Duration) {
         let fallback = match self.changes.is_listening.load(Ordering::Acquire) {
             true => FALLBACK,
             false => self.pause,
@@ -178,8 +182,12 @@ impl Following<'_> {
         let told = async {
             loop {
                 match self.told.recv().await {
-                    Ok(Change::Reached(position)) if !is_it(&position) => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Ok(Change::Reached(position)) => {
+                        if is_it(&position) {
+                            return;
+                        }
+                    }
+                    Ok(Change::Unknown) | Err(RecvError::Lagged(_)) => return,
                     // The sender lives as long as what it is borrowed from.
                     Err(RecvError::Closed) => std::future::pending().await,
                 }
@@ -218,5 +226,27 @@ mod tests {
             !orders.is_beyond(&position(6)),
             "what comes now is not heard"
         );
+    }
+
+    /// Each of them wakes once, or a busy partition would wake whoever waits for another one.
+    #[tokio::test]
+    async fn what_was_told_is_not_awaited_any_more() {
+        const LONG: Duration = Duration::from_secs(30);
+        let changes = Changes::default();
+        changes.set_listening(true);
+        let mut orders = changes.follow("orders");
+        let mut awaited = [position(6), position(8)].concat();
+        awaited[1].partition = 2;
+        let other = awaited[1].clone();
+        for told in ["1@5", "2@7", "1@7"] {
+            changes.tell(&format!("orders OrderEvents/{told}"));
+        }
+        orders.reached(&mut awaited, LONG).await;
+        assert_eq!(awaited, [other]);
+        for told in ["1@9", "2@8"] {
+            changes.tell(&format!("orders OrderEvents/{told}"));
+        }
+        orders.reached(&mut awaited, LONG).await;
+        assert!(awaited.is_empty(), "{awaited:?}");
     }
 }

@@ -321,7 +321,7 @@ impl From<ReadError> for Problem {
             ),
             ReadError::Outdated => Self::unavailable().detail(error),
             ReadError::Superseded(_) => Self::unavailable().detail(format_args!(
-                "{error}, and do not reach x-min-position; ask a query-api of the projectors' release"
+                "{error}, and lack what is asked for; ask a query-api of the projectors' release"
             )),
             // All are in use, or Postgres is not there.
             ReadError::Postgres(error) if matches!(*error, Error::PoolTimedOut) => {

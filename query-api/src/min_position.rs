@@ -1,16 +1,17 @@
 //! "Read your own write": `x-min-position` and `Prefer: wait=N`.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Instant};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use runtime::{min_position, problem::Problem};
 use utoipa::IntoParams;
 
-/// What a read must have seen, and how long it may wait for it.
+/// What a read must have seen, and until when it may wait for it.
 #[derive(Debug, Clone)]
 pub(crate) struct MinPosition {
     pub(crate) positions: Arc<[Position]>,
-    pub(crate) wait: Duration,
+    /// Of the request: where it takes several reads, they share it.
+    pub(crate) deadline: Instant,
 }
 
 impl MinPosition {
@@ -18,7 +19,7 @@ impl MinPosition {
     pub(crate) fn none() -> Self {
         Self {
             positions: Arc::default(),
-            wait: Duration::ZERO,
+            deadline: Instant::now(),
         }
     }
 }
@@ -58,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for MinPosition {
             min_position::MinPosition::read(&parts.headers)?;
         Ok(Self {
             positions: positions.into(),
-            wait,
+            deadline: Instant::now() + wait,
         })
     }
 }

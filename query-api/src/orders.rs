@@ -9,6 +9,7 @@ pub(crate) mod find;
 pub(crate) mod history;
 pub(crate) mod list;
 mod past;
+mod shown;
 pub(crate) mod stuck;
 
 use axum::http::StatusCode;

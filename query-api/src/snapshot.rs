@@ -9,14 +9,18 @@
 //!
 //! Where a version is live whose rows this program does not know, it reads the last one that it does, as long as that has come
 //! as far as was asked.
+//!
+//! What is not there, though another projection shows it, is waited for in the same way: for the positions that the other one shows
+//! ([`read_shown`]).
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, mem, sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
 use runtime::problem::{Problem, RETRY_AFTER_SECONDS};
 use sqlx::{AssertSqlSafe, Connection, Error, PgConnection};
 
 use crate::{
+    changes::Following,
     database::{
         Database, ReadError, UNDEFINED_TABLE, detached, has_code, is_disconnected, of_registry,
     },
@@ -72,22 +76,103 @@ pub(crate) async fn read<R: Read>(
     read: R,
     min: &MinPosition,
 ) -> Result<R::Answer, Problem> {
-    let deadline = Instant::now() + min.wait;
-    let mut changes = database.changes().follow(R::PROJECTION);
-    if changes.is_beyond(&min.positions) {
-        changes.reached(&min.positions, min.wait).await;
-    }
-    loop {
+    let projection = R::PROJECTION;
+    let mut looks = Looks::at(database, projection, min);
+    while looks.again().await {
         match attempt(database, &read, min).await? {
             Snapshot::Answer(answer) => return Ok(answer),
             Snapshot::Behind => {}
-            Snapshot::Parked => return Err(parked(R::PROJECTION)),
+            Snapshot::Parked => {
+                return Err(parked(format_args!(
+                    "the projection {projection} could not apply an event of it; read without x-min-position to see it without that"
+                )));
+            }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || changes.have_ended() {
-            return Err(not_yet_visible(R::PROJECTION));
+    }
+    Err(not_yet_visible(format_args!(
+        "the projection {projection} has not reached x-min-position yet"
+    )))
+}
+
+/// Reads what there is, however far the projection has come; none where no version of it can be read.
+pub(crate) async fn read_if_live<R: Read>(
+    database: &Database,
+    read: R,
+) -> Result<Option<R::Answer>, Problem> {
+    match attempt(database, &read, &MinPosition::none()).await {
+        Ok(Snapshot::Answer(answer)) => Ok(Some(answer)),
+        // Nothing was asked that it could be behind.
+        Ok(Snapshot::Behind | Snapshot::Parked) | Err(ReadError::NotLive(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads what was not there, though another projection that has come to these positions shows it: as soon as there is something, and at
+/// the latest when this one has come as far; then nothing, where it has nothing of it all the same.
+pub(crate) async fn read_shown<R, T>(
+    database: &Database,
+    read: R,
+    shown: &MinPosition,
+) -> Result<Vec<T>, Problem>
+where
+    R: Read<Answer = Vec<T>>,
+    T: Send + 'static,
+{
+    let projection = R::PROJECTION;
+    let mut looks = Looks::at(database, projection, shown);
+    while looks.again().await {
+        // Which of the partitions it is in nobody says: it may be there long before all have come so far.
+        let found = attempt(database, &read, &MinPosition::none()).await?;
+        if let Snapshot::Answer(found) = found
+            && !found.is_empty()
+        {
+            return Ok(found);
         }
-        changes.reached(&min.positions, left).await;
+        match attempt(database, &read, shown).await? {
+            Snapshot::Answer(found) => return Ok(found),
+            Snapshot::Behind => {}
+            Snapshot::Parked => {
+                return Err(parked(format_args!(
+                    "the projection {projection} could not apply an event of it that another has applied"
+                )));
+            }
+        }
+    }
+    Err(not_yet_visible(format_args!(
+        "the projection {projection} has not come to what another shows yet"
+    )))
+}
+
+/// When to look at a projection, until it has come as far as was asked.
+struct Looks<'a> {
+    changes: Following<'a>,
+    /// What was not told to be in the rows.
+    awaited: Vec<Position>,
+    deadline: Instant,
+    has_begun: bool,
+}
+
+impl<'a> Looks<'a> {
+    fn at(database: &'a Database, projection: &'static str, min: &MinPosition) -> Self {
+        Self {
+            changes: database.changes().follow(projection),
+            awaited: min.positions.to_vec(),
+            deadline: min.deadline,
+            has_begun: false,
+        }
+    }
+
+    /// Waits until a look may find more than the last one; false where nobody is to wait any longer. There always is a first.
+    async fn again(&mut self) -> bool {
+        let is_first = !mem::replace(&mut self.has_begun, true);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if !is_first && (left.is_zero() || self.changes.have_ended()) {
+            return false;
+        }
+        if !is_first || self.changes.is_beyond(&self.awaited) {
+            self.changes.reached(&mut self.awaited, left).await;
+        }
+        true
     }
 }
 
@@ -270,26 +355,22 @@ async fn standing<R: Read>(
     })
 }
 
-fn parked(projection: &str) -> Problem {
+fn parked(detail: fmt::Arguments<'_>) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "projection-parked",
         "The row waits for an operator",
     )
-    .detail(format_args!(
-        "the projection {projection} could not apply an event of it; read without x-min-position to see it without that"
-    ))
+    .detail(detail)
     .retry_after(RETRY_AFTER_SECONDS)
 }
 
-fn not_yet_visible(projection: &str) -> Problem {
+fn not_yet_visible(detail: fmt::Arguments<'_>) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "not-yet-visible",
         "The position has not been projected yet",
     )
-    .detail(format_args!(
-        "the projection {projection} has not reached x-min-position yet"
-    ))
+    .detail(detail)
     .retry_after(RETRY_AFTER_SECONDS)
 }

@@ -16,7 +16,7 @@ use crate::{
     database::Database,
     min_position::{MinPosition, WaitHeaders},
     orders::{
-        past::{self, Past},
+        past::{self, FIRST_VERSION, Past},
         shape::Order,
     },
     streams::{Slot, Streams},
@@ -47,6 +47,9 @@ pub(crate) struct ResumeHeaders {
 /// `event: order`, `id: <version>`, `data:` the order. Topics share no order: what a payment or a shipment has done may be
 /// seen a moment after the version that it led to, and then shows with the next one, or in `GET /v1/orders/{id}`. A comment
 /// every 15 seconds is a sign of life.
+///
+/// Without `last-event-id` it begins with what `GET /v1/orders/{id}` shows already, or with a later version: that is waited for where it is
+/// yet to come, as long as `prefer` says, before the stream is answered.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}/events",
@@ -67,7 +70,11 @@ pub(crate) async fn follow_order(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let last = last_event_id(&headers)?;
     let slot = streams.enter()?;
-    let past = past::read(&database, id, &min).await?;
+    let past = match last {
+        // What it lacks comes later, in its turn.
+        Some(_) => past::read(&database, id, FIRST_VERSION, &min).await?,
+        None => past::read_newest(&database, id, &min).await?,
+    };
     let before_newest = past.versions().next_back().map_or(0, |newest| newest - 1);
     let mut follower = Follower {
         database,

@@ -40,8 +40,9 @@ pub(crate) struct Parameters {
 
 /// Finds an order, as it is or as it was.
 ///
-/// The past is a projection of its own (`history`), which may be a moment ahead of the present or behind it;
-/// `x-min-position` waits for the one that is read.
+/// The past is a projection of its own (`history`), which may be a moment ahead of the present or behind it; `x-min-position` waits for the
+/// one that is read. A version that the present has come to already is waited for as well, and so is the past of an order that is shown
+/// already, as long as `prefer` says.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}",

@@ -16,7 +16,7 @@ use crate::{
     integer,
     json::Unparsed,
     min_position::{MinPosition, WaitHeaders},
-    orders::not_found,
+    orders::past::{self, FIRST_VERSION},
     page::{self, SortKey},
     snapshot::{self, Read},
 };
@@ -72,6 +72,8 @@ pub(crate) struct HistoryItems {
 }
 
 /// Lists the events of an order's journey across services, the oldest first, each with its cause.
+///
+/// Those of an order that `GET /v1/orders/{id}` shows already, and this list does not, are waited for, as long as `prefer` says.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}/history",
@@ -98,10 +100,11 @@ pub(crate) async fn list_history(
     };
     let (limit, is_first) = (page.limit, page.after.is_none());
 
-    let mut items = snapshot::read(&database, page, &min).await?;
-    // An order without events is none.
+    let mut items = snapshot::read(&database, page.clone(), &min).await?;
     if items.is_empty() && is_first {
-        return Err(not_found(order_id));
+        // An order without events is none, unless they are yet to come.
+        past::read(&database, order_id, FIRST_VERSION, &min).await?;
+        items = snapshot::read(&database, page, &MinPosition::none()).await?;
     }
     let next_cursor = page::cut(&mut items, limit, &list, |item| Key {
         time: item.time,

@@ -2,6 +2,9 @@
 //!
 //! An order is at a version from that version's event until the next one's. What is read of a version is how the order looked
 //! last while it was at it: its payments and shipments go on meanwhile. So the newest version is the order as it is.
+//!
+//! `history` may be behind `orders`. What the one lacks is looked for in the other only where it is missed, and waited for where it is
+//! shown there.
 
 use chrono::{DateTime, Utc};
 use runtime::problem::Problem;
@@ -15,6 +18,7 @@ use crate::{
         change::{Change, Folded},
         not_found,
         shape::Order,
+        shown::{self, Shown},
         version_not_found,
     },
     snapshot::{self, Read},
@@ -22,6 +26,9 @@ use crate::{
 
 /// A customer who tries a thousand payments comes to less than half of this.
 const MAX_CHANGES: usize = 10_000;
+
+/// The version of an order that has been placed.
+pub(super) const FIRST_VERSION: i32 = 1;
 
 /// When in an order's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +45,12 @@ pub(super) async fn find(
     moment: Moment,
     min: &MinPosition,
 ) -> Result<Order, Problem> {
-    let past = read(database, id, min).await?;
+    let needed = match moment {
+        // No order comes to one that cannot be held.
+        Moment::Version(version) => i32::try_from(version).unwrap_or(i32::MAX),
+        Moment::Time(_) => FIRST_VERSION,
+    };
+    let past = read(database, id, needed, min).await?;
     match moment {
         Moment::Version(version) => {
             let exists = past.versions().find(|known| i64::from(*known) == version);
@@ -49,17 +61,83 @@ pub(super) async fn find(
     }
 }
 
-/// All that is kept of the order's past; `order-not-found` where that is nothing.
+/// All that is kept of the order's past; `order-not-found` where that is nothing. A version that it lacks, though it is shown, is waited
+/// for.
 pub(super) async fn read(
+    database: &Database,
+    id: Uuid,
+    version: i32,
+    min: &MinPosition,
+) -> Result<Past, Problem> {
+    let kept = read_kept(database, id, min).await?;
+    let shown = match newest(kept.as_ref()) < version {
+        true => shown::find(database, id).await?,
+        false => None,
+    };
+    let past = match shown {
+        Some(shown) if shown.version >= version => {
+            read_shown(database, id, version, shown, min).await?
+        }
+        Some(_) => return kept.ok_or_else(|| version_not_found(id, version.into())),
+        None => None,
+    };
+    past.or(kept).ok_or_else(|| not_found(id))
+}
+
+/// As [`read`], with the newest version that is shown.
+pub(super) async fn read_newest(
     database: &Database,
     id: Uuid,
     min: &MinPosition,
 ) -> Result<Past, Problem> {
-    let rows = snapshot::read(database, Changes { id, after: 0 }, min).await?;
-    Past::new(id, rows)?.ok_or_else(|| not_found(id))
+    // Beside each other, so that it takes no longer.
+    let (kept, shown) = tokio::try_join!(read_kept(database, id, min), shown::find(database, id))?;
+    let past = match shown {
+        Some(shown) if shown.version > newest(kept.as_ref()) => {
+            read_shown(database, id, shown.version, shown, min).await?
+        }
+        Some(_) | None => None,
+    };
+    past.or(kept).ok_or_else(|| not_found(id))
 }
 
-/// As [`read`], if there is a later version than that one.
+/// The version that it has come to; 0 where there is none.
+fn newest(past: Option<&Past>) -> i32 {
+    past.and_then(|past| past.versions().next_back())
+        .unwrap_or(0)
+}
+
+/// None where the order is not placed, as far as is known here.
+async fn read_kept(
+    database: &Database,
+    id: Uuid,
+    min: &MinPosition,
+) -> Result<Option<Past>, Problem> {
+    let rows = snapshot::read(database, Changes { id, after: 0 }, min).await?;
+    Past::new(id, rows)
+}
+
+/// The past with a version that is shown; none where the projection has come as far, and lacks it.
+async fn read_shown(
+    database: &Database,
+    id: Uuid,
+    version: i32,
+    shown: Shown,
+    min: &MinPosition,
+) -> Result<Option<Past>, Problem> {
+    let changes = Changes {
+        id,
+        after: version - 1,
+    };
+    let shown = MinPosition {
+        positions: shown.positions.into(),
+        deadline: min.deadline,
+    };
+    let rows = snapshot::read_shown(database, changes, &shown).await?;
+    Past::new(id, rows)
+}
+
+/// All that is kept, if there is a later version than that one.
 pub(super) async fn read_after(
     database: &Database,
     id: Uuid,

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ALL: usize = usize::MAX;
 
 /// An open stream.
-struct Following {
+pub(crate) struct Following {
     body: BodyDataStream,
     /// What has come and was not looked at.
     text: String,
@@ -24,7 +24,7 @@ struct Following {
 type Told = (String, Value);
 
 impl World {
-    async fn follow(&self, id: Uuid, headers: &[(&str, &str)]) -> Following {
+    pub(crate) async fn follow(&self, id: Uuid, headers: &[(&str, &str)]) -> Following {
         let uri = format!("/v1/orders/{id}/events");
         let mut request = axum::http::Request::get(uri);
         for (name, value) in headers {
@@ -77,7 +77,7 @@ impl Following {
         }
     }
 
-    async fn ids(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn ids(&mut self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         while ids.len() < count {
             ids.push(self.event().await.expect("one more").0);

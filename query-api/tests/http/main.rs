@@ -1,5 +1,6 @@
 //! The real router against a real Postgres.
 
+mod behind;
 mod carts;
 mod cursors;
 mod etags;

@@ -112,7 +112,7 @@ async fn uris(world: &World, path: &str) -> Vec<String> {
             let then = then.map(|then| format!("{}?{then}", now[0]));
             now.into_iter().chain(then).collect()
         }
-        // It never ends, and asks what the past of an order is read by.
+        // It never ends, and asks what the past of an order is read by, and beside that for one row by its key.
         "/v1/orders/{id}/events" => Vec::new(),
         "/v1/carts/{id}" | "/v1/payments/{id}" | "/v1/shipments/{id}" => one(&first_id()),
         "/v1/products/{sku}" => one("sku-7"),

@@ -18,7 +18,6 @@ use tokio::{
 
 use crate::world::World;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Less than open requests are given when the server stops.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -87,11 +86,7 @@ async fn a_read_that_waits_is_answered_when_the_server_stops() {
     let (address, stop, running) = started(&args).await;
     let headers = "x-min-position: OrderEvents/0@0\r\nprefer: wait=30\r\n";
     let waiting = tokio::spawn(get(address, "/v1/orders", headers));
-    let deadline = Instant::now() + PATIENCE;
-    while !has_asked_for_a_position(&world).await {
-        assert!(Instant::now() < deadline, "nobody waits");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    world.until_somebody_waits().await;
 
     let begun = Instant::now();
     stop.send(()).expect("still running");
@@ -101,13 +96,6 @@ async fn a_read_that_waits_is_answered_when_the_server_stops() {
     assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
     assert!(answer.contains(r#""code":"not-yet-visible""#), "{answer}");
     running.await.expect("ended without a panic");
-}
-
-async fn has_asked_for_a_position(world: &World) -> bool {
-    let has_asked = r#"select exists (select from pg_stat_activity
-         where datname = current_database() and application_name = 'query-api' and query like '%"is_live!"%')"#;
-    let has_asked = sqlx::query_scalar(has_asked).fetch_one(&world.pool).await;
-    has_asked.expect("asked")
 }
 
 #[tokio::test]

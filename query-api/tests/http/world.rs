@@ -3,7 +3,11 @@
 mod projections;
 mod rows;
 
-use std::{env, sync::OnceLock, time::Duration};
+use std::{
+    env,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -39,6 +43,7 @@ const MAX_CONNECTIONS: u32 = 2;
 /// More than there are connections to Postgres: a stream that waits holds none.
 pub(crate) const MAX_STREAMS: usize = 4;
 const HEARTBEAT: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One test's database and router.
 pub(crate) struct World {
@@ -197,6 +202,22 @@ impl World {
             order.insert()
         ))
         .await;
+    }
+
+    /// Whether a read has asked how far a projection has come: of several connections, the last statement of one.
+    pub(crate) async fn has_asked_for_a_position(&self) -> bool {
+        let has_asked = r#"select exists (select from pg_stat_activity
+             where datname = current_database() and application_name = 'query-api' and query like '%"is_live!"%')"#;
+        let has_asked = sqlx::query_scalar(has_asked).fetch_one(&self.pool).await;
+        has_asked.expect("asked")
+    }
+
+    pub(crate) async fn until_somebody_waits(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_asked_for_a_position().await {
+            assert!(Instant::now() < deadline, "nobody waits");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {
