@@ -8,12 +8,12 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::ids::{CartId, CommandId, OrderId, RequestIdentity};
-use event_store::{CommandMetadata, ExpectedVersion, Position};
+use event_store::{CommandMetadata, ExpectedVersion, Position, clock};
 use runtime::{min_position::MinPosition, problem::Problem};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::{clock, problems};
+use crate::problems;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");

@@ -15,7 +15,6 @@ mod answer;
 mod args;
 mod carts;
 mod catalogue;
-mod clock;
 mod delivery;
 mod described;
 mod execute;

@@ -6,6 +6,7 @@
 
 mod audit;
 mod checkpoint;
+pub mod clock;
 mod codec;
 mod command;
 mod committer;

@@ -13,6 +13,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use crate::{
+    clock,
     command::{Answer, Refusal, Request},
     committer::Committers,
     forward::{Forwarded, Peers, TransportError, decode_answer, encode_answer},
@@ -58,7 +59,7 @@ impl Default for StoreConfig {
             peers: None,
             queue: 4_096,
             deadline: Duration::from_secs(8),
-            clock: Utc::now,
+            clock: clock::now,
             state: None,
         }
     }

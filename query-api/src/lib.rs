@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - It never writes: its connections are read-only.
-//! - It knows neither Kafka nor the domain; rows hold their JSON as the API shows it.
+//! - It knows neither Kafka nor the domain; rows hold their JSON as the API shows it, but for how exact its times are.
 //! - A read sees one snapshot; one that asks for a position, of the version that is live in it, with how far that has come
 //!   ([`snapshot`]).
 

@@ -12,10 +12,9 @@ use domain::{
     policy::{Cause, Reaction},
     topics,
 };
-use event_store::{Doing, Reactor, Recorded};
+use event_store::{Doing, Reactor, Recorded, clock};
 
 use super::{mail::Mailer, webhook::WebhookSender};
-use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-delivery";

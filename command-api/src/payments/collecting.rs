@@ -14,14 +14,13 @@ use domain::{
     sealed::SealedMethod,
     topics,
 };
-use event_store::{Doing, Reactor, Recorded};
+use event_store::{Doing, Reactor, Recorded, clock};
 use uuid::Uuid;
 
 use super::{
     gateway::{Gateway, GatewayOrder, OpenedMethod},
     sealing::PaymentKey,
 };
-use crate::clock;
 
 /// Label of the command. Never renamed: what is in the log was named by it.
 const RECORD: &str = "record-outcome";

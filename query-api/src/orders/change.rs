@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    json::{Money, Unparsed},
-    orders::shape::{Order, Payment, Shipment},
+    json::{self, Money, Unparsed},
+    orders::shape::{Order, Payment, PaymentError, Shipment},
 };
 
 /// The status with which a shipment begins to be shown; one that was only planned is not.
@@ -21,7 +21,7 @@ pub(super) struct Change {
     status: Option<String>,
     stuck: Option<bool>,
     #[serde(default, deserialize_with = "present")]
-    last_payment_error: Option<Option<Unparsed>>,
+    last_payment_error: Option<Option<PaymentError>>,
     payment: Option<PaymentChange>,
     shipment: Option<ShipmentChange>,
 }
@@ -33,6 +33,7 @@ struct Placed {
     lines: Unparsed,
     totals: Unparsed,
     shipping_address: Unparsed,
+    #[serde(deserialize_with = "json::time")]
     placed_at: DateTime<Utc>,
 }
 
@@ -82,7 +83,7 @@ pub(super) struct Folded {
     status: String,
     stuck: bool,
     version: i32,
-    last_payment_error: Option<Unparsed>,
+    last_payment_error: Option<PaymentError>,
     payment: Option<Payment>,
     attempt: i32,
     shipments: Vec<Shipment>,
@@ -199,7 +200,7 @@ impl Folded {
             lines: placed.lines,
             totals: placed.totals,
             payment: self.payment.as_ref().map(unparsed),
-            last_payment_error: self.last_payment_error,
+            last_payment_error: self.last_payment_error.map(Json),
             shipments: unparsed(&self.shipments),
             shipping_address: placed.shipping_address,
             placed_at: placed.placed_at,

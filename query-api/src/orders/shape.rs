@@ -1,14 +1,15 @@
-//! What an order looks like. Columns that hold JSON pass through as they are, unparsed; most of what is in them stands
-//! here for the API's description only.
+//! What an order looks like. Columns that hold JSON pass through as they are, unparsed, but for one that has a time in it; most of what
+//! is in them stands here for the API's description only.
 
 use chrono::{DateTime, Utc};
 use runtime::entity_tag::EntityTag;
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    json::{Money, Totals, Unparsed},
+    json::{self, Money, Totals, Unparsed},
     payments::PaymentStatus,
     shipments::ShipmentStatus,
 };
@@ -32,7 +33,7 @@ pub(crate) struct Order {
     #[schema(value_type = Option<Payment>)]
     pub(super) payment: Option<Unparsed>,
     #[schema(value_type = Option<PaymentError>)]
-    pub(super) last_payment_error: Option<Unparsed>,
+    pub(super) last_payment_error: Option<Json<PaymentError>>,
     #[schema(value_type = Vec<Shipment>)]
     pub(super) shipments: Unparsed,
     #[schema(value_type = Address)]
@@ -123,11 +124,11 @@ pub(crate) struct Payment {
 }
 
 /// Why the last payment was declined; null once one is authorised.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes JSON in a column")]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct PaymentError {
     code: String,
     detail: String,
+    #[serde(deserialize_with = "json::time")]
     at: DateTime<Utc>,
 }
 

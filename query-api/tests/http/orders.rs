@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{Order, World, address, lines, money};
+use crate::{
+    past::step,
+    world::{Order, World, address, lines, money},
+};
 
 #[tokio::test]
 async fn an_order_has_the_shape_of_the_contract() {
@@ -53,6 +56,39 @@ async fn columns_of_json_pass_through() {
     assert_eq!(answer["shipments"], shipments);
     // SQL doubles the quote on its way in.
     assert_eq!(answer["last_payment_error"]["detail"], "it's \\\"no\\\"");
+}
+
+/// A foreign producer may be more exact than Postgres is.
+#[tokio::test]
+async fn times_in_json_are_as_exact_as_others() {
+    const AT: &str = "2026-11-30T18:07:00.107227";
+    let world = World::of_orders().await;
+    let order = Order::placed_at(&format!("{AT}Z"));
+    world.insert(&order).await;
+    let error = json!({ "code": "declined", "detail": "no", "at": format!("{AT}562Z") });
+    let placed = json!({
+        "customer_id": "ada", "lines": lines(), "totals": { "items": money(3998), "total": money(3998) },
+        "shipping_address": address(), "placed_at": format!("{AT}562Z"),
+    });
+    let change = json!({ "placed": placed, "status": "placed", "last_payment_error": error });
+    world
+        .execute(&format!(
+            "update orders_1.orders set last_payment_error = '{error}'; {}",
+            step(
+                order.id,
+                "OrderEvents",
+                0,
+                1,
+                "2026-01-02T03:04:05Z",
+                &change
+            )
+        ))
+        .await;
+    let uri = format!("/v1/orders/{}", order.id);
+    let now = world.get(&uri).await.json();
+    assert_eq!(now["last_payment_error"]["at"], format!("{AT}Z"));
+    let then = world.get(&format!("{uri}?at_version=1")).await.json();
+    assert_eq!(then, now);
 }
 
 #[tokio::test]
