@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Cart {
     id: Uuid,
     /// The client's own string; null where a guest opened it.
+    #[schema(required)]
     customer_id: Option<String>,
     #[schema(value_type = CartStatus)]
     status: String,
@@ -31,9 +32,10 @@ pub(crate) struct Cart {
     #[schema(value_type = Vec<CartItem>)]
     items: Unparsed,
     /// Null while nothing is in it: what costs nothing has no currency.
-    #[schema(value_type = Option<Totals>)]
+    #[schema(value_type = Option<Totals>, required)]
     totals: Option<Unparsed>,
     /// The order that it became.
+    #[schema(required)]
     order_id: Option<Uuid>,
     /// Counts the cart's events; shown as `ETag`.
     #[serde(skip)]

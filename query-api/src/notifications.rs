@@ -46,6 +46,7 @@ pub(crate) struct Notification {
     /// How often it was tried.
     tries: i32,
     /// Why it was not sent; null where it was, or was not tried yet.
+    #[schema(required)]
     reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -89,6 +90,7 @@ pub(crate) enum NotificationStatus {
 pub(crate) struct Notifications {
     items: Vec<Notification>,
     /// Leads to the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

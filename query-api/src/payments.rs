@@ -39,7 +39,7 @@ pub(crate) struct Payment {
     #[schema(value_type = Money)]
     refunded: Unparsed,
     /// Why the gateway would not set the money aside, or hand it over; null where it did.
-    #[schema(value_type = Option<GatewayError>)]
+    #[schema(value_type = Option<GatewayError>, required)]
     error: Option<Unparsed>,
     /// Counts the payment's events.
     version: i32,

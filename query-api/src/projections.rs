@@ -30,12 +30,14 @@ pub(crate) struct Projection {
     lag: i64,
     /// Once a second while somebody feeds it; of the partition where it was longest ago. Where it stays behind, nobody does. Null where the
     /// version is not live.
+    #[schema(required)]
     measured_at: Option<DateTime<Utc>>,
     /// Measured by its projector.
     events_per_second: f64,
     /// Events that were set aside.
     dead_letters: i64,
     /// How its building gets on; null where it is not being built.
+    #[schema(required)]
     progress: Option<Progress>,
 }
 
@@ -52,6 +54,7 @@ pub(crate) struct Progress {
     /// Records to pass.
     of_records: i64,
     /// How long the phase will take from here, at its pace so far; null where that is not known.
+    #[schema(required)]
     eta_seconds: Option<i64>,
 }
 
@@ -60,6 +63,7 @@ pub(crate) struct Progress {
 pub(crate) struct Projections {
     items: Vec<Projection>,
     /// Always null.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

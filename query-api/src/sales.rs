@@ -52,6 +52,7 @@ pub(crate) struct SalesDay {
 pub(crate) struct SalesDays {
     items: Vec<SalesDay>,
     /// Leads to the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

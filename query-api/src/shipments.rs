@@ -30,8 +30,10 @@ pub(crate) struct Shipment {
     #[schema(value_type = Vec<ShipmentLine>)]
     lines: Unparsed,
     /// Who takes it.
+    #[schema(required)]
     carrier: Option<String>,
     /// The carrier's name for it.
+    #[schema(required)]
     tracking_number: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,

@@ -68,6 +68,7 @@ pub(crate) struct HistoryItem {
 pub(crate) struct HistoryItems {
     items: Vec<HistoryItem>,
     /// Leads to the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

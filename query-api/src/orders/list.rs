@@ -51,6 +51,7 @@ pub(crate) struct Parameters {
 pub(crate) struct Orders {
     items: Vec<Order>,
     /// Leads to the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

@@ -30,9 +30,9 @@ pub(crate) struct Order {
     pub(super) lines: Unparsed,
     #[schema(value_type = Totals)]
     pub(super) totals: Unparsed,
-    #[schema(value_type = Option<Payment>)]
+    #[schema(value_type = Option<Payment>, required)]
     pub(super) payment: Option<Unparsed>,
-    #[schema(value_type = Option<PaymentError>)]
+    #[schema(value_type = Option<PaymentError>, required)]
     pub(super) last_payment_error: Option<Json<PaymentError>>,
     #[schema(value_type = Vec<Shipment>)]
     pub(super) shipments: Unparsed,
@@ -114,6 +114,8 @@ pub(crate) struct Line {
 
 /// How it was, or is to be, paid: the newest payment.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+// Another one is what `GET /v1/payments/{id}` answers, and the description knows one of a name.
+#[schema(as = OrderPayment)]
 pub(crate) struct Payment {
     pub(super) id: Uuid,
     #[schema(value_type = PaymentStatus)]
@@ -134,11 +136,14 @@ pub(crate) struct PaymentError {
 
 /// A parcel.
 #[derive(Serialize, ToSchema)]
+#[schema(as = OrderShipment)]
 pub(crate) struct Shipment {
     pub(super) id: Uuid,
     #[schema(value_type = ShipmentStatus)]
     pub(super) status: String,
+    #[schema(required)]
     pub(super) carrier: Option<String>,
+    #[schema(required)]
     pub(super) tracking_number: Option<String>,
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Parameters {
 pub(crate) struct Products {
     items: Vec<Product>,
     /// Leads to the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

@@ -225,6 +225,45 @@ async fn says_that_no_projector_has_run_yet() {
     world.get(&order).await.problem(404, "order-not-found");
 }
 
+/// What may be null is there all the same, and generated clients tell the two apart.
+#[tokio::test]
+async fn what_is_always_there_is_described_so() {
+    let world = World::empty().await;
+    let description = world.get("/openapi.json").await.json();
+    let schemas = description["components"]["schemas"].as_object();
+    let mut may_be_absent = Vec::new();
+    for (name, schema) in schemas.expect("schemas") {
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+        let members = schema["properties"].as_object().into_iter().flatten();
+        let absent = members.filter(|(member, _)| !required.contains(&member.as_str()));
+        may_be_absent.extend(absent.map(|(member, _)| format!("{name}.{member}")));
+    }
+    may_be_absent.sort();
+    assert_eq!(may_be_absent, ["Address.line2", "Problem.errors"]);
+}
+
+/// `Order` and `GET /v1/payments/{id}` call different things a payment.
+#[tokio::test]
+async fn what_an_order_shows_of_a_payment_and_a_shipment_is_described() {
+    let world = World::empty().await;
+    let description = world.get("/openapi.json").await.json();
+    let schemas = &description["components"]["schemas"];
+    for (member, name, lacks) in [
+        ("payment", "OrderPayment", "attempt"),
+        ("shipments", "OrderShipment", "order_id"),
+    ] {
+        let described = schemas["Order"]["properties"][member].to_string();
+        let reference = format!("#/components/schemas/{name}");
+        assert!(described.contains(&reference), "{described}");
+        let members = &schemas[name]["properties"];
+        assert!(members["status"].is_object(), "{members}");
+        assert!(members[lacks].is_null(), "{members}");
+        let other = &schemas[&name["Order".len()..]]["properties"];
+        assert!(other[lacks].is_object(), "{other}");
+    }
+}
+
 #[tokio::test]
 async fn describes_itself() {
     let world = World::empty().await;
