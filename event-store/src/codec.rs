@@ -11,10 +11,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
 
 use self::key::key;
-pub(crate) use self::{
-    key::is_whole,
-    replayed::{Replayed, Unread, replayed, unread},
-};
+pub(crate) use self::replayed::{Replayed, Unread, replayed, unread};
 use crate::{
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::{LogError, OutgoingRecord, RawRecord},

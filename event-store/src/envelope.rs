@@ -7,7 +7,7 @@ use domain::ReadEvent;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
-use crate::{codec, log::LogError};
+use crate::log::LogError;
 
 /// A record's place: `OrderEvents/3@1234`. The topic is the name that clients know, without the deployment's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,15 +117,6 @@ pub struct Recorded<E> {
     pub metadata: Metadata,
     /// What happened.
     pub event: E,
-}
-
-impl<E> Recorded<E> {
-    /// Whether its key is the record's to the byte, as any of ours is. One that is no text, holds a NUL or is long was altered, and
-    /// does not say any more to which partition it belongs.
-    #[must_use]
-    pub fn has_whole_key(&self) -> bool {
-        codec::is_whole(&self.key)
-    }
 }
 
 /// An event as it is written, whatever it says: for those who only show it.

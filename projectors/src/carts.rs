@@ -10,7 +10,7 @@ use uuid::Uuid;
 use self::row::{CartRow, CartView, Item};
 use crate::{
     copy::{CopyBuffer, json},
-    projection::Projection,
+    projection::{Projection, RecordKey},
 };
 
 /// The read model behind `GET /v1/carts/{id}`.
@@ -31,6 +31,10 @@ impl Projection for Carts {
 
     fn key(event: &Recorded<CartView>) -> Option<Uuid> {
         event.event.cart_id().map(domain::ids::CartId::as_uuid)
+    }
+
+    fn record_key(event: &Recorded<CartView>) -> Option<RecordKey<'_>> {
+        Self::key(event).map(RecordKey::Id)
     }
 
     /// The table is always asked, so that what was applied before changes nothing.

@@ -14,7 +14,10 @@ use domain::topics::{
 use event_store::Recorded;
 
 use self::row::{HistoryEvent, HistoryRow, Place};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::CopyBuffer,
+    projection::{Projection, RecordKey},
+};
 
 /// The read model behind an order's history, `at_version`, `at_time`, and the stream of an order.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,11 @@ impl Projection for History {
     fn key(event: &Recorded<HistoryEvent>) -> Option<Place> {
         row::order_id(event)?;
         Some(Place::from(&event.position))
+    }
+
+    /// Of what changes an order: its past tells what the order itself does. The other rows stand for themselves.
+    fn record_key(event: &Recorded<HistoryEvent>) -> Option<RecordKey<'_>> {
+        row::changed_order(event).map(RecordKey::Id)
     }
 
     fn begin(event: &Recorded<HistoryEvent>) -> Result<Option<HistoryRow>, String> {

@@ -8,7 +8,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::row::{NotificationRow, NotificationView, Subject};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::CopyBuffer,
+    projection::{Projection, RecordKey},
+};
 
 /// The read model behind `GET /v1/notifications`.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,10 @@ impl Projection for Notifications {
 
     fn key(event: &Recorded<NotificationView>) -> Option<Uuid> {
         event.event.notification_id()
+    }
+
+    fn record_key(event: &Recorded<NotificationView>) -> Option<RecordKey<'_>> {
+        event.event.order_id().map(RecordKey::Id)
     }
 
     /// The table is always asked, so that what was applied before changes nothing.

@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     copy::{CopyBuffer, json},
-    projection::Projection,
+    projection::{Projection, RecordKey},
 };
 
 /// The read model behind `GET /v1/orders`.
@@ -45,6 +45,10 @@ impl Projection for Orders {
 
     fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
         event.event.order_id(event)
+    }
+
+    fn record_key(event: &Recorded<OrderView>) -> Option<RecordKey<'_>> {
+        Self::key(event).map(RecordKey::Id)
     }
 
     /// No event is surely the first: another topic's may have been.

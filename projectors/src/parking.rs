@@ -2,12 +2,12 @@
 //!
 //! A record key (an order's id, a SKU, a cart's id) is what all records of one row's events have, even those that cannot be
 //! decoded. So a key is parked in all topics of a version at once, and never in another version. A failure of Postgres parks nothing:
-//! only what decoding or folding refuses does, and would refuse again. What lies in a partition that its key does not belong to is
-//! parked there, and holds up nothing where it does: who feeds the one need not feed the other.
+//! only what decoding or folding refuses does, and would refuse again. What lies in a partition that it does not belong to, by what it
+//! is about, is parked there, and holds up nothing where it does: who feeds the one need not feed the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_store::{Batch, Position, Recorded, Undecodable, partition_for};
+use event_store::{Batch, Position, Recorded, Undecodable};
 use sqlx::PgConnection;
 
 use crate::{Projection, ProjectorError};
@@ -73,35 +73,40 @@ impl Refused {
     }
 }
 
-/// Why an event cannot be applied where it lies, in topics of so many partitions: two feeds would make its row, each without what the
-/// other has. Ours lie where their keys belong, as with any client that reckons like Kafka's own. What is of no row may lie anywhere,
-/// and where what is left of a key does not say where it belongs, nobody can tell.
+/// An event that cannot be applied where it lies, in topics of so many partitions: two feeds would make its row, each without what the
+/// other has. Ours lie where what they are about belongs. A foreign producer may reckon partitions otherwise than Kafka's own clients do,
+/// or give its records other keys, so these are not asked.
+///
+/// It is parked under the key that it ought to have: nothing of ours has that in this partition, as it may have the record's own.
 pub(crate) fn misplaced<P: Projection>(
     event: &Recorded<P::Event>,
     partitions: i32,
-) -> Option<String> {
-    let home = partition_for(event.key.as_bytes(), partitions);
-    let is_elsewhere = home != event.position.partition && event.has_whole_key();
-    (is_elsewhere && P::key(event).is_some())
-        .then(|| format!("its key belongs to partition {home}"))
+) -> Option<Undecodable> {
+    let key = P::record_key(event)?;
+    let home = key.partition(partitions);
+    if home == event.position.partition || !key.is_storable() {
+        return None;
+    }
+    let key = key.to_string();
+    let reason = format!("it is of {key}, which belongs to partition {home}");
+    Some(Undecodable {
+        position: event.position.clone(),
+        key: key.into(),
+        event_id: Some(event.metadata.event_id),
+        event_type: None,
+        stream: Some(storable_stream(event)),
+        reason,
+    })
 }
 
 /// Counts events that are misplaced among what cannot be decoded.
 pub(crate) fn take_misplaced<P: Projection>(batch: &mut Batch<P::Event>, partitions: i32) {
     let undecodable = &mut batch.undecodable;
     batch.events.retain(|event| {
-        let Some(reason) = misplaced::<P>(event, partitions) else {
-            return true;
-        };
-        undecodable.push(Undecodable {
-            position: event.position.clone(),
-            key: event.key.clone(),
-            event_id: Some(event.metadata.event_id),
-            event_type: None,
-            stream: Some(storable_stream(event)),
-            reason,
-        });
-        false
+        let misplaced = misplaced::<P>(event, partitions);
+        let is_in_place = misplaced.is_none();
+        undecodable.extend(misplaced);
+        is_in_place
     });
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use self::row::{Begun, PaymentError, PaymentRow, PaymentView};
 use crate::{
     copy::{CopyBuffer, json},
-    projection::Projection,
+    projection::{Projection, RecordKey},
 };
 
 /// The read model behind `GET /v1/payments/{id}`.
@@ -35,6 +35,10 @@ impl Projection for Payments {
 
     fn key(event: &Recorded<PaymentView>) -> Option<Uuid> {
         event.event.payment_id()
+    }
+
+    fn record_key(event: &Recorded<PaymentView>) -> Option<RecordKey<'_>> {
+        event.event.order_id().map(RecordKey::Id)
     }
 
     /// No event is surely the first: what cancels a payment may come before what begins it.

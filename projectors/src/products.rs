@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use self::row::{Catalogue, Offer, ProductRow, ProductView, Stock};
 use crate::{
     copy::CopyBuffer,
-    projection::{Projection, indexable},
+    projection::{Projection, RecordKey, indexable},
 };
 
 /// The read model behind `GET /v1/products`.
@@ -36,6 +36,10 @@ impl Projection for Products {
 
     fn key(event: &Recorded<ProductView>) -> Option<Sku> {
         event.event.sku().cloned()
+    }
+
+    fn record_key(event: &Recorded<ProductView>) -> Option<RecordKey<'_>> {
+        event.event.sku().map(RecordKey::Sku)
     }
 
     /// No event is surely the first: the other topic's may have been. The table is not asked for a SKU that it could not hold.

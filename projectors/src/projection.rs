@@ -1,11 +1,12 @@
 //! What a read model is: tables, and how events become their rows.
 
-use std::{future::Future, hash::Hash};
+use std::{fmt, future::Future, hash::Hash};
 
 use chrono::{DateTime, Utc};
-use domain::ReadEvent;
-use event_store::Recorded;
+use domain::{ReadEvent, ids::Sku};
+use event_store::{Recorded, partition_for};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::copy::CopyBuffer;
 
@@ -50,6 +51,10 @@ pub trait Projection: Sized + Send + Sync + 'static {
     /// The row that the event is about; none where it changes no row.
     fn key(event: &Recorded<Self::Event>) -> Option<Self::Key>;
 
+    /// What it is about, by which all that is about the same lies in one partition number, whatever key its own record has. None where
+    /// it changes no row, and where a row is made of what may lie anywhere.
+    fn record_key(event: &Recorded<Self::Event>) -> Option<RecordKey<'_>>;
+
     /// The new row, where the event is surely the first of its row: the table is not asked for it.
     ///
     /// # Errors
@@ -87,6 +92,46 @@ pub trait Projection: Sized + Send + Sync + 'static {
 
     /// Serialises a new row.
     fn copy(key: &Self::Key, row: &Self::Row, to: &mut CopyBuffer);
+}
+
+/// The key of all records about one thing, as our services spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKey<'a> {
+    /// An order's id, or a cart's.
+    Id(Uuid),
+    /// A SKU.
+    Sku(&'a Sku),
+}
+
+impl RecordKey<'_> {
+    /// Where it belongs, in topics of so many partitions. Every event of a rebuild is asked this, so nothing is allocated.
+    pub(crate) fn partition(self, partitions: i32) -> i32 {
+        match self {
+            Self::Id(id) => {
+                let mut buffer = Uuid::encode_buffer();
+                let text = id.hyphenated().encode_lower(&mut buffer);
+                partition_for(text.as_bytes(), partitions)
+            }
+            Self::Sku(sku) => partition_for(sku.as_str().as_bytes(), partitions),
+        }
+    }
+
+    /// Whether a row can have it. What cannot be a row's is refused by folding, wherever it lies.
+    pub(crate) fn is_storable(self) -> bool {
+        match self {
+            Self::Id(_) => true,
+            Self::Sku(sku) => indexable("sku", sku.as_str()).is_ok(),
+        }
+    }
+}
+
+impl fmt::Display for RecordKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Sku(sku) => sku.fmt(f),
+        }
+    }
 }
 
 /// The event's place in its stream, as tables hold it.

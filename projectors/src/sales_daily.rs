@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use self::row::{SalesDay, SalesRow, SalesView};
 use crate::{
     copy::CopyBuffer,
-    projection::{Projection, storable_time},
+    projection::{Projection, RecordKey, storable_time},
 };
 
 /// The read model behind `GET /v1/sales/daily`.
@@ -33,6 +33,12 @@ impl Projection for SalesDaily {
 
     fn key(event: &Recorded<SalesView>) -> Option<SalesDay> {
         SalesDay::of(event)
+    }
+
+    /// Each partition has rows of its own; but what is no order's event is no sale of it either, and counts once it is written again
+    /// where it belongs.
+    fn record_key(event: &Recorded<SalesView>) -> Option<RecordKey<'_>> {
+        event.event.order_id().map(RecordKey::Id)
     }
 
     /// Which order is the first of its day, only the table knows. It is not asked for a day that it could not hold.

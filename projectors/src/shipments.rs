@@ -10,7 +10,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::row::{Parcel, ShipmentRow, ShipmentView};
-use crate::{copy::CopyBuffer, projection::Projection};
+use crate::{
+    copy::CopyBuffer,
+    projection::{Projection, RecordKey},
+};
 
 /// The read model behind `GET /v1/shipments/{id}`.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,10 @@ impl Projection for Shipments {
 
     fn key(event: &Recorded<ShipmentView>) -> Option<Uuid> {
         event.event.shipment_id()
+    }
+
+    fn record_key(event: &Recorded<ShipmentView>) -> Option<RecordKey<'_>> {
+        event.event.order_id().map(RecordKey::Id)
     }
 
     /// No event is surely the first: what cancels a shipment may come before there is one.

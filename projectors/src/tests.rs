@@ -16,6 +16,7 @@ mod foreign;
 mod fulfilment;
 mod journeys;
 mod merging;
+mod misplaced;
 mod notices;
 mod parking;
 mod past;

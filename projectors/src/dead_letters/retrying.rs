@@ -127,7 +127,7 @@ impl<S: Log> Retry<'_, S> {
         let event = batch.events.into_iter().next();
         match event.filter(|event| is_it(event.position.offset)) {
             Some(event) => Ok(match misplaced::<P>(&event, partitions) {
-                Some(reason) => Err((event.position, reason)),
+                Some(misplaced) => Err((misplaced.position, misplaced.reason)),
                 None => Ok(event),
             }),
             None => Err(LogError::OffsetLost {

@@ -80,7 +80,7 @@ pub(super) fn order_id(recorded: &Recorded<HistoryEvent>) -> Option<Uuid> {
 }
 
 /// The order whose row in `orders` is made of the event, too.
-fn changed_order(recorded: &Recorded<HistoryEvent>) -> Option<Uuid> {
+pub(super) fn changed_order(recorded: &Recorded<HistoryEvent>) -> Option<Uuid> {
     let is_read = Orders::TOPICS.contains(&&*recorded.position.topic);
     is_read.then(|| recorded.event.view.order_id(recorded))?
 }

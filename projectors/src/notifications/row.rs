@@ -48,6 +48,7 @@ pub struct NotificationRequested {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NotificationSent {
     notification_id: Uuid,
+    order_id: Uuid,
     tries: i32,
 }
 
@@ -55,6 +56,7 @@ pub struct NotificationSent {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NotificationFailed {
     notification_id: Uuid,
+    order_id: Uuid,
     tries: i32,
     reason: Box<str>,
 }
@@ -82,6 +84,16 @@ impl NotificationView {
             Self::Requested(event) => Some(event.notification_id),
             Self::Sent(event) => Some(event.notification_id),
             Self::Failed(event) | Self::Abandoned(event) => Some(event.notification_id),
+            Self::Other => None,
+        }
+    }
+
+    /// The order that it tells of.
+    pub(super) fn order_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Requested(event) => Some(event.order_id),
+            Self::Sent(event) => Some(event.order_id),
+            Self::Failed(event) | Self::Abandoned(event) => Some(event.order_id),
             Self::Other => None,
         }
     }

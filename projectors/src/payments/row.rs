@@ -63,6 +63,14 @@ impl PaymentView {
             Self::Other => None,
         }
     }
+
+    /// The order that this pays for.
+    pub(super) fn order_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Payment(event) => Some(event.stream().order_id.as_uuid()),
+            Self::Other => None,
+        }
+    }
 }
 
 /// Where a payment stands after the event; none where that changes nothing that is shown. A capture or a refund that is asked

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use domain::{ReadEvent, money::Currency, order::OrderShipped, upcast::only};
 use event_store::Recorded;
 use serde::Deserializer;
+use uuid::Uuid;
 
 use crate::copy::CopyBuffer;
 
@@ -27,6 +28,16 @@ impl ReadEvent for SalesView {
         match name {
             "OrderShipped" => only(version, payload).map(Self::Shipped),
             _ => Ok(Self::Other),
+        }
+    }
+}
+
+impl SalesView {
+    /// The order that was sold.
+    pub(super) fn order_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Shipped(shipped) => Some(shipped.order_id.as_uuid()),
+            Self::Other => None,
         }
     }
 }

@@ -52,6 +52,14 @@ impl ShipmentView {
             Self::Other => None,
         }
     }
+
+    /// The order whose goods it sends.
+    pub(super) fn order_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Shipment(event) => Some(event.shipment_id().order_id().as_uuid()),
+            Self::Other => None,
+        }
+    }
 }
 
 /// Where a shipment stands after the event; none where it is only planned.

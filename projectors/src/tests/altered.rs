@@ -8,6 +8,7 @@ use crate::{
     Orders, Projection,
     copy::CopyBuffer,
     orders::{row::OrderRow, view::OrderView},
+    projection::RecordKey,
 };
 
 /// What is not said stays as it is.
@@ -35,6 +36,10 @@ impl<A: Altered> Projection for A {
 
     fn key(event: &Recorded<OrderView>) -> Option<Uuid> {
         Orders::key(event)
+    }
+
+    fn record_key(event: &Recorded<OrderView>) -> Option<RecordKey<'_>> {
+        Orders::record_key(event)
     }
 
     fn begin(event: &Recorded<OrderView>) -> Result<Option<OrderRow>, String> {

@@ -51,6 +51,8 @@ async fn a_rebuild_gives_row_for_row_the_live_table() {
         assert!(report.verification.is_equal(), "{report}");
         assert_eq!(world.rows(&format!("{name}_2")).await, live, "{name}");
     }
+    let parked = "select count(*) from offset_zero.dead_letters";
+    assert_eq!(world.number(parked).await, 0, "ours lie where they belong");
 }
 
 #[tokio::test]

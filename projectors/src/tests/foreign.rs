@@ -3,9 +3,9 @@
 
 use domain::{
     Event, ReadEvent,
-    topics::{NOTIFICATION_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS},
+    topics::{NOTIFICATION_EVENTS, ORDER_EVENTS},
 };
-use event_store::{Recorded, log::OutgoingRecord, partition_for};
+use event_store::{Recorded, log::OutgoingRecord};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ const IS_TOO_EARLY: &str = "is before 24 November 4714 BC, which no column of ti
 const TOO_EARLY: &str = "-4713-11-23T23:59:59Z";
 
 /// Text of so many bytes, which does not get shorter where Postgres compresses it.
-fn noise(bytes: usize) -> String {
+pub(super) fn noise(bytes: usize) -> String {
     let hash = |number: u32| Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes());
     let noise = (0..).flat_map(|number| hash(number).into_bytes());
     let printable = noise.map(|byte| char::from(b'!' + byte % 64));
@@ -67,7 +67,7 @@ fn with_nul<V: ReadEvent, E: Event>(
 }
 
 /// Has the record's payload say this.
-fn alter(record: &mut OutgoingRecord, member: &str, text: &str) {
+pub(super) fn alter(record: &mut OutgoingRecord, member: &str, text: &str) {
     let mut payload: Value = serde_json::from_slice(&record.payload).expect("JSON");
     payload[member] = text.into();
     record.payload = payload.to_string().into_bytes();
@@ -301,137 +301,8 @@ async fn what_postgres_has_no_room_for_is_parked_and_the_rest_goes_on() {
 }
 
 /// A rebuild parks the same, and makes the same rows.
-async fn rebuilds_equal(world: &World, shop: &Shop) {
+pub(super) async fn rebuilds_equal(world: &World, shop: &Shop) {
     let report = rebuild(ORDERS, &shop.log, &world.database, Options::default()).await;
     let report = report.expect("rebuilds");
     assert!(report.verification.is_equal(), "{report}");
-}
-
-/// Written by whoever reckons partitions otherwise: two feeds would make the order's row.
-#[tokio::test]
-async fn what_lies_where_its_key_does_not_belong_is_parked_there() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let id = Uuid::now_v7();
-    let key = id.to_string();
-    let home = partition_for(key.as_bytes(), 2);
-    let lying_in = |partition| {
-        let mut records = records(id);
-        for record in &mut records {
-            record.partition = partition;
-        }
-        records
-    };
-    let ours = lying_in(home);
-    append(&shop, &ours[..1]);
-    append(&shop, &lying_in(1 - home));
-    let runner = Runner::start(&world, &shop);
-    eventually("both are parked", async || letters(&world).await == 2).await;
-    append(&shop, &ours[1..]);
-    eventually("nothing else waits for them", async || {
-        cancelled(&world, "orders_1").await == 1
-    })
-    .await;
-    let why = format!("its key belongs to partition {home}");
-    let shown = dead_letters::show(&world.database, ORDERS, &key).await;
-    for letter in shown.expect("shows") {
-        assert_eq!(letter.reason.as_deref(), Some(&*why));
-    }
-
-    let retried = dead_letters::retry(&shop.log, &world.database, ORDERS, &key).await;
-    let retried = retried.expect("tries");
-    let first = format!("{ORDER_EVENTS}/{}@0: {why}", 1 - home);
-    assert_eq!((retried.applied, retried.stopped_by), (0, Some(first)));
-    // There each partition has a feed of its own.
-    rebuilds_equal(&world, &shop).await;
-    assert_eq!(letters(&world).await, 2);
-    runner.stop().await;
-}
-
-/// Of a type that a projection does not know, as there may be many.
-#[tokio::test]
-async fn what_makes_no_row_may_lie_anywhere() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let id = Uuid::now_v7();
-    let mut of_no_payment = records(id);
-    for record in &mut of_no_payment {
-        record.topic = PAYMENT_EVENTS;
-        record.partition = 1 - partition_for(id.to_string().as_bytes(), 2);
-    }
-    append(&shop, &of_no_payment);
-    let runner = Runner::start(&world, &shop);
-    let passed =
-        "select sum(next_offset)::bigint from offset_zero.checkpoints where name = 'payments'";
-    eventually("payments pass them over", async || {
-        world.number(passed).await >= 2
-    })
-    .await;
-    eventually("of orders they make a row", async || {
-        letters(&world).await == 2
-    })
-    .await;
-    let of_payments = "select count(*) from offset_zero.dead_letters where name = 'payments'";
-    assert_eq!(world.number(of_payments).await, 0);
-    runner.stop().await;
-}
-
-/// It is altered before it is a text, and what it has become would belong anywhere.
-#[tokio::test]
-async fn a_foreign_key_that_was_altered_is_not_judged_by() {
-    const MANY: i64 = 8;
-    let (world, shop) = (World::new().await, Shop::open(2));
-    for number in 0..MANY {
-        let key = format!("{number}\0");
-        let mut records = records(Uuid::now_v7());
-        for record in &mut records {
-            record.partition = partition_for(key.as_bytes(), 2);
-            record.key.clone_from(&key);
-        }
-        append(&shop, &records);
-    }
-    let runner = Runner::start(&world, &shop);
-    eventually("all are cancelled", async || {
-        cancelled(&world, "orders_1").await == MANY
-    })
-    .await;
-    assert_eq!(letters(&world).await, 0);
-    runner.stop().await;
-}
-
-/// It will never be applied, and is the first that is parked under its key.
-#[tokio::test]
-async fn what_lies_elsewhere_holds_up_no_retry_of_what_does_not() {
-    let (world, shop) = (World::new().await, Shop::open(2));
-    let id = Uuid::now_v7();
-    let home = partition_for(id.to_string().as_bytes(), 2);
-    let mut misplaced = records(id);
-    for record in &mut misplaced {
-        record.partition = 1 - home;
-    }
-    append(&shop, &misplaced);
-    let runner = Runner::start(&world, &shop);
-    eventually("both are parked", async || letters(&world).await == 2).await;
-    runner.stop().await;
-    let mut ours = records(id);
-    for record in &mut ours {
-        record.partition = home;
-    }
-    append(&shop, &ours);
-    // As by a projector that did not understand them.
-    let passed = format!(
-        r#"insert into offset_zero.dead_letters (name, version, topic, partition, "offset", key, reason)
-           select 'orders', 1, '{ORDER_EVENTS}', {home}, n, '{id}', 'a test' from generate_series(0, 1) n;
-           update offset_zero.checkpoints set next_offset = 2
-           where name = 'orders' and topic = '{ORDER_EVENTS}' and partition = {home}"#
-    );
-    world.execute(&passed).await;
-    let retried = dead_letters::retry(&shop.log, &world.database, ORDERS, &id.to_string()).await;
-    let retried = retried.expect("tries");
-    let stopped_by = retried
-        .stopped_by
-        .expect("what lies elsewhere does so still");
-    let first = format!("{ORDER_EVENTS}/{}@0: ", 1 - home);
-    assert!(stopped_by.starts_with(&first), "{stopped_by}");
-    assert_eq!(retried.applied, 2);
-    assert_eq!(cancelled(&world, "orders_1").await, 1);
-    assert_eq!(letters(&world).await, 2);
 }
