@@ -5,8 +5,9 @@ use sqlx::error::DatabaseError;
 
 use crate::{rebuild::Verification, registry::NotDropped};
 
-/// SQLSTATE of a statement that waited for a lock beyond `lock_timeout`.
+/// SQLSTATEs of a statement that waited for a lock beyond `lock_timeout`, and of one that waited for somebody who waited for it.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+const DEADLOCK_DETECTED: &str = "40P01";
 
 /// What a projector can meet.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +15,7 @@ pub enum ProjectorError {
     /// Postgres is away, or refused a statement.
     #[error("postgres failed")]
     Postgres(#[source] sqlx::Error),
-    /// A lock was waited for, and not let go in time.
+    /// A lock was waited for, and not let go in time, or never would have been.
     #[error(
         "another session of postgres holds a lock that is needed here; where it does not let go, end it (docs/operating.md says how), \
          and try again"
@@ -185,11 +186,9 @@ pub enum ProjectorError {
 impl From<sqlx::Error> for ProjectorError {
     fn from(error: sqlx::Error) -> Self {
         let refused = error.as_database_error();
-        let is_locked =
-            refused.and_then(DatabaseError::code).as_deref() == Some(LOCK_NOT_AVAILABLE);
-        match is_locked {
-            true => Self::Locked(error),
-            false => Self::Postgres(error),
+        match refused.and_then(DatabaseError::code).as_deref() {
+            Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED) => Self::Locked(error),
+            _ => Self::Postgres(error),
         }
     }
 }

@@ -300,14 +300,22 @@ pub(crate) async fn make_live(
     announce_live(connection, name).await
 }
 
-/// Has it count from now how long nobody has fed a version.
+/// Has it count from now how long nobody has fed a version; whoever feeds it after all locks its checkpoints in the same order.
 pub(crate) async fn note_fed(
     connection: &mut PgConnection,
     name: &str,
     version: i32,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "update offset_zero.checkpoints set updated_at = now() where name = $1 and version = $2",
+        "update offset_zero.checkpoints c
+         set updated_at = now()
+         from (
+             select topic, partition from offset_zero.checkpoints
+             where name = $1 and version = $2
+             order by topic, partition
+             for update
+         ) held
+         where c.name = $1 and c.version = $2 and c.topic = held.topic and c.partition = held.partition",
         name,
         version,
     )

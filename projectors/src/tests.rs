@@ -15,6 +15,7 @@ mod folding;
 mod foreign;
 mod fulfilment;
 mod journeys;
+mod locking;
 mod merging;
 mod misplaced;
 mod notices;

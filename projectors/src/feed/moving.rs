@@ -24,9 +24,9 @@ impl Move {
     }
 }
 
-/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it. Postgres takes so few rows by their
-/// key and in its order, as [`bump_epochs`](crate::registry::bump_epochs) does; should it ever not, and two wait for each other, it ends one
-/// of them, which begins anew.
+/// Moves the checkpoints by compare-and-set; false where one of them is not as this feed left it. It locks them beforehand, in the order
+/// in which [`bump_epochs`](crate::registry::bump_epochs) does: an update takes rows in whichever order they come, and two could wait for
+/// each other.
 pub(super) async fn advance<P: Projection>(
     connection: &mut PgConnection,
     version: i32,
@@ -49,14 +49,22 @@ pub(super) async fn advance<P: Projection>(
     let last_offsets: Vec<Option<i64>> = moves.iter().map(|to| Some(to.last?.0)).collect();
     let last_ids: Vec<Option<Uuid>> = moves.iter().map(|to| Some(to.last?.1)).collect();
     let moved = sqlx::query!(
-        "update offset_zero.checkpoints c
+        "with m as (
+             select m.*
+             from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
+                 as m (topic, partition, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
+             join offset_zero.checkpoints c on c.topic = m.topic and c.partition = m.partition
+             where c.name = $1 and c.version = $2
+             order by c.topic, c.partition
+             for update of c
+         )
+         update offset_zero.checkpoints c
          set next_offset = greatest(c.next_offset, m.next_offset),
              end_offset = greatest(coalesce(m.end_offset, c.end_offset), m.next_offset),
              last_event_offset = coalesce(m.last_event_offset, c.last_event_offset),
              last_event_id = coalesce(m.last_event_id, c.last_event_id),
              updated_at = now()
-         from unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::uuid[])
-             as m (topic, partition, expected, epoch, next_offset, end_offset, last_event_offset, last_event_id)
+         from m
          where c.name = $1 and c.version = $2 and c.topic = m.topic and c.partition = m.partition
              and c.next_offset = m.expected and c.epoch = m.epoch",
         P::NAME,

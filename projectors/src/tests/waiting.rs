@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// For a lock, whoever it is.
-const WAITING: &str = "select count(*) from pg_stat_activity
+pub(super) const WAITING: &str = "select count(*) from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Somebody's session keeps a table that a rebuild reads.
