@@ -117,10 +117,10 @@ impl<S: Log> Live<S> {
         }
     }
 
+    /// What is live may turn out to be older yet: where processes of two shapes begin at once and the older one makes the first version,
+    /// or where an earlier state of the database comes back.
     pub(crate) async fn run<P: Projection>(mut self) {
-        if self.succeed::<P>().await && self.is_alive().await {
-            self.serve::<P>().await;
-        }
+        while self.succeed::<P>().await && self.is_alive().await && self.serve::<P>().await {}
     }
 
     fn is_well(&self) {

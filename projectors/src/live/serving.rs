@@ -1,6 +1,6 @@
 //! Feeds this process's partitions of a projection, in one transaction for all of them (docs/adr/0014-one-feed-for-all-partitions.md).
 
-use std::{collections::BTreeSet, pin::pin, time::Duration};
+use std::{cmp::Ordering, collections::BTreeSet, pin::pin, time::Duration};
 
 use event_store::{Batch, BatchLimits, LogError, Progress, log::Log};
 use futures::{
@@ -9,7 +9,7 @@ use futures::{
 };
 use tokio::time::MissedTickBehavior;
 
-use super::{FIRST_PAUSE, Live, longer, membership::Shares, origin_of};
+use super::{FIRST_PAUSE, Live, longer, origin_of};
 use crate::{
     Projection, ProjectorError,
     feed::Feed,
@@ -47,11 +47,13 @@ enum Ended {
     Moved,
     /// An operator has halted the projection.
     Paused,
+    /// What is live is of an older shape than this program's: not to be fed, but to be replaced.
+    Outdated,
 }
 
 impl<S: Log> Live<S> {
-    /// Feeds whichever version is live, until told to stop.
-    pub(super) async fn serve<P: Projection>(mut self) {
+    /// Feeds whichever version is live. Returns when that is of an older shape than this projector's; false where told to stop before.
+    pub(super) async fn serve<P: Projection>(&mut self) -> bool {
         let mut refused = Refused::default();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -63,7 +65,8 @@ impl<S: Log> Live<S> {
                 Err(error) => Err(error),
             };
             let wait = match fed {
-                Ok(Ended::Stopped) => return,
+                Ok(Ended::Stopped) => return false,
+                Ok(Ended::Outdated) => return true,
                 Ok(Ended::Refused | Ended::Moved) => Duration::ZERO,
                 Ok(Ended::Superseded) => SUPERSEDED_PAUSE,
                 Ok(Ended::Paused) => {
@@ -78,7 +81,7 @@ impl<S: Log> Live<S> {
                 }
             };
             if self.stopped_within(wait).await {
-                return;
+                return false;
             }
         }
     }
@@ -100,19 +103,27 @@ impl<S: Log> Live<S> {
         if !partitions.is_empty() {
             return self.feed::<P>(origin, &partitions, refused, pause).await;
         }
+        if self.database.answered(self.is_outdated::<P>()).await? {
+            return Ok(Ended::Outdated);
+        }
         self.is_well();
-        match self.stopped_before_there_is_work(origin).await {
+        match self.stopped_before_a_change().await {
             true => Ok(Ended::Stopped),
             false => Ok(Ended::Moved),
         }
     }
 
-    async fn stopped_before_there_is_work(&mut self, origin: &Origin) -> bool {
-        let (name, of) = (self.name, origin.partitions);
-        let work = |share: &Shares| !share.partitions(name, of).is_empty();
+    /// Whether what is live is for this program to replace. Where that is so, nothing of it is this process's to feed.
+    async fn is_outdated<P: Projection>(&self) -> Result<bool, ProjectorError> {
+        let mut registry = self.database.connect().await?;
+        let live = registry::live(&mut registry, P::NAME).await?;
+        Ok(live.is_some_and(|live| live.shape < P::SHAPE))
+    }
+
+    async fn stopped_before_a_change(&mut self) -> bool {
         tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => true,
-            begins = self.share.wait_for(work) => begins.is_err(),
+            changed = self.share.changed() => changed.is_err(),
             () = tokio::time::sleep(RECOUNT_INTERVAL) => false,
         }
     }
@@ -154,9 +165,11 @@ impl<S: Log> Live<S> {
     ) -> Result<Result<(Feed<P>, i32), Ended>, ProjectorError> {
         let mut registry = self.database.connect().await?;
         let version = registry::ensure_live::<P>(&mut registry, origin).await?;
-        if version.shape != P::SHAPE {
-            // What is whose will soon say so too.
-            return Ok(Err(Ended::Superseded));
+        // What is whose will soon say so too.
+        match version.shape.cmp(&P::SHAPE) {
+            Ordering::Less => return Ok(Err(Ended::Outdated)),
+            Ordering::Greater => return Ok(Err(Ended::Superseded)),
+            Ordering::Equal => {}
         }
         if registry::is_paused(&mut registry, P::NAME).await? {
             return Ok(Err(Ended::Paused));

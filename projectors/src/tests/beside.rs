@@ -190,6 +190,28 @@ async fn an_older_one_that_comes_back_writes_nothing() {
     old.stop().await;
 }
 
+/// As where the older one was the first to make a version, when both began at once, or an earlier state of the database came back.
+#[tokio::test]
+async fn what_turns_out_to_be_older_is_taken_over_too() {
+    let (world, shop) = (World::new().await, Shop::open(2));
+    let both = [
+        Deployed::start::<NewOrders>(&world, &shop),
+        Deployed::start::<NewOrders>(&world, &shop),
+    ];
+    shop.trade(6).await;
+    trade_reaches(&world, "orders_1", 6).await;
+    let older =
+        "update offset_zero.projection_versions set shape = shape - 1 where name = 'orders'";
+    world.execute(older).await;
+    eventually("takes over", async || world.number(LIVE).await == 2).await;
+    shop.trade(3).await;
+    trade_reaches(&world, "orders_2", 9).await;
+    for new in both {
+        new.is_ready().await;
+        new.stop().await;
+    }
+}
+
 /// As by a reset, which no rebuild keeps out.
 #[tokio::test]
 async fn what_a_newer_one_makes_live_during_a_rebuild_stays_live() {
