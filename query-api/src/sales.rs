@@ -145,13 +145,13 @@ impl Read for Page {
     const IS_OF_MANY: bool = true;
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Answer, Error> {
-        // A row is what one partition adds to its day.
+        // A row is what one partition adds to its day. What those of a foreign producer add up to may be more than can be held.
         sqlx::query_as!(
             SalesDay,
             r#"
             select day, currency, sum(orders)::bigint as "orders!",
-                   json_build_object('amount', sum(revenue), 'currency', currency) as "revenue!: _",
-                   sum(units)::bigint as "units!"
+                   json_build_object('amount', least(sum(revenue), 9223372036854775807), 'currency', currency) as "revenue!: _",
+                   least(sum(units), 9223372036854775807)::bigint as "units!"
             from sales_daily
             where ($1::date is null or day >= $1)
               and ($2::date is null or day <= $2)

@@ -71,6 +71,27 @@ async fn a_day_is_the_sum_of_its_partitions() {
     );
 }
 
+/// As of a foreign producer.
+#[tokio::test]
+async fn sums_beyond_counting_are_as_high_as_can_be_counted() {
+    let world = World::with(&SALES_DAILY).await;
+    let most = i64::MAX;
+    for partition in 0..2 {
+        world
+            .execute(&format!(
+                "insert into sales_daily_1.sales_daily values ('2026-03-01', 'EUR', {partition}, 1, {most}, {most})"
+            ))
+            .await;
+    }
+    let page = world.get("/v1/sales/daily").await.json();
+    assert_eq!(
+        page["items"],
+        json!([{
+            "day": "2026-03-01", "currency": "EUR", "orders": 2, "revenue": { "amount": most, "currency": "EUR" }, "units": most
+        }])
+    );
+}
+
 #[tokio::test]
 async fn pages_are_newest_day_first() {
     let world = World::with(&SALES_DAILY).await;
