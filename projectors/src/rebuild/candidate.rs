@@ -38,7 +38,7 @@ impl Candidate {
         let live = registry::ensure_live::<P>(registry, origin).await?;
         live.require_no_newer_shape::<P>()?;
         clear::<P>(registry, origin, start).await?;
-        if let Some(version) = unfinished::<P>(registry, start).await? {
+        if let Some(version) = unfinished::<P>(registry, origin, start).await? {
             // One that lost its lock with its connection may still be running.
             registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
             return Ok(Self {
@@ -177,20 +177,29 @@ fn begun_with(start: &Start) -> String {
     format!("{start} by {PROGRAM}")
 }
 
+/// How many checkpoints a version has that holds all partitions of its topics: one with fewer, or with more, was begun before the topics
+/// became what they are.
+fn places<P: Projection>(origin: &Origin) -> i64 {
+    i64::from(origin.partitions) * i64::try_from(P::TOPICS.len()).expect("few")
+}
+
 async fn unfinished<P: Projection>(
     registry: &mut PgConnection,
+    origin: &Origin,
     start: &Start,
 ) -> Result<Option<Version>, ProjectorError> {
     let version = sqlx::query_as!(
         Version,
-        "select version as number, schema_name as schema, shape, error
-         from offset_zero.projection_versions
-         where name = $1 and state in ('building', 'ready') and shape = $2 and rebuilt_from = $3
-         order by version desc
+        "select v.version as number, v.schema_name as schema, v.shape, v.error
+         from offset_zero.projection_versions v
+         where v.name = $1 and v.state in ('building', 'ready') and v.shape = $2 and v.rebuilt_from = $3
+             and $4 = (select count(*) from offset_zero.checkpoints c where c.name = v.name and c.version = v.version)
+         order by v.version desc
          limit 1",
         P::NAME,
         P::SHAPE,
         begun_with(start),
+        places::<P>(origin),
     )
     .fetch_optional(registry)
     .await?;
@@ -198,8 +207,9 @@ async fn unfinished<P: Projection>(
 }
 
 /// Drops versions that will never be live again and of which nobody can want anything: those that have failed, those of another log,
-/// and those whose rebuild was begun elsewhere, by another program, or for rows of another shape. What has just failed of another program is
-/// kept: by that the other one knows that it is not to begin anew. One that was live once is kept until somebody drops it.
+/// and those whose rebuild was begun elsewhere, by another program, for rows of another shape, or of topics of another number of partitions.
+/// What has just failed of another program is kept: by that the other one knows that it is not to begin anew. One that was live once is kept
+/// until somebody drops it.
 async fn clear<P: Projection>(
     registry: &mut PgConnection,
     origin: &Origin,
@@ -212,7 +222,8 @@ async fn clear<P: Projection>(
          where v.name = $1 and v.version is distinct from p.live_version
              and (v.state in ('failed', 'diverged')
                      and (v.rebuilt_from = $4 or v.updated_at <= now() - make_interval(secs => $5))
-                 or v.state in ('building', 'ready') and (v.shape <> $3 or v.rebuilt_from <> $4)
+                 or v.state in ('building', 'ready') and (v.shape <> $3 or v.rebuilt_from <> $4
+                     or $6 <> (select count(*) from offset_zero.checkpoints c where c.name = v.name and c.version = v.version))
                  or exists (select from offset_zero.checkpoints c
                      where c.name = v.name and c.version = v.version and c.cluster_id <> $2))",
         P::NAME,
@@ -220,6 +231,7 @@ async fn clear<P: Projection>(
         P::SHAPE,
         begun_with(start),
         FAILED_FOR_SECONDS,
+        places::<P>(origin),
     )
     .fetch_all(&mut *registry)
     .await?;

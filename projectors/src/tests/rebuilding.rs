@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use domain::topics;
 use event_store::log::Log;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::JoinHandle;
@@ -281,6 +282,20 @@ async fn what_another_program_has_begun_is_begun_anew() {
         let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
         assert!(!report.resumed, "{with}");
     }
+}
+
+/// It would be swapped in without the others.
+#[tokio::test]
+async fn what_was_begun_of_fewer_partitions_is_begun_anew() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    let (registry, _) = begun::<Orders>(&world, &shop).await;
+    close(registry).await;
+    for topic in topics::ALL {
+        shop.log.add_partitions(topic, 1);
+    }
+    let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+    assert!(!report.resumed);
+    assert_eq!(report.positions.len(), 2 * Orders::TOPICS.len());
 }
 
 #[tokio::test]
