@@ -5,7 +5,7 @@ mod replayed;
 
 use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use domain::{Event, EventKind, ReadEvent};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ use crate::{
 const MAX_FOREIGN_BYTES: usize = 256;
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
+/// After a second's point.
+const MICROSECOND_DIGITS: u16 = 6;
 /// Where `ce_dataschema` points; the schemas themselves are in `docs/events/`.
 const SCHEMA_BASE: &str = "urn:offset-zero:event:";
 
@@ -343,9 +345,10 @@ fn parsed<N: std::str::FromStr>(text: &str, name: &'static str) -> Result<N, Str
         .map_err(|_| format!("{name} is not a number in range"))
 }
 
+/// Rounded down to microseconds: ours are written so, a foreign one may say more, and nobody who keeps it does.
 fn time(value: Option<&[u8]>) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(string(value, "ce_time")?)
-        .map(|time| time.with_timezone(&Utc))
+        .map(|time| time.with_timezone(&Utc).trunc_subsecs(MICROSECOND_DIGITS))
         .map_err(|_| "ce_time is not RFC 3339".to_owned())
 }
 
@@ -366,5 +369,28 @@ fn decision(mark: &str) -> Result<DecisionMark, String> {
     match (1..=mark.of).contains(&mark.index) {
         true => Ok(mark),
         false => Err(malformed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_time_is_rounded_down() {
+        for (written, read) in [
+            (
+                "1999-12-31T23:59:59.9999985Z",
+                "1999-12-31T23:59:59.999998Z",
+            ),
+            (
+                "2026-05-28T20:36:40.123456999+02:00",
+                "2026-05-28T18:36:40.123456Z",
+            ),
+            ("2026-05-28T20:36:40Z", "2026-05-28T20:36:40Z"),
+        ] {
+            let read: DateTime<Utc> = read.parse().expect("a time");
+            assert_eq!(time(Some(written.as_bytes())), Ok(read), "{written}");
+        }
     }
 }

@@ -76,7 +76,7 @@ impl CopyBuffer {
         self.field(&value.to_be_bytes());
     }
 
-    /// A `timestamptz`: what comes of an event's payload has to be `storable_time`.
+    /// A `timestamptz`, of whole microseconds: what comes of an event's payload has to be `storable_time`.
     pub fn timestamp(&mut self, value: DateTime<Utc>) {
         self.bigint(value.timestamp_micros() - POSTGRES_EPOCH_MICROS);
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, hash::Hash};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use domain::{ReadEvent, ids::Sku};
 use event_store::{Recorded, partition_for};
 use sqlx::PgConnection;
@@ -12,6 +12,8 @@ use crate::copy::CopyBuffer;
 
 /// Of Postgres' times, since 1970: 24 November 4714 BC, in the calendar of today.
 const FIRST_SECOND: i64 = -210_866_803_200;
+/// Of Postgres' times, after a second's point.
+const MICROSECOND_DIGITS: u16 = 6;
 /// Of a text. An index's row has to fit in a third of a page, 2,704 bytes, with the other columns of its index: of ours, 24 at most.
 const MAX_INDEXED_BYTES: usize = 2_000;
 
@@ -163,12 +165,13 @@ pub(crate) fn indexable<'a>(member: &str, text: &'a str) -> Result<&'a str, Stri
 }
 
 /// A time of an event's payload, where it becomes a `timestamptz` or a `date`: those of Postgres begin on a day of 4714 BC, and it would
-/// refuse all that is written with an earlier one. They end after chrono's. `ce_time` is RFC 3339, which has no year before 0.
+/// refuse all that is written with an earlier one. They end after chrono's. `ce_time` is RFC 3339, which has no year before 0. Rounded down to
+/// what Postgres holds: COPY rounds it down, and sqlx, in every update, towards the year 2000.
 pub(crate) fn storable_time(member: &str, time: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     match time.timestamp() < FIRST_SECOND {
         true => Err(format!(
             "its {member} is before 24 November 4714 BC, which no column of times takes"
         )),
-        false => Ok(time),
+        false => Ok(time.trunc_subsecs(MICROSECOND_DIGITS)),
     }
 }

@@ -63,12 +63,12 @@ impl OrderRow {
     }
 
     fn follow(&mut self, mut change: OrderChange) -> Result<(), String> {
-        if let Some(placed) = change.placed.take() {
+        if let Some(mut placed) = change.placed.take() {
             if self.journey.status.is_some() {
                 return Err("the order is placed already".to_owned());
             }
             indexable("customer_id", &placed.customer_id)?;
-            storable_time("placed_at", placed.placed_at)?;
+            placed.placed_at = storable_time("placed_at", placed.placed_at)?;
             self.placed = Some(placed);
         }
         self.journey.follow(change);

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     Carts, History, Notifications, Orders, Payments, Products, Projection, ProjectorError,
-    SalesDaily, Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent, rebuild,
-    rebuild::Options, registry::ensure_live,
+    SalesDaily, Shipments, chunk::Chunk, dead_letters, history::row::HistoryEvent,
+    orders::view::OrderView, rebuild, rebuild::Options, registry::ensure_live,
 };
 
 const HOLDS_NUL: &str = "holds a NUL character, which no text column takes";
@@ -224,6 +224,21 @@ async fn a_time_before_all_of_postgres_is_refused_where_it_becomes_a_column() {
         let shipped = with(&orders, "OrderShipped", "shipped_at", time);
         assert_eq!(fold::<SalesDaily>(&world, &[shipped], &[1]).await.len(), 1);
     }
+}
+
+/// It is copied where the order comes first, and else written by an update.
+#[tokio::test]
+async fn a_time_between_two_microseconds_is_rounded_down_whatever_writes_it() {
+    let (world, id) = (World::new().await, Uuid::now_v7());
+    let orders = decided::<domain::order::Orders>(&[ask::place(id)]);
+    let payments = fulfilment::payments(id, Way::Delivered);
+    let payments = decided::<domain::payment::Payments>(&payments);
+    let between = "1999-12-31T23:59:59.9999985Z";
+    let placed = with::<OrderView, _>(&orders, "OrderPlaced", "placed_at", between);
+    let events = [viewed(&payments[0]), placed];
+    let copied = fold::<Orders>(&world, &events, &[2]).await;
+    assert!(copied[0].contains(":59.999998"), "{copied:?}");
+    assert_eq!(fold::<Orders>(&world, &events, &[1]).await, copied);
 }
 
 /// Postgres refuses all that is written together with it, and would for ever.
