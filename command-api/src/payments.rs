@@ -1,10 +1,12 @@
 //! Payments: what the gateway is asked, and what it tells.
 //!
 //! In reading order: `sealing` (a payment method between the order and the payment service), `gateway` (what a gateway can do,
-//! and ours over HTTP), `collecting` (asks it because something has happened), `webhook` (it tells by itself).
+//! and ours over HTTP), `outage` (that it gives no answers), `collecting` (asks it because something has happened), `webhook` (it
+//! tells by itself).
 
 mod collecting;
 mod gateway;
+mod outage;
 mod sealing;
 mod webhook;
 

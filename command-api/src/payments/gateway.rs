@@ -1,6 +1,10 @@
 //! What a payment gateway can do, and one that is reached over HTTP.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -17,8 +21,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::outage::{Outage, cause};
+
 /// A whole exchange: what follows in the partition waits for it, and what takes longer is looked into later.
-const TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a request is sent at once that was surely not carried out.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -73,6 +79,7 @@ impl fmt::Debug for OpenedMethod {
 pub struct HttpGateway {
     client: Client,
     base: Url,
+    outage: Arc<Outage>,
 }
 
 /// Not the address of a gateway.
@@ -94,6 +101,7 @@ impl HttpGateway {
         Ok(Self {
             client: client.map_err(|_| InvalidGatewayUrl)?,
             base,
+            outage: Arc::default(),
         })
     }
 
@@ -113,8 +121,29 @@ impl HttpGateway {
             .json(&body);
         match request.send().await {
             Ok(response) => heard(response, order.request.operation()).await,
-            Err(error) if error.is_connect() => Heard::NotCarriedOut(error.to_string()),
-            Err(error) => Heard::Nothing(error.to_string()),
+            Err(error) if error.is_connect() => Heard::NotCarriedOut(cause(&error)),
+            Err(error) => Heard::Nothing(cause(&error)),
+        }
+    }
+
+    /// The first of many requests without an answer is worth a line.
+    fn unanswered(&self, request_id: Uuid, reason: &str) {
+        tracing::debug!(%request_id, reason, "the gateway gave no answer");
+        if let Some(requests) = self.outage.go_on(Instant::now()) {
+            let (host, port) = (self.base.host_str(), self.base.port_or_known_default());
+            tracing::warn!(
+                host,
+                port,
+                reason,
+                requests,
+                "the gateway gives no definite answer"
+            );
+        }
+    }
+
+    fn answered(&self) {
+        if let Some(more) = self.outage.end() {
+            tracing::info!(more, "the gateway answers again");
         }
     }
 }
@@ -125,13 +154,16 @@ impl Gateway for HttpGateway {
         let operation = order.request.operation().as_str();
         for tried in 1..=TRIES {
             match self.post(request_id, order).await {
-                Heard::Outcome(outcome) => return outcome,
+                Heard::Outcome(outcome) => {
+                    self.answered();
+                    return outcome;
+                }
                 Heard::NotCarriedOut(reason) if tried < TRIES => {
                     tracing::debug!(operation, %request_id, reason, "the gateway is asked again");
                     tokio::time::sleep(PAUSE * tried).await;
                 }
                 Heard::NotCarriedOut(reason) | Heard::Nothing(reason) => {
-                    tracing::warn!(operation, %request_id, reason, "the gateway gave no answer");
+                    self.unanswered(request_id, &reason);
                     break;
                 }
             }
@@ -141,23 +173,28 @@ impl Gateway for HttpGateway {
 
     async fn ask(&self, request_id: Uuid, operation: Operation) -> Option<GatewayOutcome> {
         let url = self.url(&format!("/v1/requests/{request_id}"));
-        match self.client.get(url).send().await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => None,
+        let answer = match self.client.get(url).send().await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => {
+                self.answered();
+                return None;
+            }
             // Whatever else is not a success says nothing of the request, only of the question.
             Ok(response) if !response.status().is_success() => {
-                let status = response.status();
-                tracing::warn!(%request_id, %status, "the gateway does not say what became of a request");
-                Some(GatewayOutcome::Unknown)
+                Heard::Nothing(format!("answered {}", response.status()))
             }
-            Ok(response) => Some(match heard(response, operation).await {
-                Heard::Outcome(outcome) => outcome,
-                Heard::NotCarriedOut(_) | Heard::Nothing(_) => GatewayOutcome::Unknown,
-            }),
-            Err(error) => {
-                tracing::warn!(%request_id, %error, "the gateway cannot be asked");
-                Some(GatewayOutcome::Unknown)
+            Ok(response) => heard(response, operation).await,
+            Err(error) => Heard::Nothing(cause(&error)),
+        };
+        Some(match answer {
+            Heard::Outcome(outcome) => {
+                self.answered();
+                outcome
             }
-        }
+            Heard::NotCarriedOut(reason) | Heard::Nothing(reason) => {
+                self.unanswered(request_id, &reason);
+                GatewayOutcome::Unknown
+            }
+        })
     }
 }
 
@@ -236,7 +273,7 @@ async fn heard(response: reqwest::Response, operation: Operation) -> Heard {
 
 async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_ANSWER_BYTES {
             return Err("an answer that is too long".to_owned());
