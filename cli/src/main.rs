@@ -5,6 +5,7 @@
     reason = "it panics where nobody reads; `output` does not"
 )]
 
+mod advice;
 mod args;
 mod bench;
 mod client;
@@ -29,7 +30,10 @@ use std::process::ExitCode;
 
 use runtime::{config, telemetry};
 
-use crate::args::{Args, Command};
+use crate::{
+    advice::advised,
+    args::{Args, Command},
+};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -41,7 +45,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Migrate => operate::migrate(&args.target, args.json).await,
         Command::Rebuild(wanted) => {
             let ran = operate::rebuild(&args.target, wanted, args.json).await;
-            return Ok(wanted.exit_code(ran));
+            return Ok(wanted.exit_code(ran.map_err(advised)));
         }
         Command::Policies { command } => policies::run(&args.target, command, args.json).await,
         Command::Projections { command: None } => {
@@ -66,6 +70,6 @@ async fn main() -> anyhow::Result<ExitCode> {
     };
     match output::is_unread(&done) {
         true => Ok(output::UNREAD.into()),
-        false => done.map(|()| ExitCode::SUCCESS),
+        false => done.map(|()| ExitCode::SUCCESS).map_err(advised),
     }
 }

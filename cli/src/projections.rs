@@ -1,8 +1,9 @@
 //! `offset-zero projections`: how every version of every projection gets on.
 
-use std::{fmt, io::ErrorKind, time::Duration};
+use std::{fmt, time::Duration};
 
 use anyhow::{Result, anyhow};
+use projectors::Obstacle;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
@@ -71,7 +72,7 @@ impl Unread {
     /// What to do.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::Away(error) => remedy_of_connecting(error),
+            Self::Away(error) => Obstacle::of(error).remedy(),
             Self::Silent(_) => {
                 "see whether Postgres hangs, its disk is full, or something else listens there; or name another one with \
                  --database-url"
@@ -80,28 +81,6 @@ impl Unread {
             Self::Refused(_) => remedy_of(None),
         }
     }
-}
-
-/// What to do where no connection was had.
-fn remedy_of_connecting(error: &sqlx::Error) -> &'static str {
-    match error {
-        sqlx::Error::Tls(_) => {
-            "see whether sslmode and sslrootcert of --database-url are for this Postgres (docs/operating.md)"
-        }
-        sqlx::Error::Io(error) if error.kind() == ErrorKind::NotFound => {
-            "see whether the file is there that --database-url names, such as sslrootcert"
-        }
-        sqlx::Error::Database(refused) if is_about_us(refused.code().as_deref()) => {
-            "see user, password and sslmode of --database-url, and pg_hba.conf of Postgres"
-        }
-        sqlx::Error::Database(_) => "see Postgres and its log for why, then look again",
-        _ => "start Postgres, or name another one with --database-url",
-    }
-}
-
-/// Whether an SQLSTATE is of the class `invalid_authorization_specification`.
-fn is_about_us(code: Option<&str>) -> bool {
-    code.is_some_and(|code| code.starts_with("28"))
 }
 
 /// What to do where Postgres has refused a question with that SQLSTATE.
@@ -234,19 +213,6 @@ impl ProjectionRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whoever_has_no_connection_is_told_to_start_postgres_only_where_it_may_be_away() {
-        let remedy = |error: sqlx::Error| Unread::Away(error).remedy();
-        let refused = remedy(sqlx::Error::Io(ErrorKind::ConnectionRefused.into()));
-        assert!(refused.contains("start Postgres"), "{refused}");
-        let missing = remedy(sqlx::Error::Io(ErrorKind::NotFound.into()));
-        assert!(missing.contains("sslrootcert"), "{missing}");
-        let unknown = remedy(sqlx::Error::Tls("certificate verify failed".into()));
-        assert!(unknown.contains("sslrootcert"), "{unknown}");
-        assert!(is_about_us(Some("28P01")) && is_about_us(Some("28000")));
-        assert!(!is_about_us(Some("57P03")) && !is_about_us(None));
-    }
 
     #[test]
     fn migrations_are_the_remedy_only_where_a_table_a_column_or_the_schema_is_missing() {

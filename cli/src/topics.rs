@@ -18,7 +18,15 @@ pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<
         TopicsCommand::Check => {
             let log = KafkaLog::connect(&target.kafka.config())?;
             let specs = target.topic_specs();
-            let wrong = faults(&log, &specs).await;
+            let wrong = match faults(&log, &specs).await {
+                Ok(wrong) => wrong,
+                Err(error) if json => {
+                    let wrong = [error.to_string()];
+                    print(format_args!("{}", report(specs.len(), &wrong)))?;
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error.into()),
+            };
             if json {
                 print(format_args!("{}", report(specs.len(), &wrong)))?;
             } else if wrong.is_empty() {
@@ -35,10 +43,13 @@ pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<
     }
 }
 
-/// What is wrong with topics, or keeps them from being looked at; nothing where all is well.
-pub async fn faults(log: &KafkaLog, specs: &[TopicSpec]) -> Vec<String> {
+/// What is wrong with topics; nothing where all is well.
+///
+/// # Errors
+/// When they cannot be looked at.
+pub async fn faults(log: &KafkaLog, specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
     match log.verify_topics(specs).await {
-        Ok(()) => Vec::new(),
+        Ok(()) => Ok(Vec::new()),
         // The first of perhaps several.
         Err(LogError::Topic { .. }) => {
             let mut told = Vec::new();
@@ -46,9 +57,9 @@ pub async fn faults(log: &KafkaLog, specs: &[TopicSpec]) -> Vec<String> {
                 let verified = log.verify_topics(std::slice::from_ref(spec)).await;
                 told.extend(verified.err().map(|error| error.to_string()));
             }
-            each_once(told)
+            Ok(each_once(told))
         }
-        Err(error) => vec![error.to_string()],
+        Err(error) => Err(error),
     }
 }
 

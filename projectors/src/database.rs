@@ -8,7 +8,10 @@ use sqlx::{
     postgres::PgConnectOptions,
 };
 
-use crate::ProjectorError;
+use crate::{
+    ProjectorError,
+    reaching::{Obstacle, address},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 /// Where sqlx notes what it has applied.
@@ -64,7 +67,7 @@ impl Database {
     /// # Errors
     /// When the URL cannot be read.
     pub fn new(url: &str) -> Result<Self, ProjectorError> {
-        let options: PgConnectOptions = url.parse()?;
+        let options = parsed(url)?;
         let others = (processors_to_use() - 1).to_string();
         let parallel = [
             ("max_parallel_workers_per_gather", &*others),
@@ -103,7 +106,7 @@ impl Database {
     where
         ProjectorError: From<E>,
     {
-        within(self.answer_timeout, answer).await
+        within(self.answer_timeout, &self.options, answer).await
     }
 
     /// Work that takes as long as it takes, given up only where Postgres answers nothing at all any more: of the statements themselves,
@@ -185,13 +188,26 @@ impl Database {
     }
 }
 
+fn parsed(url: &str) -> Result<PgConnectOptions, ProjectorError> {
+    url.parse().map_err(ProjectorError::Address)
+}
+
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, ProjectorError> {
+    let connecting = async {
+        let connected = PgConnection::connect_with(options).await;
+        connected.map_err(|source| ProjectorError::NotConnected {
+            address: address(options),
+            obstacle: Obstacle::of(&source),
+            source,
+        })
+    };
     // Dropping a half-made connection harms nobody: it is in no pool.
-    within(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await
+    within(CONNECT_TIMEOUT, options, connecting).await
 }
 
 async fn within<T, E>(
     timeout: Duration,
+    options: &PgConnectOptions,
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, ProjectorError>
 where
@@ -200,6 +216,7 @@ where
     match tokio::time::timeout(timeout, answer).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(ProjectorError::Unanswered {
+            address: address(options),
             seconds: timeout.as_secs(),
         }),
     }
@@ -233,7 +250,7 @@ async fn require_migrated(connection: &mut PgConnection) -> Result<(), Projector
 /// # Errors
 /// When Postgres is away, or an applied migration was edited since.
 pub async fn migrate(url: &str) -> Result<(), ProjectorError> {
-    let mut connection = connect(&url.parse()?).await?;
+    let mut connection = connect(&parsed(url)?).await?;
     MIGRATOR.run(&mut connection).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use event_store::{LogError, Position};
 use sqlx::error::DatabaseError;
 
-use crate::{rebuild::Verification, registry::NotDropped};
+use crate::{reaching::Obstacle, rebuild::Verification, registry::NotDropped};
 
 /// SQLSTATEs of a statement that waited for a lock beyond `lock_timeout`, and of one that waited for somebody who waited for it.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -12,7 +12,22 @@ const DEADLOCK_DETECTED: &str = "40P01";
 /// What a projector can meet.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
-    /// Postgres is away, or refused a statement.
+    /// The address of Postgres cannot be read.
+    #[error(
+        "the address of postgres cannot be read; --database-url is like postgres://user:password@host:5432/database"
+    )]
+    Address(#[source] sqlx::Error),
+    /// There is no connection to Postgres.
+    #[error("postgres at {address} {obstacle}; {}", .obstacle.remedy())]
+    NotConnected {
+        /// Host, port and database.
+        address: String,
+        /// What keeps it from being made.
+        obstacle: Obstacle,
+        /// What was said of it.
+        source: sqlx::Error,
+    },
+    /// Postgres has gone away, or refused a statement.
     #[error("postgres failed")]
     Postgres(#[source] sqlx::Error),
     /// A lock was waited for, and not let go in time, or never would have been.
@@ -36,8 +51,13 @@ pub enum ProjectorError {
         source: sqlx::Error,
     },
     /// Postgres, or the way to it, is gone without a word.
-    #[error("postgres has not answered within {seconds} s")]
+    #[error(
+        "postgres at {address} has not answered within {seconds} s; see whether it hangs, its disk is full, or something else listens \
+         there, or name another one with --database-url"
+    )]
     Unanswered {
+        /// Host, port and database.
+        address: String,
         /// How long it was waited for.
         seconds: u64,
     },
@@ -204,7 +224,9 @@ impl ProjectorError {
             )
             | Self::TooManyDeadLetters { .. }
             | Self::Diverged { .. } => true,
-            Self::Postgres(_)
+            Self::Address(_)
+            | Self::NotConnected { .. }
+            | Self::Postgres(_)
             | Self::Locked(_)
             | Self::HeldUp { .. }
             | Self::Unanswered { .. }

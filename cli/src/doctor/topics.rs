@@ -8,6 +8,10 @@ use tokio::task::spawn_blocking;
 use super::{Findings, UNREADABLE};
 use crate::{args::Target, topics::faults};
 
+/// What to do about a topic that is not as it has to be.
+const ALTER: &str = "the command API creates topics that are missing when it starts; others have to be altered, or named with \
+                     --partitions, --replication-factor and --namespace";
+
 /// Whether all topics are as they have to be; answers which of them nobody can look into.
 pub(super) async fn look(
     log: &KafkaLog,
@@ -16,13 +20,13 @@ pub(super) async fn look(
 ) -> Result<Unseen> {
     let specs = target.topic_specs();
     let before = findings.0.len();
-    for fault in faults(log, &specs).await {
-        findings.wrong(
-            "topics",
-            fault,
-            "the command API creates topics that are missing when it starts; others have to be altered, or named with \
-             --partitions, --replication-factor and --namespace",
-        );
+    match faults(log, &specs).await {
+        Ok(faults) => {
+            for fault in faults {
+                findings.wrong("topics", fault, ALTER);
+            }
+        }
+        Err(error) => findings.wrong("topics", error.to_string(), UNREADABLE),
     }
     match log.weaknesses(&specs).await {
         Ok(weak) => {
