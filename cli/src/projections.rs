@@ -38,12 +38,28 @@ pub(crate) struct ProjectionRow {
     records: i64,
     of_records: i64,
     eta_seconds: Option<i64>,
+    /// Since when its progress stands still, of a version on its way that nobody builds; none of any other.
+    pub(crate) unbuilt_seconds: Option<f64>,
+    /// What its rebuild began with, as `--from` takes it.
+    #[serde(skip)]
+    rebuilt_from: String,
 }
 
 impl ProjectionRow {
     /// Whether readers have it.
     pub(crate) fn is_live(&self) -> bool {
         self.fed_seconds_ago.is_some()
+    }
+
+    /// The rebuild that goes on with it.
+    pub(crate) fn rebuild(&self) -> String {
+        let Self {
+            name, rebuilt_from, ..
+        } = self;
+        match rebuilt_from.as_str() {
+            "ZERO" => format!("offset-zero rebuild {name}"),
+            from => format!("offset-zero rebuild {name} --from {from}"),
+        }
     }
 }
 
@@ -109,13 +125,24 @@ pub(crate) async fn rows(
 
 async fn select(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow>> {
     sqlx::query_as(
-        "select v.name, v.version, v.shape, v.state, v.error,
+        "with rebuilt as materialized (
+                select l.objid from pg_locks l
+                where l.locktype = 'advisory' and l.granted and l.classid = hashtext('offset_zero.rebuild')::oid
+                    and l.database = (select d.oid from pg_database d where d.datname = current_database())
+         )
+         select v.name, v.version, v.shape, v.state, v.error,
                 v.version = p.live_version and p.paused as paused,
                 case when v.state = 'live' then coalesce((
                         select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
                         where r.seen_at > now() - interval '3 seconds'), 0)
-                    else v.events_per_second end as events_per_second,
-                case when v.state = 'building' then v.phase end as phase, v.records, v.of_records, v.eta_seconds,
+                    when v.updated_at > now() - interval '15 seconds' then v.events_per_second
+                    else 0 end as events_per_second,
+                case when v.state = 'building' then v.phase end as phase, v.records, v.of_records,
+                case when v.updated_at > now() - interval '15 seconds' then v.eta_seconds end as eta_seconds,
+                case when v.state in ('building', 'ready')
+                        and not exists (select from rebuilt where rebuilt.objid = hashtext(v.name)::oid)
+                    then extract(epoch from clock_timestamp() - v.updated_at)::double precision end as unbuilt_seconds,
+                split_part(v.rebuilt_from, ' by ', 1) as rebuilt_from,
                 coalesce(sum(greatest(c.end_offset - c.next_offset, 0)), 0)::bigint as lag,
                 case when v.version = p.live_version
                     then extract(epoch from clock_timestamp() - min(c.updated_at))::double precision end as fed_seconds_ago,
@@ -161,14 +188,23 @@ fn print_row(row: &ProjectionRow) -> Result<()> {
         records,
         of_records,
         eta_seconds,
+        unbuilt_seconds,
+        rebuilt_from: _,
     } = row;
     output::print(format_args!(
         "{name:<16} {version:>7} {shape:>5}  {state:<9} {lag:>10} {events_per_second:>10.0}"
     ))?;
     if let Some(phase) = phase {
-        let eta = eta_seconds.map_or_else(String::new, |eta| format!(", {eta} s to go"));
+        let eta = eta_seconds.filter(|_| unbuilt_seconds.is_none());
+        let eta = eta.map_or_else(String::new, |eta| format!(", {eta} s to go"));
         output::print(format_args!(
             "    {phase}: {records} of {of_records} records{eta}"
+        ))?;
+    }
+    if let Some(seconds) = unbuilt_seconds {
+        output::print(format_args!(
+            "    built by nobody for {seconds:.0} s; the same rebuild again goes on with it: {}",
+            row.rebuild()
         ))?;
     }
     if *paused {
@@ -206,6 +242,18 @@ impl ProjectionRow {
             records: 0,
             of_records: 0,
             eta_seconds: None,
+            unbuilt_seconds: None,
+            rebuilt_from: "ZERO".to_owned(),
+        }
+    }
+
+    /// A version on its way that was built so long ago.
+    pub(crate) fn unbuilt(name: &str, version: i32, seconds: f64) -> Self {
+        Self {
+            state: "building".to_owned(),
+            fed_seconds_ago: None,
+            unbuilt_seconds: Some(seconds),
+            ..Self::live(name, version, 0)
         }
     }
 }
@@ -213,6 +261,15 @@ impl ProjectionRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rebuild_that_goes_on_is_the_one_that_began() {
+        let mut row = ProjectionRow::unbuilt("history", 2, 20.0);
+        assert_eq!(row.rebuild(), "offset-zero rebuild history");
+        row.rebuilt_from = "OrderEvents/3@17".to_owned();
+        let expected = "offset-zero rebuild history --from OrderEvents/3@17";
+        assert_eq!(row.rebuild(), expected);
+    }
 
     #[test]
     fn migrations_are_the_remedy_only_where_a_table_a_column_or_the_schema_is_missing() {

@@ -32,7 +32,7 @@ pub(crate) struct Projection {
     /// version is not live.
     #[schema(required)]
     measured_at: Option<DateTime<Utc>>,
-    /// Measured by its projector.
+    /// Measured by its projector, or by its rebuild; 0 where that is more than 15 seconds ago, such as of one that was killed.
     events_per_second: f64,
     /// Events that were set aside.
     dead_letters: i64,
@@ -41,7 +41,7 @@ pub(crate) struct Projection {
     progress: Option<Progress>,
 }
 
-/// How a rebuild gets on, as of a second ago.
+/// How a rebuild gets on, as of a second ago; of one that was killed, as of then.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Progress {
     /// `filling`, `verifying`, `indexing`, `catching up` or `swapping`.
@@ -53,7 +53,7 @@ pub(crate) struct Progress {
     records: i64,
     /// Records to pass.
     of_records: i64,
-    /// How long the phase will take from here, at its pace so far; null where that is not known.
+    /// How long the phase will take from here, at its pace so far; null where that is not known, or was more than 15 seconds ago.
     #[schema(required)]
     eta_seconds: Option<i64>,
 }
@@ -102,14 +102,15 @@ pub(crate) async fn list_projections(
                    case when v.state = 'live' then coalesce((
                            select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
                            where r.seen_at > now() - interval '3 seconds'), 0)
-                       else v.events_per_second end as "events_per_second!",
+                       when v.updated_at > now() - interval '15 seconds' then v.events_per_second
+                       else 0 end as "events_per_second!",
                    (select count(*) from offset_zero.dead_letters d
                        where d.name = v.name and d.version = v.version) as "dead_letters!",
                    case when v.state = 'building' then v.phase end as phase,
                    v.events,
                    v.records,
                    v.of_records,
-                   v.eta_seconds
+                   case when v.updated_at > now() - interval '15 seconds' then v.eta_seconds end as eta_seconds
             from offset_zero.projections p
             join offset_zero.projection_versions v on v.name = p.name
             left join offset_zero.checkpoints c on c.name = v.name and c.version = v.version

@@ -96,7 +96,7 @@ async fn look_at_owners(places: &[Place], findings: &mut Findings) {
     const UNREADY: &str =
         "see to what it names, and its log; docs/operating.md says what stands behind it";
     let standings = standings(places).await;
-    let mut wrong = |detail: String, remedy| findings.wrong("owners", detail, remedy);
+    let mut wrong = |detail: String, remedy: &'static str| findings.wrong("owners", detail, remedy);
     for (service, partition, owner) in places {
         let place = format!("{service}-{partition}");
         let address = match owner {

@@ -7,7 +7,7 @@ mod pace;
 mod reactors;
 mod read_side;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use anyhow::{Result, bail};
 use domain::topics::ALL as EVENT_TOPICS;
@@ -30,7 +30,7 @@ struct Finding {
     detail: String,
     /// What to do; none where nothing has to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'static str>,
+    remedy: Option<Cow<'static, str>>,
 }
 
 /// Everything that was looked at.
@@ -47,12 +47,17 @@ impl Findings {
         });
     }
 
-    fn wrong(&mut self, check: &'static str, detail: impl Into<String>, remedy: &'static str) {
+    fn wrong(
+        &mut self,
+        check: &'static str,
+        detail: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(Finding {
             check,
             ok: false,
             detail: detail.into(),
-            remedy: Some(remedy),
+            remedy: Some(remedy.into()),
         });
     }
 

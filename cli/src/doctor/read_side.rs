@@ -1,6 +1,6 @@
 //! What is wrong with the read models.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use projectors::ProjectionName;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -103,51 +103,67 @@ fn look_at_all(earlier: &[ProjectionRow], rows: &[ProjectionRow], findings: &mut
 /// `far_behind` says how far it was behind before, where that was far.
 fn look_at(row: &ProjectionRow, far_behind: Option<i64>, findings: &mut Findings) {
     let ProjectionRow { name, version, .. } = row;
-    let mut wrong = |detail, remedy| findings.wrong("projections", detail, remedy);
-    if row.state == "failed" || row.state == "diverged" {
-        let why = row.error.as_deref().unwrap_or("nobody said why");
-        wrong(
-            format!("{name} version {version} has {}: {why}", row.state),
-            "type: offset-zero rebuild NAME",
-        );
-    } else if row.paused {
-        wrong(
-            format!("{name} is paused"),
-            "type: offset-zero projections resume NAME",
-        );
-    } else if let Some(seconds) = row.fed_seconds_ago.filter(|ago| *ago > UNFED_SECONDS) {
-        wrong(
-            format!("{name} is fed by nobody for {seconds:.0} s"),
-            match name.parse::<ProjectionName>() {
-                Ok(_) => "start the projectors, or see their log",
-                Err(_) => {
-                    "this release does not have it: once no process of the other one runs, type: offset-zero projections drop NAME VERSION"
-                }
-            },
-        );
-    } else if is_far_behind(row) && far_behind.is_some_and(|before| row.lag >= before) {
-        wrong(
-            format!("{name} is {} records behind, and no nearer", row.lag),
-            "see whether the projectors run, and their log; `offset-zero projections` shows whether it goes on",
-        );
+    if let Some((detail, remedy)) = standstill(row, far_behind) {
+        findings.wrong("projections", detail, remedy);
     }
     // A version that was replaced is nobody's concern.
     if row.state != "retired" && row.dead_letters > 0 {
-        wrong(
-            format!(
-                "{name} version {version} has parked {} events",
-                row.dead_letters
-            ),
-            match row.is_live() {
-                true => {
-                    "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY"
-                }
-                false => {
-                    "it is not live, so they cannot be tried again: once the cause is mended, type: offset-zero rebuild NAME; or \
-                     drop it: offset-zero projections drop NAME VERSION"
-                }
-            },
+        let detail = format!(
+            "{name} version {version} has parked {} events",
+            row.dead_letters
         );
+        let remedy = match row.is_live() {
+            true => {
+                "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY"
+            }
+            false => {
+                "it is not live, so they cannot be tried again: once the cause is mended, type: offset-zero rebuild NAME; or \
+                 drop it: offset-zero projections drop NAME VERSION"
+            }
+        };
+        findings.wrong("projections", detail, remedy);
+    }
+}
+
+/// How a version stands still, and what to do; none where it goes on.
+fn standstill(row: &ProjectionRow, far_behind: Option<i64>) -> Option<(String, Cow<'static, str>)> {
+    let ProjectionRow { name, version, .. } = row;
+    if row.state == "failed" || row.state == "diverged" {
+        let why = row.error.as_deref().unwrap_or("nobody said why");
+        Some((
+            format!("{name} version {version} has {}: {why}", row.state),
+            "type: offset-zero rebuild NAME".into(),
+        ))
+    } else if let Some(seconds) = row.unbuilt_seconds.filter(|since| *since > UNFED_SECONDS) {
+        Some((
+            format!("{name} version {version} is being built, by nobody for {seconds:.0} s"),
+            format!(
+                "type the same rebuild again, which goes on with it: {}; or drop it: offset-zero projections drop {name} {version}",
+                row.rebuild()
+            )
+            .into(),
+        ))
+    } else if row.paused {
+        Some((
+            format!("{name} is paused"),
+            "type: offset-zero projections resume NAME".into(),
+        ))
+    } else if let Some(seconds) = row.fed_seconds_ago.filter(|ago| *ago > UNFED_SECONDS) {
+        let remedy = match name.parse::<ProjectionName>() {
+            Ok(_) => "start the projectors, or see their log",
+            Err(_) => {
+                "this release does not have it: once no process of the other one runs, type: offset-zero projections drop NAME VERSION"
+            }
+        };
+        let detail = format!("{name} is fed by nobody for {seconds:.0} s");
+        Some((detail, remedy.into()))
+    } else if is_far_behind(row) && far_behind.is_some_and(|before| row.lag >= before) {
+        Some((
+            format!("{name} is {} records behind, and no nearer", row.lag),
+            "see whether the projectors run, and their log; `offset-zero projections` shows whether it goes on".into(),
+        ))
+    } else {
+        None
     }
 }
 
@@ -162,7 +178,7 @@ mod tests {
     use super::*;
 
     /// What is wrong, and what to do about it.
-    fn wrong(findings: Findings) -> Vec<(&'static str, String, &'static str)> {
+    fn wrong(findings: Findings) -> Vec<(&'static str, String, Cow<'static, str>)> {
         let wrong = findings.0.into_iter().filter(|finding| !finding.ok);
         let told = wrong.map(|finding| {
             let remedy = finding.remedy.expect("it says what to do");
@@ -237,6 +253,23 @@ mod tests {
             assert!(looked_at(&earlier, &now).is_empty(), "{other:?}");
         }
         assert!(looked_at(&[], &now).is_empty());
+    }
+
+    #[test]
+    fn a_version_that_nobody_builds_is_wrong_once_a_rebuild_had_the_time_to_begin() {
+        let live = || ProjectionRow::live("orders", 2, 0);
+        for (seconds, is_wrong) in [(UNFED_SECONDS, false), (UNFED_SECONDS + 1.0, true)] {
+            let unbuilt = ProjectionRow::unbuilt("orders", 3, seconds);
+            let mut findings = Findings::default();
+            look_at_all(&[], &[live(), unbuilt], &mut findings);
+            let wrong = wrong(findings);
+            assert_eq!(wrong.len(), usize::from(is_wrong), "{wrong:?}");
+            for (_, detail, remedy) in wrong {
+                let expected = "orders version 3 is being built, by nobody for 11 s";
+                assert_eq!(detail, expected);
+                assert!(remedy.contains("offset-zero rebuild orders;"), "{remedy}");
+            }
+        }
     }
 
     #[test]

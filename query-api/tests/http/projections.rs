@@ -68,6 +68,27 @@ async fn lists_the_live_version_and_those_on_their_way() {
 }
 
 #[tokio::test]
+async fn a_rebuild_that_was_killed_has_no_pace() {
+    let world = World::new().await;
+    world.create_version(2, "building").await;
+    world
+        .execute(
+            "update offset_zero.projection_versions
+             set events_per_second = 12.5, phase = 'filling', records = 25, of_records = 50, eta_seconds = 2,
+                 updated_at = now() - interval '16 seconds'
+             where version = 2",
+        )
+        .await;
+    let answer = world.get("/v1/projections").await.json();
+    let building = &answer["items"][1];
+    assert_eq!(building["version"], 2, "{answer}");
+    assert_eq!(building["events_per_second"], 0.0, "{answer}");
+    let progress = &building["progress"];
+    assert_eq!(progress["records"], 25, "{answer}");
+    assert_eq!(progress["eta_seconds"], json!(null), "{answer}");
+}
+
+#[tokio::test]
 async fn goes_by_what_is_live_rather_than_by_its_state() {
     let world = World::new().await;
     world.create_version(2, "ready").await;
