@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -89,13 +90,10 @@ pub(super) async fn owners(log: &KafkaLog, partitions: i32, findings: &mut Findi
 /// for what it owns.
 async fn look_at_owners(places: &[Place], findings: &mut Findings) {
     const NOBODY: &str = "start a command API that runs the service (--services)";
-    const AWAY: &str =
-        "start that process again, or another one that runs the service: it takes over";
-    const ANOTHER: &str = "see what listens there, and start the owner again, or another process that runs the service: it takes \
-                           over";
     const UNREADY: &str =
         "see to what it names, and its log; docs/operating.md says what stands behind it";
     let standings = standings(places).await;
+    let mut faults: Vec<Fault<'_>> = Vec::new();
     let mut wrong = |detail: String, remedy: &'static str| findings.wrong("owners", detail, remedy);
     for (service, partition, owner) in places {
         let place = format!("{service}-{partition}");
@@ -110,23 +108,83 @@ async fn look_at_owners(places: &[Place], findings: &mut Findings) {
             }
             Some(owner) => owner.address.as_str(),
         };
-        let owned = format!("{place} is owned by {address}");
-        match &standings[address] {
-            Standing::Away => wrong(format!("{owned}, which does not answer /health/live"), AWAY),
-            Standing::Ready(checks) if checks.contains(*service) => {}
-            Standing::Ready(_) | Standing::Foreign => wrong(
-                format!("{owned}, where something answers that does not run the service"),
-                ANOTHER,
-            ),
-            // Told below, once; it does not say what else it runs.
-            Standing::Unready(_) => {}
+        let kind = match &standings[address] {
+            Standing::Away => Kind::Silent,
+            Standing::Ready(checks) if checks.contains(*service) => continue,
+            Standing::Ready(_) | Standing::Foreign => Kind::Another,
+            // Told below; it does not say what else it runs.
+            Standing::Unready(_) => continue,
+        };
+        let place = (*service, *partition);
+        let known = faults
+            .iter_mut()
+            .find(|fault| fault.address == address && fault.kind == kind);
+        match known {
+            Some(fault) => fault.owned.push(place),
+            None => faults.push(Fault {
+                address,
+                kind,
+                owned: vec![place],
+            }),
         }
+    }
+    for fault in &faults {
+        wrong(fault.to_string(), fault.remedy());
     }
     for (address, standing) in &standings {
         if let Standing::Unready(why) = standing {
             wrong(format!("{address} is alive, and not ready: {why}"), UNREADY);
         }
     }
+}
+
+/// What is wrong at the address of an owner, told once for all that it owns.
+struct Fault<'a> {
+    address: &'a str,
+    kind: Kind,
+    owned: Vec<(&'static str, i32)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Silent,
+    Another,
+}
+
+impl Fault<'_> {
+    const fn remedy(&self) -> &'static str {
+        match self.kind {
+            Kind::Silent => {
+                "start that process again, or another one that runs the service: it takes over"
+            }
+            Kind::Another => {
+                "see what listens there, and start the owner again, or another process that runs the service: it takes over"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owned = runs(&self.owned);
+        let are = if self.owned.len() == 1 { "is" } else { "are" };
+        let wrong = match self.kind {
+            Kind::Silent => "which does not answer /health/live",
+            Kind::Another => "where something answers that does not run the service",
+        };
+        write!(f, "{owned} {are} owned by {}, {wrong}", self.address)
+    }
+}
+
+/// Partitions by service, as they come: `cart-0 to 3, order-5`.
+fn runs(places: &[(&str, i32)]) -> String {
+    let runs = places.chunk_by(|one, next| one.0 == next.0 && one.1 + 1 == next.1);
+    let told = runs.map(|run| match run {
+        [(service, first), .., (_, last)] => format!("{service}-{first} to {last}"),
+        [(service, only)] => format!("{service}-{only}"),
+        [] => String::new(),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// How those stand who hold these, by address.
@@ -278,6 +336,9 @@ mod tests {
             owned_by(&owner, "cart", 1),
             owned_by(&stranger, "order", 2),
             owned_by(&gone, "order", 3),
+            owned_by(&gone, "order", 4),
+            owned_by(&gone, "order", 6),
+            owned_by(&gone, "payment", 7),
         ];
         let another = "where something answers that does not run the service";
         assert_eq!(
@@ -285,7 +346,9 @@ mod tests {
             [
                 format!("cart-1 is owned by {owner}, {another}"),
                 format!("order-2 is owned by {stranger}, {another}"),
-                format!("order-3 is owned by {gone}, which does not answer /health/live"),
+                format!(
+                    "order-3 to 4, order-6, payment-7 are owned by {gone}, which does not answer /health/live"
+                ),
             ]
         );
     }

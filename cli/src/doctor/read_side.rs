@@ -112,28 +112,40 @@ fn look_at(row: &ProjectionRow, far_behind: Option<i64>, findings: &mut Findings
             "{name} version {version} has parked {} events",
             row.dead_letters
         );
-        let remedy = match row.is_live() {
-            true => {
-                "type: offset-zero dead-letters list; once the cause is mended: offset-zero dead-letters retry NAME KEY"
-            }
-            false => {
-                "it is not live, so they cannot be tried again: once the cause is mended, type: offset-zero rebuild NAME; or \
-                 drop it: offset-zero projections drop NAME VERSION"
-            }
-        };
-        findings.wrong("projections", detail, remedy);
+        findings.wrong("projections", detail, remedy_of_parked(row));
+    }
+}
+
+/// Nothing is applied to a version that is not live or has failed, so there it is not tried again either.
+fn remedy_of_parked(row: &ProjectionRow) -> String {
+    let ProjectionRow { name, version, .. } = row;
+    match (row.is_live(), has_failed(row)) {
+        (true, false) => format!(
+            "type: offset-zero dead-letters list {name}; once the cause is mended: offset-zero dead-letters retry {name} KEY"
+        ),
+        (true, true) => format!(
+            "`offset-zero dead-letters list {name}` says why; once the cause is mended, type: offset-zero rebuild {name}"
+        ),
+        (false, _) => format!(
+            "it is not live, so they cannot be tried again: once the cause is mended, type: offset-zero rebuild {name}; or drop it: \
+             offset-zero projections drop {name} {version}"
+        ),
     }
 }
 
 /// How a version stands still, and what to do; none where it goes on.
 fn standstill(row: &ProjectionRow, far_behind: Option<i64>) -> Option<(String, Cow<'static, str>)> {
     let ProjectionRow { name, version, .. } = row;
-    if row.state == "failed" || row.state == "diverged" {
+    if has_failed(row) {
         let why = row.error.as_deref().unwrap_or("nobody said why");
-        Some((
-            format!("{name} version {version} has {}: {why}", row.state),
-            "type: offset-zero rebuild NAME".into(),
-        ))
+        let remedy = match row.is_live() {
+            true => format!("type: offset-zero rebuild {name}"),
+            false => format!(
+                "type: offset-zero rebuild {name}; or, where the live version is right, drop it: offset-zero projections drop {name} {version}"
+            ),
+        };
+        let detail = format!("{name} version {version} has {}: {why}", row.state);
+        Some((detail, remedy.into()))
     } else if let Some(seconds) = row.unbuilt_seconds.filter(|since| *since > UNFED_SECONDS) {
         Some((
             format!("{name} version {version} is being built, by nobody for {seconds:.0} s"),
@@ -144,19 +156,18 @@ fn standstill(row: &ProjectionRow, far_behind: Option<i64>) -> Option<(String, C
             .into(),
         ))
     } else if row.paused {
-        Some((
-            format!("{name} is paused"),
-            "type: offset-zero projections resume NAME".into(),
-        ))
+        let remedy = format!("type: offset-zero projections resume {name}");
+        Some((format!("{name} is paused"), remedy.into()))
     } else if let Some(seconds) = row.fed_seconds_ago.filter(|ago| *ago > UNFED_SECONDS) {
-        let remedy = match name.parse::<ProjectionName>() {
-            Ok(_) => "start the projectors, or see their log",
-            Err(_) => {
-                "this release does not have it: once no process of the other one runs, type: offset-zero projections drop NAME VERSION"
-            }
+        let remedy: Cow<'static, str> = match name.parse::<ProjectionName>() {
+            Ok(_) => "start the projectors, or see their log".into(),
+            Err(_) => format!(
+                "this release does not have it: once no process of the other one runs, type: offset-zero projections drop {name} {version}"
+            )
+            .into(),
         };
         let detail = format!("{name} is fed by nobody for {seconds:.0} s");
-        Some((detail, remedy.into()))
+        Some((detail, remedy))
     } else if is_far_behind(row) && far_behind.is_some_and(|before| row.lag >= before) {
         Some((
             format!("{name} is {} records behind, and no nearer", row.lag),
@@ -165,6 +176,11 @@ fn standstill(row: &ProjectionRow, far_behind: Option<i64>) -> Option<(String, C
     } else {
         None
     }
+}
+
+/// For good.
+fn has_failed(row: &ProjectionRow) -> bool {
+    row.state == "failed" || row.state == "diverged"
 }
 
 fn is_far_behind(row: &ProjectionRow) -> bool {
@@ -273,21 +289,36 @@ mod tests {
     }
 
     #[test]
-    fn what_a_version_that_is_not_live_has_parked_is_not_to_be_looked_for_among_dead_letters() {
+    fn what_is_parked_is_tried_again_only_of_a_live_version_that_has_not_failed() {
         let mut live = ProjectionRow::live("orders", 2, 0);
         live.dead_letters = 3;
+        let mut failed = ProjectionRow::live("carts", 2, 0);
+        failed.state = "failed".to_owned();
+        failed.dead_letters = 50;
         let mut building = ProjectionRow::live("orders", 3, 0);
         building.state = "building".to_owned();
         building.fed_seconds_ago = None;
         building.dead_letters = 1;
         let mut findings = Findings::default();
-        look_at_all(&[], &[live, building], &mut findings);
+        look_at_all(&[], &[live, failed, building], &mut findings);
         let wrong = wrong(findings);
-        let [(_, of_live, retry), (_, of_building, rebuild)] = wrong.as_slice() else {
+        let [
+            (_, of_live, retry),
+            (_, _, anew),
+            (_, of_failed, list),
+            (_, of_building, rebuild),
+        ] = wrong.as_slice()
+        else {
             panic!("{wrong:?}");
         };
         assert_eq!(of_live, "orders version 2 has parked 3 events");
-        assert!(retry.contains("dead-letters"), "{retry}");
+        assert!(retry.contains("dead-letters retry orders KEY"), "{retry}");
+        assert_eq!(anew, "type: offset-zero rebuild carts");
+        assert_eq!(of_failed, "carts version 2 has parked 50 events");
+        assert!(
+            !list.contains("retry") && list.contains("rebuild carts"),
+            "{list}"
+        );
         assert_eq!(of_building, "orders version 3 has parked 1 events");
         assert!(!rebuild.contains("dead-letters"), "{rebuild}");
     }
