@@ -179,7 +179,11 @@ pub enum ProjectorError {
         projection: &'static str,
     },
     /// The new version's rows are not the live version's, and they were required to be.
-    #[error("version {version} of {projection} was not swapped in: {verification}")]
+    #[error(
+        "version {version} of {projection} was not swapped in: {verification}\n\
+         find out which rows are right; the same rebuild without --verify (offset-zero rebuild {projection}) replaces the live version \
+         all the same, and offset-zero projections drop {projection} {version} gives the new one up"
+    )]
     Differs {
         /// Whose.
         projection: &'static str,

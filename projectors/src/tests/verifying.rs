@@ -93,6 +93,13 @@ async fn exactly_the_rows_that_a_bug_has_touched_are_listed() {
     };
     assert_eq!((found.rows, found.differing), (30, 10));
     assert_eq!(found.differences, cancelled);
+    let told = refused.to_string();
+    for next in [
+        "offset-zero rebuild orders",
+        "offset-zero projections drop orders 2",
+    ] {
+        assert!(told.contains(next), "{told}");
+    }
     let live = "select live_version from offset_zero.projections where name = 'orders'";
     assert_eq!(
         world.number(&format!("select ({live})::bigint")).await,
