@@ -69,6 +69,8 @@ pub struct Report {
     pub version: i32,
     /// The version that was live before.
     pub replaced: i32,
+    /// How many versions that were live once are kept, that one among them.
+    pub retired: i64,
     /// Whether an earlier run had begun it; the figures are of this run.
     pub resumed: bool,
     /// Events applied.
@@ -91,6 +93,7 @@ impl fmt::Display for Report {
             projection,
             version,
             replaced,
+            retired,
             events,
             rows,
             seconds,
@@ -103,7 +106,18 @@ impl fmt::Display for Report {
             f,
             "rebuilt {projection}: version {version} replaces {replaced}{resumed}; \
              {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s; {verification}\n\
-             version {replaced} is kept; to drop it, type: offset-zero projections drop {projection} {replaced}"
+             version {replaced} is kept"
+        )?;
+        if *retired > 1 {
+            write!(
+                f,
+                ", and {} before it (see offset-zero projections)",
+                retired - 1
+            )?;
+        }
+        write!(
+            f,
+            "; to drop it, type: offset-zero projections drop {projection} {replaced}"
         )
     }
 }
@@ -249,6 +263,7 @@ async fn rebuild_locked<P: Projection, S: Log>(
         projection: P::NAME,
         version: candidate.version.number,
         replaced: swapped.replaced,
+        retired: swapped.retired,
         resumed: candidate.resumed,
         events,
         rows: meter.rows.load(Ordering::Relaxed),

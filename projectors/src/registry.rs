@@ -300,6 +300,16 @@ pub(crate) async fn make_live(
     announce_live(connection, name).await
 }
 
+/// How many versions are kept that were live once.
+pub(crate) async fn retired(connection: &mut PgConnection, name: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "retired!" from offset_zero.projection_versions where name = $1 and state = 'retired'"#,
+        name,
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Has it count from now how long nobody has fed a version; whoever feeds it after all locks its checkpoints in the same order.
 pub(crate) async fn note_fed(
     connection: &mut PgConnection,

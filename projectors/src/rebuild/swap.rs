@@ -30,6 +30,8 @@ const MAX_TRIES: u32 = 50;
 /// What the swap has changed.
 pub(super) struct Swapped {
     pub(super) replaced: i32,
+    /// How many versions that were live once are kept.
+    pub(super) retired: i64,
     /// The offset after the last one applied, by `Topic/partition`.
     pub(super) positions: BTreeMap<String, i64>,
 }
@@ -143,12 +145,14 @@ async fn attempt<P: Projection>(
         return Err(ProjectorError::Failed(error));
     }
     registry::make_live(&mut tx, P::NAME, live, candidate).await?;
+    let retired = registry::retired(&mut tx, P::NAME).await?;
     tx.commit().await?;
     let positions = reached
         .into_iter()
         .map(|((topic, partition), next)| (format!("{topic}/{partition}"), next));
     Ok(Some(Swapped {
         replaced: live,
+        retired,
         positions: positions.collect(),
     }))
 }

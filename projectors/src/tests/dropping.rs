@@ -11,8 +11,13 @@ use crate::{NotDropped, Orders, Projection, operate::drop_version, rebuild::clos
 async fn an_old_version_is_kept_until_it_is_dropped() {
     let (world, shop) = (World::new().await, Shop::open(1));
     shop.trade(3).await;
-    for _ in 0..2 {
-        rebuild_orders(&world, &shop).await.expect("rebuilds");
+    for (retired, told) in [
+        (1, "version 1 is kept;"),
+        (2, "version 2 is kept, and 1 before it"),
+    ] {
+        let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
+        assert_eq!(report.retired, retired);
+        assert!(report.to_string().contains(told), "{report}");
     }
     assert_eq!(world.rows("orders_2").await, world.rows("orders_3").await);
     let drop = async |version| drop_version(&world.database, Orders::NAME, version).await;
