@@ -147,7 +147,7 @@ pub enum ProjectorError {
         made: i32,
     },
     /// A dry run has nothing to compare with.
-    #[error("{projection} cannot be compared with its live version: {reason}")]
+    #[error("{projection} was not compared: {reason}")]
     NotCompared {
         /// Whose.
         projection: &'static str,

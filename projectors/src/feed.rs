@@ -2,8 +2,9 @@
 
 mod applied;
 mod moving;
+mod parked;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use event_store::{Batch, BatchLimits, Position, StartAt, Subscription, log::Log};
 use sqlx::{Connection, PgConnection};
@@ -11,12 +12,13 @@ use sqlx::{Connection, PgConnection};
 use self::{
     applied::Applied,
     moving::{Move, advance},
+    parked::{of_each_place, told, told_of_rehearsal, too_many},
 };
 use crate::{
     Projection, ProjectorError,
     chunk::Chunk,
     log::ask,
-    parking::{Letter, Parking, Refused, is_beyond_limit, take_misplaced},
+    parking::{Parking, Refused, is_beyond_limit, take_misplaced},
     registry::{self, Checkpoint, Origin, Positions, Version},
     written::WrittenKeys,
 };
@@ -38,6 +40,8 @@ pub(crate) struct Feed<P: Projection> {
     moves: Vec<Move>,
     /// Whether events were read that were not asked for, and are lost to this feed.
     overrun: bool,
+    /// Whether nothing that it writes stays.
+    is_rehearsal: bool,
 }
 
 impl<P: Projection> Feed<P> {
@@ -67,7 +71,13 @@ impl<P: Projection> Feed<P> {
             written: None,
             moves: Vec::new(),
             overrun: false,
+            is_rehearsal: false,
         })
+    }
+
+    /// Has it say of what it parks that a rebuild would: what it writes goes with its connection.
+    pub(crate) fn rehearse(&mut self) {
+        self.is_rehearsal = true;
     }
 
     /// Remembers, in so many bytes, what it writes; if it begins with nothing, so that there is nothing else.
@@ -209,7 +219,10 @@ impl<P: Projection> Feed<P> {
                 }
             }
             tx.commit().await?;
-            told::<P>(self.version, &causes);
+            match self.is_rehearsal {
+                true => told_of_rehearsal::<P>(&causes),
+                false => told::<P>(self.version, &causes),
+            }
             self.parking.clear();
         } else {
             tx.commit().await?;
@@ -329,37 +342,6 @@ fn ends<S: Log>(source: &S, checkpoints: &[Checkpoint]) -> Result<Vec<i64>, Proj
     match ended.find(|(checkpoint, end)| checkpoint.next_offset > **end) {
         Some((checkpoint, end)) => Err(cut_back(checkpoint, *end)),
         None => Ok(ends),
-    }
-}
-
-/// The first and the last of each topic and partition.
-fn of_each_place<'a>(causes: &[&'a Letter]) -> Vec<(&'a Letter, &'a Letter)> {
-    let mut of_place: BTreeMap<_, (&Letter, &Letter)> = BTreeMap::new();
-    for cause in causes {
-        let (_, last) = of_place
-            .entry(cause.position().place())
-            .or_insert((cause, cause));
-        *last = cause;
-    }
-    of_place.into_values().collect()
-}
-
-fn too_many(last: &Letter) -> ProjectorError {
-    ProjectorError::TooManyDeadLetters {
-        position: last.position().clone(),
-        reason: last.reason().to_owned(),
-    }
-}
-
-fn told<P: Projection>(version: i32, causes: &[&Letter]) {
-    let labels = [("projection", P::NAME)];
-    metrics::counter!("offset_zero_projection_dead_letters_total", &labels)
-        .increment(causes.len() as u64);
-    for letter in causes {
-        tracing::error!(
-            projection = P::NAME, version, position = %letter.position(), key = letter.key(), reason = letter.reason(),
-            "parked an event that cannot be applied, with what follows for its key"
-        );
     }
 }
 

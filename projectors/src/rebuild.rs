@@ -227,7 +227,7 @@ async fn rebuild_locked<P: Projection, S: Log>(
     let meter = Arc::new(Meter::default());
     let shown = meter::show::<P>(
         Arc::clone(&meter),
-        candidate.version.number,
+        Some(candidate.version.number),
         database.clone(),
         options.show,
     );

@@ -6,7 +6,7 @@
 //! version or a rebuild waits for; Postgres keeps the rows that live replaces until it is over.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, atomic::Ordering},
     time::Instant,
@@ -23,6 +23,7 @@ use super::{
     fill::{Filling, Goal, LIMITS, WRITTEN_KEYS_BYTES},
     meter::{self, Meter, Phase},
     start,
+    verify::LIVE_HAS_FAILED,
 };
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
@@ -118,6 +119,9 @@ impl<S: Log> Run<'_, S> {
             .await?;
         let live = registry::live(&mut snapshot, P::NAME).await?;
         let live = live.ok_or_else(|| not_compared::<P>("no version is live"))?;
+        if live.error.is_some() {
+            return Err(not_compared::<P>(LIVE_HAS_FAILED));
+        }
         let goal = registry::positions(&mut snapshot, P::NAME, live.number).await?;
 
         let mut scratch = scratch(self.database, &mut snapshot).await?;
@@ -126,21 +130,25 @@ impl<S: Log> Run<'_, S> {
             registry::create_numbered::<P>(&mut scratch, number, &origin, "building").await?;
         let start = &self.options.start;
         start::begin::<P, S>(&mut scratch, self.source, &origin, &version, start).await?;
+        let begins = registry::positions(&mut scratch, P::NAME, number).await?;
 
         let meter = Arc::new(Meter::default());
         let mut filling = Filling::new(self.source, self.database, version, origin, &meter);
         self.require_goal::<P>(&filling, &goal).await?;
         let watching = filling.give_way::<P>(live.number);
+        let mut unread = records_between(&begins, &goal);
+        unread.retain(|partition, _| {
+            self.partitions.is_empty() || self.partitions.contains(partition)
+        });
+        meter.records.expect(unread.values().sum());
         let shown = meter::show::<P>(
             Arc::clone(&meter),
-            number,
+            None,
             self.database.clone(),
             self.options.show,
         );
-        for partition in 0..filling.origin.partitions {
-            if self.partitions.is_empty() || self.partitions.contains(&partition) {
-                scratch = fold::<P, S>(&filling, scratch, partition, &goal).await?;
-            }
+        for (partition, unread) in unread {
+            scratch = fold::<P, S>(&filling, scratch, partition, unread, &goal).await?;
         }
         meter.enter(Phase::Verifying);
         let verification = self
@@ -242,11 +250,23 @@ async fn number(connection: &mut PgConnection) -> sqlx::Result<i32> {
     Ok(i32::MAX - backend)
 }
 
-/// Applies everything before the goal in one partition number, of all topics; what cannot be applied is parked, as ever.
+/// How many records there are from one to the other, by partition number, of all topics.
+fn records_between(begins: &Positions, ends: &Positions) -> BTreeMap<i32, i64> {
+    let mut records = BTreeMap::new();
+    for (place, end) in ends {
+        let begin = begins.get(place).copied().unwrap_or(0);
+        *records.entry(place.1).or_default() += (end - begin).max(0);
+    }
+    records
+}
+
+/// Applies everything before the goal in one partition number, of all topics; what cannot be applied is parked, as ever. So many records
+/// are expected already.
 async fn fold<P: Projection, S: Log>(
     filling: &Filling<S>,
     mut connection: PgConnection,
     partition: i32,
+    mut unread: i64,
     goal: &Positions,
 ) -> Result<PgConnection, ProjectorError> {
     let goal = Goal::Exactly(goal.clone());
@@ -264,9 +284,10 @@ async fn fold<P: Projection, S: Log>(
             LIMITS,
         )
         .await?;
+        feed.rehearse();
         feed.remember_written(WRITTEN_KEYS_BYTES);
         feed.park(&mut refused);
-        let read = filling.try_read_to(&mut feed, &goal).await;
+        let read = filling.try_read_to(&mut feed, &goal, &mut unread).await;
         match filling.note(&mut refused, read) {
             Ok(()) => return Ok(feed.into_connection()),
             // From the checkpoint again, and past it.
@@ -292,6 +313,19 @@ fn not_compared<P: Projection>(reason: &str) -> ProjectorError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_are_counted_by_partition_over_all_topics() {
+        let at = |offsets: [i64; 3]| -> Positions {
+            let places = [("OrderEvents", 0), ("OrderEvents", 1), ("PaymentEvents", 1)];
+            let places = places.map(|(topic, partition)| (topic.to_owned(), partition));
+            std::iter::zip(places, offsets).collect()
+        };
+        let all = records_between(&at([0; 3]), &at([7, 5, 3]));
+        assert_eq!(all, [(0, 7), (1, 8)].into());
+        let from_elsewhere = records_between(&at([7, 5, 1]), &at([7, 5, 3]));
+        assert_eq!(from_elsewhere, [(0, 0), (1, 2)].into());
+    }
 
     #[test]
     fn partitions_that_there_are_not_are_unknown() {

@@ -154,8 +154,9 @@ impl<S: Log> Filling<S> {
         goal: Goal,
     ) -> Result<Feed<P>, ProjectorError> {
         let mut refused = Refused::default();
+        let mut unread = 0;
         loop {
-            let read = self.try_read_to(&mut feed, &goal).await;
+            let read = self.try_read_to(&mut feed, &goal, &mut unread).await;
             match self.note(&mut refused, read) {
                 // From the checkpoint again, and past it.
                 Err(ProjectorError::Unappliable { .. }) => {
@@ -182,15 +183,18 @@ impl<S: Log> Filling<S> {
         result
     }
 
-    /// A feed that has met an event that it cannot apply has to be opened anew.
+    /// A feed that has met an event that it cannot apply has to be opened anew. So many records are expected already, and not passed; what
+    /// was passed in vain is expected again.
     pub(super) async fn try_read_to<P: Projection>(
         &self,
         feed: &mut Feed<P>,
         goal: &Goal,
+        unread: &mut i64,
     ) -> Result<(), ProjectorError> {
         let (Goal::AtLeast(ends) | Goal::Exactly(ends)) = goal;
         let mut remaining = feed.remaining(ends);
-        self.meter.records.expect(remaining);
+        self.meter.records.expect((remaining - *unread).max(0));
+        *unread = remaining;
         while remaining > 0 {
             self.gate.pass().await;
             let batch = match goal {
@@ -200,6 +204,7 @@ impl<S: Log> Filling<S> {
             let count = feed.absorb(batch).await?;
             let before = std::mem::replace(&mut remaining, feed.remaining(ends));
             self.meter.passed(before - remaining, count);
+            *unread = remaining;
             let is_full = feed.held() >= share(MAX_HELD_ROWS, self.origin.partitions)
                 || feed.held_bytes() >= share(MAX_HELD_BYTES, self.origin.partitions);
             if is_full || remaining == 0 || feed.awaits_refused() {

@@ -223,14 +223,19 @@ impl Look {
     }
 }
 
+/// Of a version that is being built; of a dry run, which builds none, nothing is in the registry.
 pub(super) fn show<P: Projection>(
     meter: Arc<Meter>,
-    version: i32,
+    version: Option<i32>,
     database: Database,
     show: Show,
 ) -> Aside {
     Aside(tokio::spawn(async move {
         let bar = bar::<P>(show);
+        let doing = match version {
+            Some(_) => "rebuilding",
+            None => "running dry",
+        };
         let mut second = (Instant::now(), 0);
         let mut rate = 0.0;
         let mut registry = None;
@@ -254,9 +259,12 @@ pub(super) fn show<P: Projection>(
                 tracing::info!(
                     projection = P::NAME, version, %phase, phase_percent, events = look.events,
                     records = done, of_records = expected, events_per_second = rate.round(), eta_seconds,
-                    gave_way_seconds = look.gave_way.as_secs(), "rebuilding"
+                    gave_way_seconds = look.gave_way.as_secs(), "{doing}"
                 );
             }
+            let Some(version) = version else {
+                continue;
+            };
             let progress = BuildProgress {
                 phase: phase.as_str(),
                 events: look.events,

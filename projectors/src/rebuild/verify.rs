@@ -31,6 +31,8 @@ const MAX_ROUNDS: u32 = 8;
 /// How long a live version that is behind a resumed one may take to come up to it.
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
+/// Why there is nothing to compare with.
+pub(super) const LIVE_HAS_FAILED: &str = "the live version has failed";
 /// So many differences are printed; all that were listed are in the JSON report.
 const MAX_PRINTED: usize = 20;
 
@@ -147,7 +149,7 @@ async fn comparable<P: Projection, S: Log>(
         return Ok(Err("no version is live".to_owned()));
     };
     if live.error.is_some() {
-        return Ok(Err("the live version has failed".to_owned()));
+        return Ok(Err(LIVE_HAS_FAILED.to_owned()));
     }
     let ends = filling.ends::<P>().await?;
     let deadline = Instant::now() + PATIENCE;

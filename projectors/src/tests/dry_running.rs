@@ -151,4 +151,11 @@ async fn without_anything_to_compare_with_it_says_so() {
     refused(&[1], "there is no partition 1").await;
     shop.log.truncate(ORDER_EVENTS, 0, 1);
     refused(&[], "holds more than the log does").await;
+    for state in ["failed", "diverged"] {
+        let failed = format!(
+            "update offset_zero.projection_versions set state = '{state}', error = 'a test'"
+        );
+        world.execute(&failed).await;
+        refused(&[], "not compared: the live version has failed").await;
+    }
 }
