@@ -192,6 +192,16 @@ pub enum ProjectorError {
         /// What was found.
         verification: Box<Verification>,
     },
+    /// Of several projections that were to be rebuilt, or compared, some were not.
+    #[error("{done} of {of} are done:\n    {told}")]
+    NotAllDone {
+        /// So many were.
+        done: usize,
+        /// Of so many.
+        of: usize,
+        /// What became of each.
+        told: String,
+    },
     /// A version that is needed, or that there is not.
     #[error("version {version} of {projection} was not dropped: {reason}")]
     NotDropped {
@@ -250,6 +260,7 @@ impl ProjectorError {
             | Self::VersionTaken { .. }
             | Self::NotCaughtUp { .. }
             | Self::Differs { .. }
+            | Self::NotAllDone { .. }
             | Self::NotDropped { .. }
             | Self::Task(_) => false,
         }
@@ -260,6 +271,17 @@ impl ProjectorError {
         matches!(
             self,
             Self::Diverged { .. } | Self::Log(LogError::OffsetLost { .. })
+        )
+    }
+
+    /// Whether it would be met with any other projection, too: the log or Postgres cannot be reached, or used.
+    pub(crate) fn is_of_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Log(LogError::Unavailable { .. })
+                | Self::Postgres(sqlx::Error::Io(_) | sqlx::Error::Tls(_))
+                | Self::Unanswered { .. }
+                | Self::NotMigrated { .. }
         )
     }
 

@@ -37,7 +37,7 @@ pub use self::{
     compare::{Comparison, Difference, Differing},
     dry_run::{DryRun, dry_run},
     meter::Show,
-    start::{InvalidStart, Start},
+    start::{InvalidStart, Start, may_begin},
     verify::Verification,
 };
 use crate::{

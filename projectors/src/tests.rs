@@ -22,6 +22,7 @@ mod notices;
 mod parking;
 mod past;
 mod rebuilding;
+mod reporting;
 mod running;
 mod shapes;
 mod shop;

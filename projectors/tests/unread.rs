@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Beside a Kafka and a Postgres that are not there. What was rebuilt before it failed is printed as JSON: nothing.
+/// Beside a Kafka and a Postgres that are not there. What became of it is printed as JSON.
 #[test]
 fn a_rebuild_of_which_nobody_reads_says_why_it_has_failed() -> Outcome {
     let nobody = format!("127.0.0.1:{}", dev::ports::free()?);

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use event_store::log::Log;
 use runtime::output::{self, UNREAD};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     Database, ProjectionName, ProjectorError, rebuild,
-    rebuild::{Options, Show, Start, dry_run},
+    rebuild::{Options, Show, Start, dry_run, may_begin},
 };
 
 /// What to rebuild, and how.
@@ -17,7 +18,7 @@ pub struct RebuildArgs {
     /// One or more of the projections.
     #[arg(required_unless_present = "all", value_name = "NAME")]
     pub names: Vec<String>,
-    /// All projections, one after the other.
+    /// All projections, one after the other. Where one fails, the others are rebuilt all the same.
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
     /// Swap in nothing but what was proven equal to the live version. Unless asked for, both are compared all the same, but
@@ -45,7 +46,7 @@ impl RebuildArgs {
     /// whether a dry run has found differences.
     ///
     /// # Errors
-    /// At the first projection that there is not, or that cannot be rebuilt; says why.
+    /// Before anything is begun where one of them is refused, such as one that there is not. When one fails, after the others; says why.
     pub async fn run<S: Log>(
         &self,
         source: &S,
@@ -53,18 +54,38 @@ impl RebuildArgs {
         json: bool,
         mut print: impl FnMut(&str),
     ) -> Result<bool, ProjectorError> {
-        let mut reports = Vec::new();
-        let ran = self
-            .run_each(source, database, |report, text| match json {
-                true => reports.push(report),
-                false => print(&text),
-            })
-            .await;
-        // Where one could not be rebuilt, those before it were.
-        if json {
-            print(&format!("{:#}", serde_json::Value::Array(reports)));
+        let asked = self.asked();
+        let mut is_over = asked.iter().any(|(_, checked)| checked.is_err());
+        let mut differ = false;
+        let mut outcomes = Vec::new();
+        for (projection, checked) in asked {
+            let became = match checked {
+                Err(refused) => Became::Refused(refused),
+                Ok(_) if is_over => Became::NotAttempted,
+                Ok(name) => match self.run_one(name, source, database).await {
+                    Ok(done) => {
+                        differ |= done.differs;
+                        if !json {
+                            print(&done.text);
+                        }
+                        Became::Done(done.report)
+                    }
+                    Err(error) => {
+                        is_over = error.is_of_all();
+                        Became::Failed(error)
+                    }
+                },
+            };
+            outcomes.push(Outcome { projection, became });
         }
-        ran
+        if json {
+            let entries = outcomes.iter().map(Outcome::as_json);
+            print(&format!("{:#}", Value::Array(entries.collect())));
+        }
+        match failure(outcomes) {
+            Some(error) => Err(error),
+            None => Ok(differ),
+        }
     }
 
     /// As [`run`](Self::run), on stdout. All of it is done whether or not anybody reads of it.
@@ -88,28 +109,30 @@ impl RebuildArgs {
         Ok(differ)
     }
 
-    async fn run_each<S: Log>(
+    async fn run_one<S: Log>(
         &self,
+        name: ProjectionName,
         source: &S,
         database: &Database,
-        mut tell: impl FnMut(serde_json::Value, String),
-    ) -> Result<bool, ProjectorError> {
-        let mut differ = false;
-        for name in self.projections()? {
-            if self.dry_run {
-                let found = dry_run(name, source, database, self.options(), &self.only).await?;
-                differ |= !found.is_equal();
-                tell(as_json(&found), found.to_string());
-            } else {
-                let report = rebuild(name, source, database, self.options()).await?;
-                tell(as_json(&report), report.to_string());
-            }
+    ) -> Result<Done, ProjectorError> {
+        if self.dry_run {
+            let found = dry_run(name, source, database, self.options(), &self.only).await?;
+            return Ok(Done {
+                differs: !found.is_equal(),
+                report: as_json(&found),
+                text: found.to_string(),
+            });
         }
-        Ok(differ)
+        let report = rebuild(name, source, database, self.options()).await?;
+        Ok(Done {
+            differs: false,
+            report: as_json(&report),
+            text: report.to_string(),
+        })
     }
 
     /// With what the process ends that was asked for this, as `diff` does: 1 where rows differ, 2 where a dry run could not find that
-    /// out. Any other rebuild that fails ends with 1; one of which nobody reads, without a word.
+    /// out, or there is no projection of a name. Any other rebuild that fails ends with 1; one of which nobody reads, without a word.
     pub fn exit_code(&self, ran: anyhow::Result<bool>) -> ExitCode {
         match ran {
             Ok(false) => ExitCode::SUCCESS,
@@ -120,24 +143,35 @@ impl RebuildArgs {
             Err(error) if output::is_unread(error.as_ref()) => ExitCode::from(UNREAD),
             Err(error) => {
                 eprintln!("Error: {error:?}");
-                ExitCode::from(if self.dry_run { 2 } else { 1 })
+                let is_unknown = matches!(
+                    error.downcast_ref(),
+                    Some(ProjectorError::UnknownProjection { .. })
+                );
+                ExitCode::from(if self.dry_run || is_unknown { 2 } else { 1 })
             }
         }
     }
 
-    /// Those that were named, each once.
-    fn projections(&self) -> Result<Vec<ProjectionName>, ProjectorError> {
-        if self.all {
-            return Ok(ProjectionName::ALL.to_vec());
-        }
-        let mut names = Vec::new();
-        for name in &self.names {
-            let name = name.parse()?;
-            if !names.contains(&name) {
-                names.push(name);
+    /// Those that were named, each once, with what is known of each before anything is begun.
+    fn asked(&self) -> Vec<(String, Result<ProjectionName, ProjectorError>)> {
+        let all = ProjectionName::ALL.map(ProjectionName::as_str);
+        let names: Vec<&str> = match self.all {
+            true => all.to_vec(),
+            false => self.names.iter().map(String::as_str).collect(),
+        };
+        let mut asked: Vec<(String, _)> = Vec::new();
+        for name in names {
+            if asked.iter().all(|(known, _)| known != name) {
+                asked.push((name.to_owned(), self.checked(name)));
             }
         }
-        Ok(names)
+        asked
+    }
+
+    fn checked(&self, name: &str) -> Result<ProjectionName, ProjectorError> {
+        let name = name.parse::<ProjectionName>()?;
+        may_begin(name, &self.from)?;
+        Ok(name)
     }
 
     fn options(&self) -> Options {
@@ -149,6 +183,87 @@ impl RebuildArgs {
     }
 }
 
-fn as_json(report: &impl Serialize) -> serde_json::Value {
+/// What was done, for people and for programs.
+struct Done {
+    differs: bool,
+    report: Value,
+    text: String,
+}
+
+/// What became of a projection that was asked for.
+struct Outcome {
+    projection: String,
+    became: Became,
+}
+
+enum Became {
+    /// Rebuilt, or compared by a dry run.
+    Done(Value),
+    Failed(ProjectorError),
+    /// Before anything was begun.
+    Refused(ProjectorError),
+    /// Since another one was refused, or has failed in a way in which this one would.
+    NotAttempted,
+}
+
+impl Outcome {
+    fn as_json(&self) -> Value {
+        let (is_attempted, error) = match &self.became {
+            Became::Done(report) => return report.clone(),
+            Became::Failed(error) => (true, Some(error)),
+            Became::Refused(error) => (false, Some(error)),
+            Became::NotAttempted => (false, None),
+        };
+        let mut entry = json!({"projection": self.projection, "attempted": is_attempted});
+        if let Some(error) = error {
+            entry["error"] = error.in_full().into();
+        }
+        if let Some(ProjectorError::Differs {
+            version,
+            verification,
+            ..
+        }) = error
+        {
+            entry["version"] = (*version).into();
+            entry["verification"] = as_json(verification);
+        }
+        entry
+    }
+
+    fn told(&self) -> String {
+        let became = match &self.became {
+            Became::Done(_) => "done".to_owned(),
+            Became::Failed(error) | Became::Refused(error) => error.in_full(),
+            Became::NotAttempted => "not attempted".to_owned(),
+        };
+        format!("{}: {became}", self.projection)
+    }
+
+    fn into_error(self) -> Option<ProjectorError> {
+        match self.became {
+            Became::Failed(error) | Became::Refused(error) => Some(error),
+            Became::Done(_) | Became::NotAttempted => None,
+        }
+    }
+}
+
+/// What to say where not all is done: the error itself, where only one was asked for, or where one was refused, so that nothing was begun.
+fn failure(outcomes: Vec<Outcome>) -> Option<ProjectorError> {
+    let is_done = |outcome: &Outcome| matches!(outcome.became, Became::Done(_));
+    let is_refused = |outcome: &Outcome| matches!(outcome.became, Became::Refused(_));
+    let of = outcomes.len();
+    let done = outcomes.iter().filter(|outcome| is_done(outcome)).count();
+    if of > 1 && done < of && !outcomes.iter().any(is_refused) {
+        let told: Vec<String> = outcomes.iter().map(Outcome::told).collect();
+        return Some(ProjectorError::NotAllDone {
+            done,
+            of,
+            told: told.join("\n    "),
+        });
+    }
+    outcomes.into_iter().find_map(Outcome::into_error)
+}
+
+fn as_json(report: &impl Serialize) -> Value {
     serde_json::to_value(report).expect("its maps have string keys")
 }

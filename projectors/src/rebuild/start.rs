@@ -7,8 +7,9 @@ use event_store::{Position, log::Log};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::{
-    Projection, ProjectorError,
+    Projection, ProjectionName, ProjectorError,
     log::ask,
+    names::OnProjection,
     registry::{self, Origin, Positions, Version},
 };
 
@@ -74,17 +75,46 @@ impl fmt::Display for Start {
     }
 }
 
+/// Refuses where it is known before anything is begun that this projection cannot begin there.
+///
+/// # Errors
+/// Where its rows are not each made of one event, or it does not read the topic of an offset; says so.
+pub fn may_begin(name: ProjectionName, start: &Start) -> Result<(), ProjectorError> {
+    name.on(MayBegin(start))
+}
+
+struct MayBegin<'a>(&'a Start);
+
+impl OnProjection for MayBegin<'_> {
+    type Output = Result<(), ProjectorError>;
+
+    fn on<P: Projection>(self) -> Self::Output {
+        kept_table::<P>(self.0)?;
+        Ok(())
+    }
+}
+
 /// Whether this projection can begin there at all; if so, the table whose rows are kept, if any are.
 pub(super) fn kept_table<P: Projection>(
     start: &Start,
 ) -> Result<Option<&'static str>, ProjectorError> {
-    match (start, P::TABLE_OF_EVENTS) {
-        (Start::Zero, _) => Ok(None),
-        (_, Some(table)) => Ok(Some(table)),
-        (_, None) => Err(refused::<P>(
-            "its rows are made of all that has happened; rebuild it from ZERO",
-        )),
+    if *start == Start::Zero {
+        return Ok(None);
     }
+    let table = P::TABLE_OF_EVENTS.ok_or_else(|| {
+        refused::<P>("its rows are made of all that has happened; rebuild it from ZERO")
+    })?;
+    if let Start::Offsets(offsets) = start {
+        let is_read = |position: &&Position| P::TOPICS.contains(&&*position.topic);
+        if let Some(unread) = offsets.iter().find(|position| !is_read(position)) {
+            return Err(unread_by::<P>(unread));
+        }
+    }
+    Ok(Some(table))
+}
+
+fn unread_by<P: Projection>(position: &Position) -> ProjectorError {
+    refused::<P>(format!("it does not read {position}"))
 }
 
 /// Has a version that was just created begin there; in one REPEATABLE READ transaction with that, so that rows, checkpoints and
@@ -133,7 +163,7 @@ async fn resolve<P: Projection, S: Log>(
                 let place = (position.topic.to_string(), position.partition);
                 let reached = from
                     .get_mut(&place)
-                    .ok_or_else(|| refused::<P>(format!("it does not read {position}")))?;
+                    .ok_or_else(|| unread_by::<P>(position))?;
                 if position.offset > *reached {
                     return Err(refused::<P>(format!(
                         "{position} lies beyond what the live version has applied, which is up to {reached}"

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     Orders, Projection, ProjectionName, ProjectorError, Report,
-    args::RebuildArgs,
     feed::Feed,
     live::origin_of,
     operate::drop_version,
@@ -296,35 +295,6 @@ async fn what_was_begun_of_fewer_partitions_is_begun_anew() {
     let report = rebuild_orders(&world, &shop).await.expect("rebuilds");
     assert!(!report.resumed);
     assert_eq!(report.positions.len(), 2 * Orders::TOPICS.len());
-}
-
-#[tokio::test]
-async fn what_was_rebuilt_before_one_that_fails_is_reported() {
-    let (world, shop) = (World::new().await, Shop::open(1));
-    let mut other = world.connect().await;
-    let rebuilding =
-        "select pg_advisory_lock(hashtext('offset_zero.rebuild'), hashtext('payments'))";
-    let rebuilding = sqlx::raw_sql(rebuilding).execute(&mut other).await;
-    rebuilding.expect("as a rebuild elsewhere does");
-    let wanted = RebuildArgs {
-        names: ["orders", "payments", "carts"].map(str::to_owned).into(),
-        ..RebuildArgs::default()
-    };
-    let mut printed = Vec::new();
-    let ran = wanted.run(&shop.log, &world.database, true, |text| {
-        printed.push(text.to_owned());
-    });
-    let error = ran.await.expect_err("payments are being rebuilt");
-    assert!(
-        matches!(error, ProjectorError::RebuildRunning { .. }),
-        "{error:?}"
-    );
-    let [printed] = &*printed else {
-        panic!("one array: {printed:?}");
-    };
-    let reports: serde_json::Value = serde_json::from_str(printed).expect("JSON");
-    assert_eq!(reports[0]["projection"], "orders");
-    assert_eq!(reports.as_array().map(Vec::len), Some(1));
 }
 
 /// As where the log was lost, and made anew with fewer partitions.
