@@ -117,6 +117,15 @@ pub enum ProjectorError {
     /// The version was marked as failed, by this process or an earlier one; says why, and what to do.
     #[error("{0}")]
     Failed(String),
+    /// It was asked to halt, or to go on, and has failed.
+    #[error(
+        "the live version of {projection} has failed: nobody feeds it, halted or not; mend the cause, then type: \
+         offset-zero rebuild {projection}"
+    )]
+    NotFed {
+        /// Whose.
+        projection: &'static str,
+    },
     /// No such projection.
     #[error("there is no projection {name}; there are: {known}")]
     UnknownProjection {
@@ -252,6 +261,7 @@ impl ProjectorError {
             | Self::NotParked { .. }
             | Self::StillDead { .. }
             | Self::Failed(_)
+            | Self::NotFed { .. }
             | Self::UnknownProjection { .. }
             | Self::NotStarted { .. }
             | Self::OtherShape { .. }

@@ -9,7 +9,7 @@ use crate::{
     live::origin_of,
     names::OnProjection,
     rebuild::candidate,
-    registry::{self, Origin},
+    registry::{self, Origin, Version},
 };
 
 /// Drops the tables of a version that is not live any more, or of a projection that this release does not have.
@@ -34,7 +34,7 @@ pub async fn drop_version(
 /// Halts a projection: its rows stay as they are, and can be read; a rebuild of it goes on.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When its live version has failed, so that nobody feeds it anyway; or Postgres fails.
 pub async fn pause(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
     let mut tx = registry.begin().await?;
@@ -46,6 +46,7 @@ pub async fn pause(database: &Database, projection: ProjectionName) -> Result<()
     .execute(&mut *tx)
     .await?;
     if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
+        require_not_failed(projection, &live)?;
         registry::bump_epochs(&mut tx, projection.as_str(), &[live.number]).await?;
     }
     tx.commit().await?;
@@ -55,7 +56,7 @@ pub async fn pause(database: &Database, projection: ProjectionName) -> Result<()
 /// Has a projection go on from where it was halted.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When its live version has failed, so that it does not go on; or Postgres fails.
 pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
     let mut tx = registry.begin().await?;
@@ -67,10 +68,21 @@ pub async fn resume(database: &Database, projection: ProjectionName) -> Result<(
     .execute(&mut *tx)
     .await?;
     if let Some(live) = registry::live(&mut tx, projection.as_str()).await? {
+        require_not_failed(projection, &live)?;
         registry::note_fed(&mut tx, projection.as_str(), live.number).await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Of what has failed, nothing changes by a halt, nor by its end.
+fn require_not_failed(projection: ProjectionName, live: &Version) -> Result<(), ProjectorError> {
+    match live.error {
+        Some(_) => Err(ProjectorError::NotFed {
+            projection: projection.as_str(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Begins a projection anew with empty tables, at once: readers see them fill. A rebuild is the way without that; answers the

@@ -240,6 +240,7 @@ async fn diverges_and_is_cured(damage: &str) {
         .await;
     let diverged = "select count(*) from offset_zero.projection_versions where state = 'diverged'";
     assert_eq!(world.number(diverged).await, 1);
+    neither_halts_nor_goes_on(&world).await;
     let options = Options::default();
     let report = rebuild(ProjectionName::Orders, &shop.log, &world.database, options)
         .await
@@ -249,6 +250,19 @@ async fn diverges_and_is_cured(damage: &str) {
     shop.trade(1).await;
     rows_reach(&world, "orders_2", 4).await;
     runner.stop().await;
+}
+
+/// As nothing that has failed does; a rebuild is what it needs.
+async fn neither_halts_nor_goes_on(world: &World) {
+    for refused in [
+        operate::pause(&world.database, ProjectionName::Orders).await,
+        operate::resume(&world.database, ProjectionName::Orders).await,
+    ] {
+        let refused = refused.expect_err("it has failed").to_string();
+        assert!(refused.contains(WHAT_TO_TYPE), "{refused}");
+    }
+    let paused = "select count(*) from offset_zero.projections where paused";
+    assert_eq!(world.number(paused).await, 0);
 }
 
 #[tokio::test]
