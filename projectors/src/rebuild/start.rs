@@ -173,8 +173,8 @@ async fn resolve<P: Projection, S: Log>(
             }
         }
         Start::Time(time) => {
-            let (time, reached) = (*time, from);
-            from = ask(source, move |source| {
+            let (time, reached) = (*time, from.clone());
+            let since: Positions = ask(source, move |source| {
                 let places = reached.into_iter().map(|(place, reached)| {
                     let (topic, partition) = &place;
                     let offset = source.offset_at(topic, *partition, time)?;
@@ -183,6 +183,12 @@ async fn resolve<P: Projection, S: Log>(
                 places.collect()
             })
             .await?;
+            if from == since {
+                return Err(refused::<P>(format!(
+                    "nothing of what the live version has applied was appended at {start} or later"
+                )));
+            }
+            from = since;
         }
     }
     Ok(from)

@@ -160,6 +160,11 @@ async fn where_it_cannot_begin_it_says_why_and_leaves_nothing() {
             "ProductEvents/0@0",
             "does not read",
         ),
+        (
+            ProjectionName::History,
+            "2126-11-28T12:00:00Z",
+            "appended at 2126-11-28T12:00:00Z or later",
+        ),
     ] {
         let error = rebuild_from(&world, &shop, name, start)
             .await
