@@ -295,7 +295,9 @@ fn print(entry: &Entry, json: bool) -> Result<()> {
         (Err(record), true) => output::print(format_args!("{}", unreadable_line(record))),
         (Err(record), false) => output::print(format_args!(
             "{} (key {}) is no event: {}",
-            record.position, record.key, record.reason
+            record.position,
+            output::printable_key(&record.key),
+            output::printable(&record.reason)
         )),
         (Ok(event), false) => {
             let Recorded {
@@ -307,10 +309,10 @@ fn print(entry: &Entry, json: bool) -> Result<()> {
             output::print(format_args!(
                 "{}  {:<24} {} {} by {}  {}\n    {}",
                 metadata.time.format("%Y-%m-%dT%H:%M:%S%.3fZ"),
-                event.name,
-                metadata.stream,
+                output::printable(&event.name),
+                output::printable(&metadata.stream),
                 metadata.stream_version,
-                metadata.actor,
+                output::printable(&metadata.actor),
                 position,
                 event.payload
             ))

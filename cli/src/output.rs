@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use runtime::output;
 
-pub use runtime::output::UNREAD;
+pub use runtime::output::{UNREAD, printable, printable_key};
 
 /// Prints a line, or several.
 pub fn print(lines: fmt::Arguments<'_>) -> Result<()> {

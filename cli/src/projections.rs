@@ -218,7 +218,7 @@ fn print_row(row: &ProjectionRow) -> Result<()> {
         output::print(format_args!("    {dead_letters} events are parked"))?;
     }
     if let Some(error) = error {
-        output::print(format_args!("    {error}"))?;
+        output::print(format_args!("    {}", output::printable(error)))?;
     }
     Ok(())
 }

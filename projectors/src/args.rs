@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use clap::{Parser, Subcommand};
 use event_store::kafka::KafkaArgs;
 use event_store::log::Log;
-use runtime::telemetry::LogArgs;
+use runtime::{
+    output::{printable, printable_key},
+    telemetry::LogArgs,
+};
 use serde::Serialize;
 
 use crate::{
@@ -187,10 +190,11 @@ impl DeadLettersCommand {
             Self::List { name } => {
                 let keys = dead_letters::list(database, *name).await?;
                 let line = |of: &ParkedKey| {
-                    let reason = of.reason.as_deref().unwrap_or_default();
+                    let reason = printable(of.reason.as_deref().unwrap_or_default());
+                    let key = printable_key(&of.key);
                     format!(
-                        "{} {}: {} parked, first {}: {reason}",
-                        of.projection, of.key, of.letters, of.position
+                        "{} {key}: {} parked, first {}: {reason}",
+                        of.projection, of.letters, of.position
                     )
                 };
                 Ok(listed(&keys, json, "nothing is parked", line))
@@ -198,8 +202,8 @@ impl DeadLettersCommand {
             Self::Show(ParkedArgs { name, key }) => {
                 let letters = dead_letters::show(database, *name, key).await?;
                 let line = |of: &DeadLetter| {
-                    let stream = of.stream.as_deref().unwrap_or("of no stream");
-                    let reason = of.reason.as_deref().unwrap_or("follows");
+                    let stream = printable(of.stream.as_deref().unwrap_or("of no stream"));
+                    let reason = printable(of.reason.as_deref().unwrap_or("follows"));
                     format!("{} {stream}: {reason}", of.position)
                 };
                 Ok(listed(&letters, json, "nothing is parked", line))
@@ -214,7 +218,7 @@ impl DeadLettersCommand {
                     )),
                     Some(reason) => Err(ProjectorError::StillDead {
                         applied: retried.applied,
-                        reason,
+                        reason: printable(&reason),
                     }),
                 }
             }

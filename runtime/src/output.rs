@@ -52,6 +52,28 @@ pub fn is_unread(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// A text of anybody's making, such as a foreign record's key, as a terminal can be given it: with control characters written as escapes.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => printable.extend(character.escape_debug()),
+            false => printable.push(character),
+        }
+    }
+    printable
+}
+
+/// A record's key, as [`printable`]; none is seen between quotes.
+#[must_use]
+pub fn printable_key(key: &str) -> String {
+    match key.is_empty() {
+        true => "\"\"".to_owned(),
+        false => printable(key),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
@@ -67,5 +89,15 @@ mod tests {
         let full: &mut [u8] = &mut [0; 3];
         let refused = write(full, format_args!("a line")).expect_err("it has no room");
         assert!(!is_unread(&refused), "{refused:?}");
+    }
+
+    #[test]
+    fn only_control_characters_are_escaped() {
+        assert_eq!(printable("a\nb\u{1b}[2J\0\u{85}"), r"a\nb\u{1b}[2J\0\u{85}");
+        for whole in ["", "tea-\u{fc} \"1\" \\ 'x'", "\u{1f375}"] {
+            assert_eq!(printable(whole), whole);
+        }
+        assert_eq!(printable_key(""), r#""""#);
+        assert_eq!(printable_key("TEA\t"), r"TEA\t");
     }
 }

@@ -116,6 +116,8 @@ fn print(findings: &Findings) -> Result<()> {
     } in &findings.0
     {
         let mark = if *ok { "ok   " } else { "WRONG" };
+        // It may quote what lies in the log.
+        let detail = output::printable(detail);
         output::print(format_args!("{mark}  {check:<12} {detail}"))?;
         if let Some(remedy) = remedy {
             output::print(format_args!("       {:<12} -> {remedy}", ""))?;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     ProjectionName, ProjectorError,
+    args::DeadLettersCommand,
     dead_letters::{self, ParkedKey},
     parking::{MAX_CAUSES, is_beyond_limit},
     rebuild,
@@ -338,7 +339,7 @@ async fn what_a_newer_program_has_applied_is_the_same_log_all_the_same() {
 #[tokio::test]
 async fn a_foreign_record_is_parked_whatever_its_key() {
     let (world, shop) = (World::new().await, Shop::open(1));
-    for key in ["\0\0\0\u{7}", &"\0".repeat(5_000), &"ü".repeat(5_000)] {
+    for key in ["", "\0\0\0\u{7}", &"\0".repeat(5_000), &"ü".repeat(5_000)] {
         let mut records = records(Uuid::now_v7());
         key.clone_into(&mut records[0].key);
         records[0].payload = b"\0".to_vec();
@@ -347,7 +348,14 @@ async fn a_foreign_record_is_parked_whatever_its_key() {
     let runner = Runner::start(&world, &shop);
     append(&shop, &records(Uuid::now_v7()));
     rows_reach(&world, "orders_1", 1).await;
-    assert_eq!(parked(&world).await.len(), 3, "keys are told apart");
+    assert_eq!(parked(&world).await.len(), 4, "keys are told apart");
+    let list = DeadLettersCommand::List { name: Some(ORDERS) };
+    let listed = list.run(&shop.log, &world.database, false).await;
+    let listed = listed.expect("lists");
+    for told in ["orders \"\": 1 parked", r"\u{7}"] {
+        assert!(listed.contains(told), "{told} is not in: {listed}");
+    }
+    assert!(!listed.contains('\u{7}'), "{listed}");
     runner.stop().await;
 }
 
