@@ -339,6 +339,7 @@ impl FromStr for CarrierDelay {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use runtime::telemetry::LogFormat;
 
     use super::{Args, Command};
 
@@ -352,6 +353,19 @@ mod tests {
             let args = Args::try_parse_from(line).expect("they are flags");
             let property = ("security.protocol".to_owned(), "SSL".to_owned());
             assert_eq!(args.target.kafka.config().properties, [property]);
+        }
+    }
+
+    #[test]
+    fn logging_is_told_before_and_after_the_command() {
+        let flags = ["--log", "warn", "--log-format", "json"];
+        let (program, command) = (["offset-zero"], ["dead-letters", "list"]);
+        for line in [
+            [&program[..], &flags[..], &command[..]].concat(),
+            [&program[..], &command[..], &flags[..]].concat(),
+        ] {
+            let log = Args::try_parse_from(line).expect("they are flags").log;
+            assert_eq!((&*log.log, log.log_format), ("warn", LogFormat::Json));
         }
     }
 

@@ -30,6 +30,7 @@ pub struct LogArgs {
         default_value = "info,fjall=warn,lsm_tree=warn",
         value_name = "FILTER",
         value_parser = filter,
+        global = true,
         help_heading = "Logging"
     )]
     pub log: String,
@@ -39,6 +40,7 @@ pub struct LogArgs {
         long,
         env = "OFFSET_ZERO_LOG_FORMAT",
         default_value = "text",
+        global = true,
         help_heading = "Logging"
     )]
     pub log_format: LogFormat,
