@@ -1,6 +1,6 @@
 //! `offset-zero topics`: whether they are as they have to be.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use event_store::{
     LogError,
     kafka::{KafkaLog, TopicSpec},
@@ -18,26 +18,21 @@ pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<
         TopicsCommand::Check => {
             let log = KafkaLog::connect(&target.kafka.config())?;
             let specs = target.topic_specs();
-            let wrong = match faults(&log, &specs).await {
-                Ok(wrong) => wrong,
-                Err(error) if json => {
-                    let wrong = [error.to_string()];
-                    print(format_args!("{}", report(specs.len(), &wrong)))?;
-                    return Err(error.into());
-                }
-                Err(error) => return Err(error.into()),
-            };
+            let looked = faults(&log, &specs).await;
             if json {
-                print(format_args!("{}", report(specs.len(), &wrong)))?;
-            } else if wrong.is_empty() {
-                print(format_args!(
+                print(format_args!("{}", report(specs.len(), &looked)))?;
+            }
+            match looked {
+                Ok(wrong) if wrong.is_empty() && json => Ok(()),
+                Ok(wrong) if wrong.is_empty() => print(format_args!(
                     "{} topics are as they have to be",
                     specs.len()
-                ))?;
-            }
-            match wrong.is_empty() {
-                true => Ok(()),
-                false => bail!("{}", wrong.join("\n")),
+                )),
+                // The report has named them.
+                Ok(wrong) if json => bail!("{} faults were found", wrong.len()),
+                Ok(wrong) => bail!("{}", wrong.join("\n")),
+                Err(_) if json => bail!("no topic was checked"),
+                Err(error) => Err(error).context("no topic was checked"),
             }
         }
     }
@@ -46,7 +41,7 @@ pub async fn run(target: &Target, command: TopicsCommand, json: bool) -> Result<
 /// What is wrong with topics; nothing where all is well.
 ///
 /// # Errors
-/// When they cannot be looked at.
+/// When none of them can be looked at.
 pub async fn faults(log: &KafkaLog, specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
     match log.verify_topics(specs).await {
         Ok(()) => Ok(Vec::new()),
@@ -74,8 +69,13 @@ fn each_once(told: Vec<String>) -> Vec<String> {
     faults
 }
 
-fn report(checked: usize, wrong: &[String]) -> Value {
-    json!({"checked": checked, "ok": wrong.is_empty(), "wrong": wrong})
+fn report(topics: usize, looked: &Result<Vec<String>, LogError>) -> Value {
+    match looked {
+        Ok(wrong) => json!({"checked": topics, "ok": wrong.is_empty(), "wrong": wrong}),
+        Err(error) => {
+            json!({"checked": 0, "ok": false, "wrong": [], "error": error.to_string()})
+        }
+    }
 }
 
 #[cfg(test)]
@@ -91,11 +91,18 @@ mod tests {
     #[test]
     fn programs_are_told_what_is_wrong() {
         assert_eq!(
-            report(8, &[]),
+            report(8, &Ok(Vec::new())),
             json!({"checked": 8, "ok": true, "wrong": []})
         );
-        let wrong = ["OrderEvents: does not exist".to_owned()];
+        let wrong = vec!["OrderEvents: does not exist".to_owned()];
         let expected = json!({"checked": 8, "ok": false, "wrong": ["OrderEvents: does not exist"]});
-        assert_eq!(report(8, &wrong), expected);
+        assert_eq!(report(8, &Ok(wrong)), expected);
+        let away = LogError::Unavailable {
+            attempted: "looking",
+            reason: "it is away".to_owned(),
+        };
+        let why = "the log is unavailable while looking: it is away";
+        let expected = json!({"checked": 0, "ok": false, "wrong": [], "error": why});
+        assert_eq!(report(8, &Err(away)), expected);
     }
 }
