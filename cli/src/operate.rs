@@ -12,10 +12,13 @@ use crate::{args::Target, output::print};
 
 /// Brings the database to the newest schema.
 pub async fn migrate(target: &Target, json: bool) -> Result<()> {
-    projectors::migrate(&target.database_url).await?;
+    let migrated = projectors::migrate(&target.database_url).await?;
     match json {
-        true => print(format_args!("{}", json!({"migrated": true}))),
-        false => print(format_args!("the database has the newest schema")),
+        true => {
+            let report = json!({"migrated": true, "applied": migrated.0});
+            print(format_args!("{report}"))
+        }
+        false => print(format_args!("{migrated}")),
     }
 }
 

@@ -12,6 +12,7 @@ use runtime::{
     telemetry::LogArgs,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     Database, ProjectionName, ProjectorError,
@@ -200,7 +201,10 @@ impl DeadLettersCommand {
                 Ok(listed(&keys, json, "nothing is parked", line))
             }
             Self::Show(ParkedArgs { name, key }) => {
-                let letters = dead_letters::show(database, *name, key).await?;
+                let mut letters = dead_letters::show(database, *name, key).await?;
+                if json && let Err(error) = dead_letters::name_types(source, &mut letters).await {
+                    tracing::warn!(%error, "cannot read from the log of what types parked events are");
+                }
                 let line = |of: &DeadLetter| {
                     let stream = printable(of.stream.as_deref().unwrap_or("of no stream"));
                     let reason = printable(of.reason.as_deref().unwrap_or("follows"));
@@ -226,7 +230,7 @@ impl DeadLettersCommand {
                 let discarded = dead_letters::discard(database, *name, key).await?;
                 Ok(said(
                     json,
-                    &discarded,
+                    &json!({"discarded": discarded}),
                     format!("gave up on {discarded} events"),
                 ))
             }

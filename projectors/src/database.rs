@@ -1,6 +1,6 @@
 //! Reaching Postgres, and bringing it up to date.
 
-use std::{convert::Infallible, num::NonZero, thread::available_parallelism, time::Duration};
+use std::{convert::Infallible, fmt, num::NonZero, thread::available_parallelism, time::Duration};
 
 use sqlx::{
     Connection, PgConnection,
@@ -223,6 +223,14 @@ where
 }
 
 async fn require_migrated(connection: &mut PgConnection) -> Result<(), ProjectorError> {
+    match missing(connection).await?.first() {
+        Some(version) => Err(ProjectorError::NotMigrated { missing: *version }),
+        None => Ok(()),
+    }
+}
+
+/// The migrations that are not applied, in their order.
+async fn missing(connection: &mut PgConnection) -> Result<Vec<i64>, ProjectorError> {
     let exists = sqlx::query_scalar!(
         r#"select to_regclass($1) is not null as "exists!""#,
         MIGRATIONS_TABLE
@@ -233,15 +241,22 @@ async fn require_migrated(connection: &mut PgConnection) -> Result<(), Projector
         true => connection.list_applied_migrations(MIGRATIONS_TABLE).await?,
         false => Vec::new(),
     };
-    let is_applied = |version| applied.iter().any(|migration| migration.version == version);
-    match MIGRATOR
-        .iter()
-        .find(|migration| !is_applied(migration.version))
-    {
-        Some(migration) => Err(ProjectorError::NotMigrated {
-            missing: migration.version,
-        }),
-        None => Ok(()),
+    let is_applied = |version: &i64| applied.iter().any(|of| of.version == *version);
+    let known = MIGRATOR.iter().map(|migration| migration.version);
+    Ok(known.filter(|version| !is_applied(version)).collect())
+}
+
+/// How many migrations were applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated(pub usize);
+
+impl fmt::Display for Migrated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("the database has the newest schema already"),
+            1 => f.write_str("applied 1 migration"),
+            applied => write!(f, "applied {applied} migrations"),
+        }
     }
 }
 
@@ -249,8 +264,12 @@ async fn require_migrated(connection: &mut PgConnection) -> Result<(), Projector
 ///
 /// # Errors
 /// When Postgres is away, or an applied migration was edited since.
-pub async fn migrate(url: &str) -> Result<(), ProjectorError> {
+pub async fn migrate(url: &str) -> Result<Migrated, ProjectorError> {
     let mut connection = connect(&parsed(url)?).await?;
+    // The migrator takes it once more: what another one applies meanwhile is not ours.
+    connection.lock().await?;
+    let missing = missing(&mut connection).await?.len();
     MIGRATOR.run(&mut connection).await?;
-    Ok(())
+    connection.unlock().await?;
+    Ok(Migrated(missing))
 }

@@ -3,6 +3,7 @@
 //! Trying again and giving up hold the partition's checkpoint for as long as they take, and move its epoch: a feed that is at work
 //! waits, fails whole, and finds out anew what is parked.
 
+mod reading;
 mod retrying;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -12,6 +13,7 @@ use event_store::log::Log;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
+pub use self::reading::name_types;
 use self::retrying::Retry;
 use crate::{
     Database, ProjectionName, ProjectorError,
@@ -40,7 +42,7 @@ pub struct ParkedKey {
 pub struct DeadLetter {
     /// Where it stands: `Topic/partition@offset`.
     pub position: String,
-    /// What it says it is, where that is not known to be an event of ours.
+    /// What it says it is. Noted only of what is not known to be an event of ours; see [`name_types`].
     pub event_type: Option<String>,
     /// The stream it says it is of.
     pub stream: Option<String>,

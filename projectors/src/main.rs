@@ -37,8 +37,8 @@ async fn carry_out(args: &Args, telemetry: Telemetry) -> anyhow::Result<ExitCode
     match args.command.clone().unwrap_or(Command::Run) {
         Command::Run => run(args, telemetry).await?,
         Command::Migrate => {
-            projectors::migrate(&args.database_url).await?;
-            print(format_args!("the database has the newest schema"))?;
+            let migrated = projectors::migrate(&args.database_url).await?;
+            print(format_args!("{migrated}"))?;
         }
         Command::Projections { command } => {
             let (log, database) = connect(args)?;

@@ -1,23 +1,22 @@
 //! What is parked, tried again: read from the log by its places, and applied one by one.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use event_store::{BatchLimits, LogError, Position, Recorded, StartAt, log::Log};
+use event_store::{Position, Recorded, log::Log};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use sqlx::{Connection, PgConnection};
 
-use super::{Place, Retried, hold, parked};
+use super::{
+    Place, Retried, hold, parked,
+    reading::{READ_AT_ONCE, read},
+};
 use crate::{
     Database, Projection, ProjectorError, chunk::Chunk, log::ask, names::OnProjection,
     parking::misplaced,
 };
 
-/// An event is read within this, or the log is away.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 /// So many are tried again in one transaction, which holds their feeds still; one in tests, so that there are several.
 const AT_ONCE: usize = if cfg!(test) { 1 } else { 100 };
-/// Each is read by a consumer of its own.
-const READ_AT_ONCE: usize = 8;
 
 /// On whichever projection the letters are of.
 pub(super) struct Retry<'a, S> {
@@ -95,48 +94,25 @@ impl<S: Log> Retry<'_, S> {
         Ok((events, None))
     }
 
-    /// The event, from the log, lifted to what it is today; else why it is none.
+    /// The event, from the log; else why it is none that can be applied.
     async fn read<P: Projection>(
         &self,
         letter: Place,
     ) -> Result<Result<Recorded<P::Event>, Refused>, ProjectorError> {
-        let from = StartAt {
-            topic: Arc::clone(&letter.topic),
+        let topic = Arc::clone(&letter.topic);
+        let partitions = ask(self.source, move |source| source.partitions(&topic)).await?;
+        let at = Position {
+            topic: letter.topic,
             partition: letter.partition,
-            next_offset: letter.offset,
+            offset: letter.offset,
         };
-        let limits = BatchLimits {
-            max_events: 1,
-            ..BatchLimits::default()
-        };
-        let subscribed = ask(self.source, move |source| {
-            let partitions = source.partitions(&from.topic)?;
-            Ok((source.subscribe::<P::Event>(&[from], limits)?, partitions))
-        });
-        let (mut subscription, partitions) = subscribed.await?;
-        let batch = tokio::time::timeout(READ_WITHIN, subscription.next_batch()).await;
-        let batch = batch.map_err(|_| LogError::Unavailable {
-            attempted: "reading a dead letter",
-            reason: "nothing came".to_owned(),
-        })??;
-        let is_it = |offset| offset == letter.offset;
-        let undecodable = batch.undecodable.into_iter().next();
-        if let Some(undecodable) = undecodable.filter(|of| is_it(of.position.offset)) {
-            return Ok(Err((undecodable.position, undecodable.reason)));
-        }
-        let event = batch.events.into_iter().next();
-        match event.filter(|event| is_it(event.position.offset)) {
-            Some(event) => Ok(match misplaced::<P>(&event, partitions) {
+        Ok(match read::<P::Event, S>(self.source, at).await? {
+            Err(undecodable) => Err((undecodable.position, undecodable.reason)),
+            Ok(event) => match misplaced::<P>(&event, partitions) {
                 Some(misplaced) => Err((misplaced.position, misplaced.reason)),
                 None => Ok(event),
-            }),
-            None => Err(LogError::OffsetLost {
-                topic: letter.topic.to_string(),
-                partition: letter.partition,
-                offset: letter.offset,
-            }
-            .into()),
-        }
+            },
+        })
     }
 }
 

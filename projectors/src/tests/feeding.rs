@@ -217,6 +217,9 @@ async fn a_database_without_tables_says_what_to_type() {
         .expect_err("not migrated")
         .to_string();
     assert!(error.contains("type: offset-zero migrate"), "{error}");
-    crate::migrate(&url).await.expect("migrates");
+    let migrated = crate::migrate(&url).await.expect("migrates");
+    assert!(migrated.0 > 0, "{migrated}");
     database.connect().await.expect("migrated");
+    let migrated = crate::migrate(&url).await.expect("there is nothing to do");
+    assert_eq!(migrated.0, 0, "{migrated}");
 }
