@@ -3,13 +3,14 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use command_api::ReactorName;
 use dev::carrier::MAX_DELAY;
 use event_store::kafka::{Durability, KafkaArgs, TopicSpec};
 use projectors::args::{DeadLettersCommand, ProjectionsCommand, RebuildArgs};
 use runtime::{signature::Secret, telemetry::LogArgs};
 use uuid::Uuid;
 
-use crate::{given::Given, running::PARTITIONS};
+use crate::{given::Given, policies, running::PARTITIONS};
 
 /// Orders on Kafka: run the stack, look at it, rebuild its read models.
 #[derive(Debug, Clone, Parser)]
@@ -189,8 +190,8 @@ pub enum PoliciesCommand {
     /// read. Stop the command API first. What they did before is not done again: its commands and effects have the same ids.
     Reset {
         /// One or more of the policies.
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<String>,
+        #[arg(required = true, value_name = "NAME", value_parser = policies::named)]
+        policies: Vec<ReactorName>,
         /// Do so even where a process that runs them answers, such as another program at the address of one that was killed.
         /// Where it does run them, it goes on from its own place, and the reset is undone.
         #[arg(long)]
@@ -366,6 +367,20 @@ mod tests {
         ] {
             let log = Args::try_parse_from(line).expect("they are flags").log;
             assert_eq!((&*log.log, log.log_format), ("warn", LogFormat::Json));
+        }
+    }
+
+    #[test]
+    fn a_name_that_there_is_not_is_a_usage_error_that_lists_those_there_are() {
+        for (line, known) in [
+            (["policies", "reset", "nobody"], "order-workflow"),
+            (["projections", "pause", "nobody"], "sales_daily"),
+            (["dead-letters", "list", "nobody"], "sales_daily"),
+        ] {
+            let line = ["offset-zero"].into_iter().chain(line);
+            let refused = Args::try_parse_from(line).expect_err("there is none");
+            assert_eq!(refused.exit_code(), 2);
+            assert!(refused.to_string().contains(known), "{refused}");
         }
     }
 

@@ -28,6 +28,7 @@ mod up;
 
 use std::process::ExitCode;
 
+use projectors::args::is_usage_error;
 use runtime::{config, telemetry};
 
 use crate::{
@@ -68,8 +69,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Gateway(gateway) => simulated::gateway(gateway, telemetry.metrics).await,
         Command::Carrier(carrier) => simulated::carrier(carrier, &args.target).await,
     };
-    match output::is_unread(&done) {
-        true => Ok(output::UNREAD.into()),
-        false => done.map(|()| ExitCode::SUCCESS).map_err(advised),
+    match done {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if is_usage_error(&error) => {
+            output::note(format_args!("Error: {error:?}"));
+            Ok(ExitCode::from(2))
+        }
+        unread if output::is_unread(&unread) => Ok(output::UNREAD.into()),
+        Err(error) => Err(advised(error)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use command_api::{REACTORS, ReactorName};
 use event_store::{Checkpoint, LogError, OWNERSHIP_TOPIC, kafka::KafkaLog, log::Log};
 use serde::Serialize;
@@ -30,12 +30,13 @@ pub async fn run(target: &Target, command: &PoliciesCommand, json: bool) -> Resu
             }
             Ok(())
         }
-        PoliciesCommand::Reset { names, force } => {
-            let named = named(names)?;
+        PoliciesCommand::Reset { policies, force } => {
             if !*force {
-                require_stopped(&log, &named).await?;
+                require_stopped(&log, policies).await?;
             }
-            spawn_blocking(move || named.iter().try_for_each(|one| reset(&log, one)))
+            let names: Vec<_> = policies.iter().map(|policy| policy.name).collect();
+            let policies = policies.clone();
+            spawn_blocking(move || policies.iter().try_for_each(|one| reset(&log, one)))
                 .await?
                 .context("noting that policies begin again")?;
             match json {
@@ -85,18 +86,16 @@ fn lag(log: &KafkaLog, reactor: &ReactorName) -> Result<i64, LogError> {
     Ok(lag)
 }
 
-fn named(names: &[String]) -> Result<Vec<ReactorName>> {
-    let find = |name: &String| {
-        let known = REACTORS.iter().find(|reactor| reactor.name == name);
-        match known {
-            Some(known) => Ok(*known),
-            None => {
-                let known = REACTORS.map(|reactor| reactor.name).join(", ");
-                bail!("there is no policy {name}; there are: {known}")
-            }
-        }
-    };
-    names.iter().map(find).collect()
+/// A policy by its name.
+///
+/// # Errors
+/// Where there is none; names those that there are.
+pub fn named(name: &str) -> Result<ReactorName, String> {
+    let known = REACTORS.iter().find(|reactor| reactor.name == name);
+    known.copied().ok_or_else(|| {
+        let known = REACTORS.map(|reactor| reactor.name).join(", ");
+        format!("there is no policy {name}; there are: {known}")
+    })
 }
 
 /// Refuses where a process that runs one of these policies is alive: what it notes next would undo the reset.

@@ -238,6 +238,15 @@ impl DeadLettersCommand {
     }
 }
 
+/// Whether what was typed names no projection: a program ends with 2 then, as with any other usage error.
+#[must_use]
+pub fn is_usage_error(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ProjectorError::UnknownProjection { .. })
+    )
+}
+
 fn listed<T: Serialize>(
     items: &[T],
     json: bool,

@@ -290,6 +290,8 @@ impl ProjectorError {
             self,
             Self::Log(LogError::Unavailable { .. })
                 | Self::Postgres(sqlx::Error::Io(_) | sqlx::Error::Tls(_))
+                | Self::Address { .. }
+                | Self::NotConnected { .. }
                 | Self::Unanswered { .. }
                 | Self::NotMigrated { .. }
         )

@@ -11,7 +11,7 @@ use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
     Database, ProjectionName, ProjectorError,
-    args::{Args, Command, RebuildArgs},
+    args::{Args, Command, RebuildArgs, is_usage_error},
 };
 use runtime::{
     config,
@@ -29,6 +29,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let telemetry = telemetry::init("projectors", &args.log)?;
     match carry_out(&args, telemetry).await {
         Err(error) if output::is_unread(error.as_ref()) => Ok(UNREAD.into()),
+        Err(error) if is_usage_error(&error) => {
+            eprintln!("Error: {error:?}");
+            Ok(ExitCode::from(2))
+        }
         ended => ended,
     }
 }

@@ -9,26 +9,32 @@ use crate::{
     live::origin_of,
     names::OnProjection,
     rebuild::candidate,
-    registry::{self, Origin, Version},
+    registry::{self, NotDropped, Origin, Version},
 };
 
 /// Drops the tables of a version that is not live any more, or of a projection that this release does not have.
 ///
 /// # Errors
-/// When it is needed or being built, when there is no such version, or a reader holds it for too long.
+/// When it is needed or being built, when there is no such version or projection, or a reader holds it for too long.
 pub async fn drop_version(
     database: &Database,
     projection: &str,
     version: i32,
 ) -> Result<(), ProjectorError> {
     let mut registry = database.connect().await?;
-    registry::drop_version(&mut registry, projection, version)
-        .await?
-        .map_err(|reason| ProjectorError::NotDropped {
-            projection: projection.to_owned(),
-            version,
-            reason,
-        })
+    let dropped = registry::drop_version(&mut registry, projection, version).await?;
+    let Err(reason) = dropped else {
+        return Ok(());
+    };
+    // One of another release is known by its live version.
+    if reason == NotDropped::Unknown && registry::live(&mut registry, projection).await?.is_none() {
+        projection.parse::<ProjectionName>()?;
+    }
+    Err(ProjectorError::NotDropped {
+        projection: projection.to_owned(),
+        version,
+        reason,
+    })
 }
 
 /// Halts a projection: its rows stay as they are, and can be read; a rebuild of it goes on.

@@ -7,6 +7,7 @@ use runtime::output::{self, UNREAD};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::is_usage_error;
 use crate::{
     Database, ProjectionName, ProjectorError, rebuild,
     rebuild::{Options, Show, Start, dry_run, may_begin},
@@ -143,11 +144,8 @@ impl RebuildArgs {
             Err(error) if output::is_unread(error.as_ref()) => ExitCode::from(UNREAD),
             Err(error) => {
                 eprintln!("Error: {error:?}");
-                let is_unknown = matches!(
-                    error.downcast_ref(),
-                    Some(ProjectorError::UnknownProjection { .. })
-                );
-                ExitCode::from(if self.dry_run || is_unknown { 2 } else { 1 })
+                let usage = is_usage_error(&error);
+                ExitCode::from(if self.dry_run || usage { 2 } else { 1 })
             }
         }
     }

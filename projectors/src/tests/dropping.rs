@@ -5,7 +5,9 @@ use super::{
     rebuilding::{begun, rebuild_orders},
     shop::Shop,
 };
-use crate::{NotDropped, Orders, Projection, operate::drop_version, rebuild::close};
+use crate::{
+    NotDropped, Orders, Projection, ProjectorError, operate::drop_version, rebuild::close,
+};
 
 #[tokio::test]
 async fn an_old_version_is_kept_until_it_is_dropped() {
@@ -80,4 +82,15 @@ async fn a_version_that_is_being_built_is_not_dropped() {
     drop_version(&world.database, Orders::NAME, 2)
         .await
         .expect("drops what was given up");
+}
+
+#[tokio::test]
+async fn a_projection_that_nobody_has_ever_had_is_unknown() {
+    let world = World::new().await;
+    let error = drop_version(&world.database, "order", 1).await;
+    let error = error.expect_err("there is none");
+    assert!(
+        matches!(error, ProjectorError::UnknownProjection { .. }),
+        "{error}"
+    );
 }

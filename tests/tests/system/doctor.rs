@@ -263,8 +263,14 @@ async fn events_are_shown_exported_and_followed() {
     let undone = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
     assert_eq!(undone.status.code(), Some(1), "it runs: {undone:?}");
     blocking(move || drop(server)).await;
-    let unknown = offset_zero(&world, &["policies", "reset", "nobody"]).await;
-    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    for typed in [
+        &["policies", "reset", "nobody"][..],
+        &["projections", "drop", "nobody", "1"],
+        &["rebuild", "nobody"],
+    ] {
+        let unknown = offset_zero(&world, typed).await;
+        assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
+    }
     let reset = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
     assert!(reset.status.success(), "{reset:?}");
     // What it has done already has no second effect.
