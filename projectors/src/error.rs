@@ -290,7 +290,7 @@ impl ProjectorError {
             self,
             Self::Log(LogError::Unavailable { .. })
                 | Self::Postgres(sqlx::Error::Io(_) | sqlx::Error::Tls(_))
-                | Self::Address { .. }
+                | Self::Address(_)
                 | Self::NotConnected { .. }
                 | Self::Unanswered { .. }
                 | Self::NotMigrated { .. }
