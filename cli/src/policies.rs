@@ -163,6 +163,7 @@ mod tests {
             committer,
             address: address.to_owned(),
             released,
+            unmended: false,
         };
         let mut appender = log
             .appender(&AppenderId::Committer(committer, Lane::A))

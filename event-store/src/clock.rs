@@ -8,7 +8,13 @@ const SUBSECOND_DIGITS: u16 = 6;
 /// The time of the system's clock, cut to what is told.
 #[must_use]
 pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(SUBSECOND_DIGITS)
+    told(Utc::now())
+}
+
+/// A time as events tell it: what is more exact is rounded down.
+#[must_use]
+pub fn told(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(SUBSECOND_DIGITS)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod replayed;
 
 use std::{collections::HashMap, fmt::Write, ops::Range, sync::Arc};
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{Event, EventKind, ReadEvent};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use self::key::key;
 pub(crate) use self::replayed::{Replayed, Unread, replayed, unread};
 use crate::{
+    clock,
     envelope::{DecisionMark, Metadata, Position, Recorded},
     log::{LogError, OutgoingRecord, RawRecord},
     subscription::Undecodable,
@@ -22,8 +23,6 @@ use crate::{
 const MAX_FOREIGN_BYTES: usize = 256;
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
-/// After a second's point.
-const MICROSECOND_DIGITS: u16 = 6;
 /// Where `ce_dataschema` points; the schemas themselves are in `docs/events/`.
 const SCHEMA_BASE: &str = "urn:offset-zero:event:";
 
@@ -348,7 +347,7 @@ fn parsed<N: std::str::FromStr>(text: &str, name: &'static str) -> Result<N, Str
 /// Rounded down to microseconds: ours are written so, a foreign one may say more, and nobody who keeps it does.
 fn time(value: Option<&[u8]>) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(string(value, "ce_time")?)
-        .map(|time| time.with_timezone(&Utc).trunc_subsecs(MICROSECOND_DIGITS))
+        .map(|time| clock::told(time.with_timezone(&Utc)))
         .map_err(|_| "ce_time is not RFC 3339".to_owned())
 }
 

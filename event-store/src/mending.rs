@@ -30,10 +30,13 @@ use crate::{
     subscription::StartAt,
 };
 
-/// So many of the last records of each topic may be what an owner had under way: two full batches.
-const LOOK_BACK: i64 = 4_000;
+/// What an owner had under way lies among so many of the last records of each topic: a few full batches, what marks their ends, and what
+/// others have appended since.
+const LOOK_BACK: i64 = 20_000;
+/// What was decided so long before the last of it was not under way any more.
+const UNDER_WAY_FOR: TimeDelta = TimeDelta::minutes(1);
 /// By so much clocks may disagree about when something was decided and when it was appended.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(10);
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
 /// A message is not looked for among more records than that: `doctor` reads everything.
 const FAR: i64 = 1_000_000;
 /// Another producer's open transaction hides what follows until it times out.
@@ -52,8 +55,8 @@ pub(crate) enum Mending {
     Unknown,
 }
 
-/// One look at a time, however often the partition is taken over.
-pub(crate) type Turns = Arc<Mutex<()>>;
+/// One look at a time, however many partitions are taken over, and however often.
+pub(crate) type InTurn = Arc<Mutex<()>>;
 
 impl Mending {
     /// Begins to look at what lies before these places.
@@ -61,7 +64,7 @@ impl Mending {
         log: &L,
         (id, partitions): (&WriterId, i32),
         places: &[StartAt],
-        turns: &Turns,
+        in_turn: &InTurn,
     ) -> Self {
         if C::SENDS_TO.is_empty() {
             return Self::Done;
@@ -74,9 +77,9 @@ impl Mending {
             places: places.to_vec(),
             wanted: Arc::downgrade(&wanted),
         };
-        let (id, turns) = (id.clone(), Arc::clone(turns));
+        let (id, in_turn) = (id.clone(), Arc::clone(in_turn));
         let look = move || {
-            let _turn = turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let _alone = in_turn.lock().unwrap_or_else(PoisonError::into_inner);
             match look.missing::<C>() {
                 Ok(missing) => drop(tell.send(missing)),
                 Err(_) if !look.is_wanted() => {}
@@ -165,13 +168,16 @@ impl<L: Log> Look<L> {
         let source = format!("/{}", C::SERVICE);
         let mut interned = Interned::default();
         let mut expected = Vec::new();
+        let mut last = DateTime::<Utc>::MIN_UTC;
         self.read(&from, &ends, |record| {
             if codec::source(record) == Some(&source) {
                 let fact: Recorded<C::Event> = codec::decode(record, &mut interned)?;
+                last = last.max(fact.metadata.time);
                 expected.extend(message::<C>(&fact, self.partitions));
             }
             Ok(())
         })?;
+        expected.retain(|message: &Expected| last - message.decided_at <= UNDER_WAY_FOR);
         Ok(expected)
     }
 

@@ -40,6 +40,9 @@ pub struct OwnershipRecord {
     pub address: String,
     /// The owner has let go of the partition: its committer has nothing to do with it any more.
     pub released: bool,
+    /// It has let go before it knew whether messages of its predecessor's are missing.
+    #[serde(default)]
+    pub unmended: bool,
 }
 
 impl OwnershipRecord {

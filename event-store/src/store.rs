@@ -19,7 +19,7 @@ use crate::{
     forward::{Forwarded, Peers, TransportError, decode_answer, encode_answer},
     inbox::{Duty, Front, PartitionStatus},
     log::{Log, LogError, Member, WriterId},
-    mending::Turns,
+    mending::InTurn,
     partitioner::partition_for,
     share::{Settled, Share, Sharing},
     state::folder::{Rehydration, StateConfig, StateFolder, Told},
@@ -117,6 +117,7 @@ impl<C: Context> EventStore<C> {
         let mut writers = Vec::new();
         let share = Arc::new(Share::default());
         let mut rehydrations = Vec::new();
+        let mending_in_turn = InTurn::default();
         for partition in 0..partitions {
             let id = WriterId {
                 service: C::SERVICE,
@@ -141,7 +142,7 @@ impl<C: Context> EventStore<C> {
                     address: config.address.clone(),
                     state: StateFolder::new(config.state.as_ref(), &id, partitions, told),
                     kept_up_to: Vec::new(),
-                    mending_turns: Turns::default(),
+                    mending_in_turn: Arc::clone(&mending_in_turn),
                 },
             };
             let thread = threads::start(format!("writer-{id}"), move || writer.run())

@@ -19,7 +19,7 @@ use crate::{
     log::{
         AppendError, Appender, AppenderId, CommitterId, Log, LogError, OutgoingRecord, WriterId,
     },
-    mending::{Mending, Turns},
+    mending::{InTurn, Mending},
     ownership::{OwnershipRecord, Sight, last_owner, owner_in_sight},
     rehydrate::{ends, keep_up, rehydrate},
     share::Share,
@@ -49,7 +49,8 @@ pub(crate) struct Owner {
     pub(crate) state: StateFolder,
     /// Where the partition ended when it was followed last.
     pub(crate) kept_up_to: Vec<(&'static str, i32, i64)>,
-    pub(crate) mending_turns: Turns,
+    /// Shared by the owners of a service in this process.
+    pub(crate) mending_in_turn: InTurn,
 }
 
 /// What an owner holds between a takeover and the first failure.
@@ -130,7 +131,9 @@ impl Owner {
         let ours = committer.id()?;
         let last = self.fence_last_owner(log, committer, ours)?;
         // 3. The claim: that it can be committed proves that nobody has begun later.
-        let was_released = last.as_ref().is_some_and(|last| last.released);
+        let is_whole = last
+            .as_ref()
+            .is_some_and(|last| last.released && !last.unmended);
         let ownership = OwnershipRecord {
             service: self.id.service.to_owned(),
             partition: self.id.partition,
@@ -140,6 +143,7 @@ impl Owner {
             committer: ours,
             address: self.address.clone(),
             released: false,
+            unmended: false,
         };
         claimant.append(&[ownership.record()])?;
         drop(claimant);
@@ -152,13 +156,13 @@ impl Owner {
             at_work,
         )?;
         // Who let go of it in order had nothing under way.
-        let mending = match was_released {
+        let mending = match is_whole {
             true => Mending::Done,
             false => Mending::begin::<C, L>(
                 log,
                 (&self.id, self.partitions),
                 &places,
-                &self.mending_turns,
+                &self.mending_in_turn,
             ),
         };
         Ok(Tenure {
@@ -252,8 +256,8 @@ impl<C: Context, L: Log> Tenure<C, L> {
         if let Err(error) = self.streams.keep(&self.tail.places()) {
             warn!(%error, "the next start reads more of the log");
         }
-        // What is not mended yet is left to the next owner, who looks where nobody has released it.
-        self.ownership.released = self.mending.is_done();
+        self.ownership.released = true;
+        self.ownership.unmended = !self.mending.is_done();
         // Nothing waits for it: where it fails, the next owner takes over all the same.
         drop(self.append(vec![self.ownership.record()]));
     }

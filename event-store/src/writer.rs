@@ -286,9 +286,7 @@ impl<C: Context, L: Log> Writer<C, L> {
             warn!(partition = %self.owner.id, %error, "cannot tell whether streams are open");
         }
         let mut records = tenure.mending.found();
-        if !records.is_empty() {
-            error!(partition = %self.owner.id, messages = records.len(), "torn decisions: sending their messages again");
-        }
+        let mended = records.len();
         let waiting = decide(tenure, turn, (self.clock)(), &mut records);
         if let Some(loss) = unreadable(tenure) {
             return Err((loss, not_appended(waiting)));
@@ -304,6 +302,9 @@ impl<C: Context, L: Log> Writer<C, L> {
         let begun = Instant::now();
         match tenure.append(records) {
             Ok(Appended { records, offsets }) => {
+                if mended > 0 {
+                    error!(partition = %self.owner.id, messages = mended, "decisions were torn: their messages have been sent again");
+                }
                 self.metrics
                     .committed(waiting.len(), records.len(), begun.elapsed());
                 let positions = positions(&records, &offsets);

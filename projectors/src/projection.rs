@@ -2,9 +2,9 @@
 
 use std::{fmt, future::Future, hash::Hash};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use domain::{ReadEvent, ids::Sku};
-use event_store::{Recorded, partition_for};
+use event_store::{Recorded, clock, partition_for};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -12,8 +12,6 @@ use crate::copy::CopyBuffer;
 
 /// Of Postgres' times, since 1970: 24 November 4714 BC, in the calendar of today.
 const FIRST_SECOND: i64 = -210_866_803_200;
-/// Of Postgres' times, after a second's point.
-const MICROSECOND_DIGITS: u16 = 6;
 /// Of a text. An index's row has to fit in a third of a page, 2,704 bytes, with the other columns of its index: of ours, 24 at most.
 const MAX_INDEXED_BYTES: usize = 2_000;
 
@@ -172,6 +170,6 @@ pub(crate) fn storable_time(member: &str, time: DateTime<Utc>) -> Result<DateTim
         true => Err(format!(
             "its {member} is before 24 November 4714 BC, which no column of times takes"
         )),
-        false => Ok(time.trunc_subsecs(MICROSECOND_DIGITS)),
+        false => Ok(clock::told(time)),
     }
 }

@@ -114,7 +114,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
 /// # Errors
 /// What is wrong with it, in the words that clients are told of other bodies.
 pub fn parse_object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, String> {
-    let parsed = serde_json::from_slice::<Object<T>>(json).map(|Object(parsed)| parsed);
+    // As of any body, since serde_json looks for that only in texts that somebody wants.
+    let json = std::str::from_utf8(json).map_err(|error| error.to_string())?;
+    let parsed = serde_json::from_str::<Object<T>>(json).map(|Object(parsed)| parsed);
     parsed.map_err(|error| {
         let text = error.to_string();
         match error.classify() {

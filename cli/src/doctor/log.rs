@@ -310,6 +310,7 @@ mod tests {
             committer: CommitterId::new(),
             address: address.to_owned(),
             released: false,
+            unmended: false,
         };
         (service, partition, Some(owner))
     }

@@ -21,6 +21,8 @@ use crate::{
 /// How often a message is sent before it is given up; about eight and a half minutes, and what the sending takes.
 pub(super) const MAX_TRIES: u32 = 10;
 /// Before it is sent for the second time. Doubles up to the most.
+/// Of a time, as events and Postgres hold it.
+const SUBSECOND_DIGITS: u16 = 6;
 const FIRST_PAUSE_SECONDS: i64 = 1;
 const MAX_PAUSE_SECONDS: i64 = 300;
 
@@ -148,7 +150,7 @@ fn record_delivery(state: &Correspondence, command: &RecordDelivery) -> Vec<Noti
                 tries,
                 reason,
                 // A deadline's command is named by its microsecond: what is due in the same one is due together.
-                retry_at: (at + pause_after(tries)).trunc_subsecs(6),
+                retry_at: (at + pause_after(tries)).trunc_subsecs(SUBSECOND_DIGITS),
             })]
         }
         DeliveryOutcome::Failed { reason } | DeliveryOutcome::Undeliverable { reason } => {

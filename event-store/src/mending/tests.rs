@@ -7,10 +7,14 @@ use domain::{
     topics::{CART_EVENTS, ORDER_EVENTS},
 };
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::{
-    log::{Appender, AppenderId},
+    EventStore, OWNERSHIP_TOPIC, OwnershipRecord, StoreConfig,
+    log::{Appender, AppenderId, CommitterId},
     memory::MemoryLog,
+    owner_of,
 };
 
 const PARTITIONS: i32 = 4;
@@ -32,6 +36,15 @@ fn append(log: &MemoryLog, records: &[OutgoingRecord]) {
 
 /// A checkout with its order, and ids of their own.
 fn checkout(cart: u128, partitions: i32, id_of: impl Fn(Uuid, u16) -> Uuid) -> [OutgoingRecord; 2] {
+    checkout_at(DateTime::UNIX_EPOCH, cart, partitions, id_of)
+}
+
+fn checkout_at(
+    time: DateTime<Utc>,
+    cart: u128,
+    partitions: i32,
+    id_of: impl Fn(Uuid, u16) -> Uuid,
+) -> [OutgoingRecord; 2] {
     let cart_id = CartId::from(Uuid::from_u128(cart));
     let nothing = Money::zero("EUR".parse().expect("a currency"));
     let checked_out = CartCheckedOut {
@@ -54,7 +67,7 @@ fn checkout(cart: u128, partitions: i32, id_of: impl Fn(Uuid, u16) -> Uuid) -> [
             },
             contact: None,
         }),
-        checked_out_at: DateTime::UNIX_EPOCH,
+        checked_out_at: time,
     };
     let placed = CartEvent::OrderPlaced(Box::new(checked_out.order()));
     let checked_out = CartEvent::CheckedOut(Box::new(checked_out));
@@ -66,7 +79,7 @@ fn checkout(cart: u128, partitions: i32, id_of: impl Fn(Uuid, u16) -> Uuid) -> [
             source: "/cart".into(),
             stream: stream.to_string(),
             stream_version,
-            time: DateTime::UNIX_EPOCH,
+            time,
             correlation_id: event.journey().expect("an order's"),
             causation_id: command_id,
             command_id,
@@ -141,6 +154,51 @@ fn what_is_none_of_our_decisions_is_not_mended() {
     let [fact, _] = checkout(1, PARTITIONS, strange);
     append(&log, &[fact]);
     assert_eq!(missing_in(&log, PARTITIONS).len(), 0);
+}
+
+#[test]
+fn what_was_decided_long_before_the_last_is_left_alone() {
+    let just = UNDER_WAY_FOR + TimeDelta::microseconds(1);
+    for (after, missing) in [(UNDER_WAY_FOR, 1), (just, 0)] {
+        let log = log(PARTITIONS);
+        let [fact, _] = checkout(1, PARTITIONS, event_id);
+        append(&log, &[fact]);
+        let later = DateTime::UNIX_EPOCH + after;
+        append(&log, &checkout_at(later, 2, PARTITIONS, event_id));
+        assert_eq!(missing_in(&log, PARTITIONS).len(), missing);
+    }
+}
+
+/// Whoever takes over looks where the last owner may have left something undone, and has let go before it was found out, too.
+#[tokio::test]
+async fn what_is_missing_is_sent_by_whoever_takes_over() {
+    for (released, unmended) in [(false, false), (true, true)] {
+        let log = MemoryLog::new(&[CART_EVENTS, ORDER_EVENTS, OWNERSHIP_TOPIC], 1);
+        let [fact, message] = checkout(1, 1, event_id);
+        let claim = OwnershipRecord {
+            service: Carts::SERVICE.to_owned(),
+            partition: 0,
+            generation: 1,
+            instance: Uuid::nil(),
+            member: None,
+            committer: CommitterId::new(),
+            address: "elsewhere".to_owned(),
+            released,
+            unmended,
+        };
+        append(&log, &[fact, claim.record()]);
+        let store = EventStore::<Carts>::start(&log, &StoreConfig::default());
+        let store = store.expect("the store starts");
+        let deadline = Instant::now() + PATIENCE;
+        while !missing_in(&log, 1).is_empty() {
+            assert!(Instant::now() < deadline, "{message:?} is not sent");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(store.stop(PATIENCE).await);
+        let last = owner_of(&log, Carts::SERVICE, 0).expect("in reach");
+        let last = last.expect("it was claimed");
+        assert!(last.released && !last.unmended, "{last:?}");
+    }
 }
 
 /// No more is looked through than an owner may have had under way.

@@ -118,6 +118,7 @@ fn leave_behind(memory: &Memory) {
         committer: CommitterId::new(),
         address: String::new(),
         released: false,
+        unmended: false,
     };
     let somebody = AppenderId::Committer(left_behind.committer, Lane::A);
     let mut appender = memory.0.appender(&somebody).expect("an appender");

@@ -54,6 +54,7 @@ fn claim(service: &str, committer: CommitterId) -> OwnershipRecord {
         committer,
         address: String::new(),
         released: false,
+        unmended: false,
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct ResumeHeaders {
 /// every 15 seconds is a sign of life.
 ///
 /// Without `last-event-id` it begins with what `GET /v1/orders/{id}` shows already, or with a later version: that is waited for where it is
-/// yet to come, as long as `prefer` says, before the stream is answered.
+/// yet to come, as long as `prefer` says, before the stream is answered. Where that is in vain, it begins with what came before.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}/events",

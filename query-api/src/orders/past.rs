@@ -84,7 +84,7 @@ pub(super) async fn read(
     past.or(kept).ok_or_else(|| not_found(id))
 }
 
-/// As [`read`], with the newest version that is shown.
+/// As [`read`], with the newest version that is shown; without it where it is not to be had in time, since it comes in its turn.
 pub(super) async fn read_newest(
     database: &Database,
     id: Uuid,
@@ -94,7 +94,11 @@ pub(super) async fn read_newest(
     let (kept, shown) = tokio::try_join!(read_kept(database, id, min), shown::find(database, id))?;
     let past = match shown {
         Some(shown) if shown.version > newest(kept.as_ref()) => {
-            read_shown(database, id, shown.version, shown, min).await?
+            match read_shown(database, id, shown.version, shown, min).await {
+                // Who follows a stream comes back to none that was refused.
+                Err(_) if kept.is_some() => None,
+                read => read?,
+            }
         }
         Some(_) | None => None,
     };
