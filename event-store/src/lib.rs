@@ -1,8 +1,8 @@
 //! Kafka as an event store: conditional append by one fenced writer per service and partition.
 //!
 //! In reading order: a [`Request`] goes through the [`EventStore`] to the writer of its partition, which decides it on the
-//! streams that it has rehydrated, and appends the events through a [`log::Log`]. A [`Subscription`] reads them back,
-//! [`run_policy`] has a [`Reactor`] react to them, and a [`Replica`] keeps a copy of what they say.
+//! streams that it has rehydrated, and appends the events through a [`log::Log`]; messages that a torn decision lacks, `mending` sends again.
+//! A [`Subscription`] reads them back, [`run_policy`] has a [`Reactor`] react to them, and a [`Replica`] keeps a copy of what they say.
 
 mod audit;
 mod checkpoint;

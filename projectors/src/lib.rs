@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`projection`] (what a read model is), `orders`, `products`, `carts`, `payments`,
 //! `shipments`, `notifications`, `history`, `sales_daily` (those there are, listed in `names`), `feed` (events to rows, exactly
-//! once in effect), [`live`] (as they happen), [`rebuild`] (from offset zero, swapped in under running readers).
+//! once in effect), `parking` (what cannot be applied is set aside), [`dead_letters`] (what an operator does with that), [`live`] (as they
+//! happen), [`rebuild`] (from offset zero, swapped in under running readers), `reaching` (why Postgres cannot be had, and what to do).
 //!
 //! Invariants:
 //! - Rows and checkpoint move in one transaction, the checkpoint first, by compare-and-set on offset and epoch. So rows
