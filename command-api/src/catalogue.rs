@@ -43,7 +43,7 @@ struct Products {
     journeys: HashSet<Uuid>,
 }
 
-/// What one needs to know of a product to sell it.
+/// What one needs to know of a product to sell it, and to know the request again that created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// For how much.

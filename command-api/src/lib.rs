@@ -2,8 +2,8 @@
 //! the log.
 //!
 //! In reading order: `routes` is the whole route table; `products`, `carts`, `orders`, `payments` and `shipments` are what its handlers do, each
-//! with a file for a route; `intake` what any command's headers say, `execute` its way to the writer, `catalogue` where
-//! prices come from, `peers` how it gets to the process that can decide it, `problems` how everything that can go wrong is told; `service` is the life of a service, policies
+//! with a file for a route; `intake` what any command's headers say, `execute` its way to the writer, `catalogue` what
+//! is known of products, `peers` how it gets to the process that can decide it, `problems` how everything that can go wrong is told; `service` is the life of a service, policies
 //! included, and `server` wires the process.
 //!
 //! Invariants:

@@ -110,12 +110,12 @@ pub(crate) fn invalid_lines(error: InvalidLines) -> Problem {
     }
 }
 
-/// Prices are not to be had yet.
+/// Products are not known yet.
 pub(crate) fn catalogue_unread() -> Problem {
     Problem::unavailable().detail("the catalogue is being read")
 }
 
-/// Whether there is such a product cannot be told.
+/// What products there are by now cannot be told.
 pub(crate) fn catalogue_behind() -> Problem {
     Problem::unavailable().detail("the catalogue could not be read to its end in time")
 }

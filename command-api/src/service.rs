@@ -33,7 +33,7 @@ use crate::{
 
 /// Readiness: whether brokers answer.
 const KAFKA_CHECK: &str = "kafka";
-/// Readiness: whether prices are known.
+/// Readiness: whether products are known.
 const CATALOGUE_CHECK: &str = "catalogue";
 
 /// Between two tries to reach Kafka, and between two questions to it.
