@@ -19,11 +19,9 @@ use crate::{Context, topics};
 #[derive(Debug)]
 pub struct Carts;
 
-impl Carts {
-    /// A cart can be changed without end, so beside the one that opened it, it remembers only so many of its last commands; nobody
-    /// retries one that lies further back.
-    pub const REMEMBERED: usize = 256;
-}
+/// A cart can be changed without end, so beside the one that opened it, it remembers only so many of its last commands; nobody
+/// retries one that lies further back.
+const REMEMBERED: usize = 256;
 
 impl Context for Carts {
     const SERVICE: &'static str = "cart";
@@ -55,7 +53,7 @@ impl Context for Carts {
     }
 
     fn remembered(_stream: &CartStream) -> usize {
-        Self::REMEMBERED
+        REMEMBERED
     }
 
     fn message(fact: &CartEvent) -> Option<CartEvent> {
