@@ -13,9 +13,7 @@ const DEADLOCK_DETECTED: &str = "40P01";
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
     /// The address of Postgres cannot be read.
-    #[error(
-        "the address of postgres cannot be read; --database-url is like postgres://user:password@host:5432/database"
-    )]
+    #[error("the address of postgres cannot be read; {}", Obstacle::Address.remedy())]
     Address(#[source] sqlx::Error),
     /// There is no connection to Postgres.
     #[error("postgres at {address} {obstacle}; {}", .obstacle.remedy())]
