@@ -5,7 +5,6 @@
     reason = "it panics where nobody reads; `output` does not"
 )]
 
-mod advice;
 mod args;
 mod bench;
 mod client;
@@ -28,13 +27,10 @@ mod up;
 
 use std::process::ExitCode;
 
-use projectors::args::is_usage_error;
+use projectors::args::{advised, is_usage_error};
 use runtime::{config, telemetry};
 
-use crate::{
-    advice::advised,
-    args::{Args, Command},
-};
+use crate::args::{Args, Command};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {

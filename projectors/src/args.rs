@@ -1,5 +1,6 @@
 //! What the process can be told.
 
+mod advice;
 mod rebuilding;
 
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use crate::{
     operate,
 };
 
-pub use self::rebuilding::RebuildArgs;
+pub use self::{advice::advised, rebuilding::RebuildArgs};
 
 /// Turns events into the tables that the query API reads.
 #[derive(Debug, Clone, Parser)]

@@ -208,6 +208,8 @@ pub enum ProjectorError {
         of: usize,
         /// What became of each.
         told: String,
+        /// The first that any other one would have met, too. It is in what is told, so it is no source.
+        of_all: Option<Box<ProjectorError>>,
     },
     /// A version that is needed, or that there is not.
     #[error("version {version} of {projection} was not dropped: {reason}")]

@@ -11,7 +11,7 @@ use axum::Router;
 use event_store::kafka::KafkaLog;
 use projectors::{
     Database, ProjectionName, ProjectorError,
-    args::{Args, Command, RebuildArgs, is_usage_error},
+    args::{Args, Command, RebuildArgs, advised, is_usage_error},
 };
 use runtime::{
     config,
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             eprintln!("Error: {error:?}");
             Ok(ExitCode::from(2))
         }
-        ended => ended,
+        ended => ended.map_err(advised),
     }
 }
 
@@ -57,7 +57,10 @@ async fn carry_out(args: &Args, telemetry: Telemetry) -> anyhow::Result<ExitCode
         Command::Rebuild {
             rebuild: wanted,
             json,
-        } => return Ok(wanted.exit_code(rebuild(args, &wanted, json).await)),
+        } => {
+            let ran = rebuild(args, &wanted, json).await;
+            return Ok(wanted.exit_code(ran.map_err(advised)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

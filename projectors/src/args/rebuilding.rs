@@ -257,11 +257,60 @@ fn failure(outcomes: Vec<Outcome>) -> Option<ProjectorError> {
             done,
             of,
             told: told.join("\n    "),
+            of_all: errors(outcomes)
+                .find(ProjectorError::is_of_all)
+                .map(Box::new),
         });
     }
-    outcomes.into_iter().find_map(Outcome::into_error)
+    errors(outcomes).next()
+}
+
+fn errors(outcomes: Vec<Outcome>) -> impl Iterator<Item = ProjectorError> {
+    outcomes.into_iter().filter_map(Outcome::into_error)
 }
 
 fn as_json(report: &impl Serialize) -> Value {
     serde_json::to_value(report).expect("its maps have string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use event_store::LogError;
+
+    use super::*;
+
+    fn of(projection: &str, became: Became) -> Outcome {
+        Outcome {
+            projection: projection.to_owned(),
+            became,
+        }
+    }
+
+    #[test]
+    fn what_all_would_meet_is_kept_where_not_all_are_done_and_told_once() {
+        let away = LogError::Unavailable {
+            attempted: "reading metadata",
+            reason: "refused".to_owned(),
+        };
+        let running = ProjectorError::RebuildRunning {
+            projection: "orders",
+        };
+        let error = failure(vec![
+            of("orders", Became::Failed(running)),
+            of("carts", Became::Failed(away.into())),
+            of("history", Became::NotAttempted),
+        ]);
+        let error = error.expect("not all are done");
+        assert_eq!(error.in_full().matches("refused").count(), 1, "{error}");
+        let met = match error {
+            ProjectorError::NotAllDone {
+                of_all: Some(met), ..
+            } => met,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(
+            *met,
+            ProjectorError::Log(LogError::Unavailable { .. })
+        ));
+    }
 }
