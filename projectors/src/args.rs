@@ -160,7 +160,8 @@ pub enum DeadLettersCommand {
         /// Only of this projection.
         name: Option<ProjectionName>,
     },
-    /// Show what is parked under a key, in order.
+    /// Show what is parked under a key, in order. With --json also of what type each event is, but for those beyond a hundred whose
+    /// type has to be read from the log: theirs is null.
     Show(ParkedArgs),
     /// Apply what is parked under a key, in order, until an event still cannot be applied (then exit 1).
     Retry(ParkedArgs),

@@ -13,7 +13,7 @@ use event_store::log::Log;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 
-pub use self::reading::name_types;
+pub use self::reading::{NAMED_AT_MOST, name_types};
 use self::retrying::Retry;
 use crate::{
     Database, ProjectionName, ProjectorError,
@@ -42,7 +42,8 @@ pub struct ParkedKey {
 pub struct DeadLetter {
     /// Where it stands: `Topic/partition@offset`.
     pub position: String,
-    /// What it says it is. Noted only of what is not known to be an event of ours; see [`name_types`].
+    /// What it says it is. Noted only of what is not known to be an event of ours; see [`name_types`], which has a
+    /// limit.
     pub event_type: Option<String>,
     /// The stream it says it is of.
     pub stream: Option<String>,

@@ -15,8 +15,10 @@ use crate::{ProjectorError, log::ask};
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Each is read by a consumer of its own.
 pub(super) const READ_AT_ONCE: usize = 8;
+/// Types are read of no more letters than these: under one key there may be any number, and each takes a consumer.
+pub const NAMED_AT_MOST: usize = 100;
 
-/// Has letters say of what type they are, as their records do, where that was not noted.
+/// Has letters say of what type they are, as their records do, where that was not noted: the first [`NAMED_AT_MOST`] of those.
 ///
 /// # Errors
 /// When the log fails, or does not hold one of them any more; some may be named then.
@@ -26,7 +28,8 @@ pub async fn name_types<S: Log>(
 ) -> Result<(), ProjectorError> {
     let mut reads = Vec::new();
     for (number, letter) in letters.iter().enumerate() {
-        if letter.event_type.is_none()
+        if reads.len() < NAMED_AT_MOST
+            && letter.event_type.is_none()
             && let Ok(at) = letter.position.parse::<Position>()
         {
             reads.push(read_type(source, number, at));

@@ -150,6 +150,12 @@ async fn what_cannot_be_decoded_is_parked_with_what_follows_it() {
     for letter in &letters {
         assert_eq!(letter.event_type.as_deref(), Some("OrderCancelled"));
     }
+    let mut many = vec![letters[1].clone(); dead_letters::NAMED_AT_MOST + 1];
+    many.iter_mut().for_each(|of| of.event_type = None);
+    let named = dead_letters::name_types(&shop.log, &mut many).await;
+    named.expect("the log answers");
+    let (last, others) = many.split_last().expect("there are many");
+    assert!(last.event_type.is_none() && others.iter().all(|of| of.event_type.is_some()));
     assert!(
         letters[0].reason.is_some() && letters[1].reason.is_none(),
         "{letters:?}"
