@@ -3,9 +3,9 @@
 use std::{fmt, time::Duration};
 
 use anyhow::{Result, anyhow};
-use projectors::Obstacle;
+use projectors::{Obstacle, address};
 use serde::Serialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use crate::output;
@@ -66,10 +66,20 @@ impl ProjectionRow {
 /// Why the rows could not be read.
 #[derive(Debug)]
 pub(crate) enum Unread {
+    /// Its address cannot be read.
+    Unnamed(sqlx::Error),
     /// Postgres cannot be reached.
-    Away(sqlx::Error),
+    Away {
+        /// Host, port and database.
+        address: String,
+        error: sqlx::Error,
+    },
     /// It takes connections, and had not answered after so long.
-    Silent(Duration),
+    Silent {
+        /// Host, port and database.
+        address: String,
+        within: Duration,
+    },
     /// It refused the question.
     Refused(sqlx::Error),
 }
@@ -77,8 +87,14 @@ pub(crate) enum Unread {
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(error) => write!(f, "connecting to Postgres: {error}"),
-            Self::Silent(within) => write!(f, "Postgres did not answer within {within:?}"),
+            Self::Unnamed(error) => write!(f, "postgres {}: {error}", Obstacle::of(error)),
+            Self::Away { address, error } => {
+                write!(f, "postgres at {address} {}: {error}", Obstacle::of(error))
+            }
+            Self::Silent { address, within } => {
+                let silent = Obstacle::Silent { within: *within };
+                write!(f, "postgres at {address} {silent}")
+            }
             Self::Refused(error) => write!(f, "reading the projections: {error}"),
         }
     }
@@ -88,11 +104,8 @@ impl Unread {
     /// What to do.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::Away(error) => Obstacle::of(error).remedy(),
-            Self::Silent(_) => {
-                "see whether Postgres hangs, its disk is full, or something else listens there; or name another one with \
-                 --database-url"
-            }
+            Self::Unnamed(error) | Self::Away { error, .. } => Obstacle::of(error).remedy(),
+            Self::Silent { within, .. } => Obstacle::Silent { within: *within }.remedy(),
             Self::Refused(sqlx::Error::Database(refused)) => remedy_of(refused.code().as_deref()),
             Self::Refused(_) => remedy_of(None),
         }
@@ -112,15 +125,20 @@ pub(crate) async fn rows(
     database_url: &str,
     within: Duration,
 ) -> Result<Vec<ProjectionRow>, Unread> {
+    let options: PgConnectOptions = database_url.parse().map_err(Unread::Unnamed)?;
+    let address = address(&options);
     let read = async {
-        let mut connection = PgConnection::connect(database_url)
-            .await
-            .map_err(Unread::Away)?;
+        let connected = PgConnection::connect_with(&options).await;
+        let mut connection = connected.map_err(|error| Unread::Away {
+            address: address.clone(),
+            error,
+        })?;
         select(&mut connection).await.map_err(Unread::Refused)
     };
-    timeout(within, read)
-        .await
-        .unwrap_or(Err(Unread::Silent(within)))
+    match timeout(within, read).await {
+        Ok(read) => read,
+        Err(_) => Err(Unread::Silent { address, within }),
+    }
 }
 
 async fn select(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow>> {

@@ -217,7 +217,7 @@ where
         Ok(answer) => Ok(answer?),
         Err(_) => Err(ProjectorError::Unanswered {
             address: address(options),
-            seconds: timeout.as_secs(),
+            obstacle: Obstacle::Silent { within: timeout },
         }),
     }
 }

@@ -49,15 +49,12 @@ pub enum ProjectorError {
         source: sqlx::Error,
     },
     /// Postgres, or the way to it, is gone without a word.
-    #[error(
-        "postgres at {address} has not answered within {seconds} s; see whether it hangs, its disk is full, or something else listens \
-         there, or name another one with --database-url"
-    )]
+    #[error("postgres at {address} {obstacle}; {}", .obstacle.remedy())]
     Unanswered {
         /// Host, port and database.
         address: String,
-        /// How long it was waited for.
-        seconds: u64,
+        /// That it is silent, and for how long.
+        obstacle: Obstacle,
     },
     /// A migration could not be applied.
     #[error("a migration failed")]

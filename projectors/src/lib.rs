@@ -52,7 +52,7 @@ pub use orders::Orders;
 pub use payments::Payments;
 pub use products::Products;
 pub use projection::Projection;
-pub use reaching::Obstacle;
+pub use reaching::{Obstacle, address};
 pub use rebuild::{Report, rebuild};
 pub use registry::NotDropped;
 pub use sales_daily::SalesDaily;

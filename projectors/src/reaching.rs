@@ -1,6 +1,6 @@
 //! Why no connection to Postgres was had, and what to do.
 
-use std::{fmt, io::ErrorKind};
+use std::{fmt, io::ErrorKind, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -14,6 +14,11 @@ const ABOUT_US: &str = "28";
 pub enum Obstacle {
     /// Nobody listens there, or no Postgres.
     Away,
+    /// Whoever listens there says nothing.
+    Silent {
+        /// For so long.
+        within: Duration,
+    },
     /// A file that is named is not there.
     NoFile,
     /// They do not agree on TLS.
@@ -54,6 +59,9 @@ impl Obstacle {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Away => "start Postgres, or name another one with --database-url",
+            Self::Silent { .. } => {
+                "see whether it hangs, its disk is full, or something else listens there, or name another one with --database-url"
+            }
             Self::NoFile => {
                 "see whether the file is there that --database-url names, such as sslrootcert"
             }
@@ -77,7 +85,10 @@ impl Obstacle {
 /// What Postgres, which was named, is like.
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let told = match self {
+            Self::Silent { within } => {
+                return write!(f, "has not answered within {} s", within.as_secs_f64());
+            }
             Self::Away => "cannot be reached",
             Self::NoFile => "cannot be reached as was said",
             Self::Tls => "cannot be reached over TLS",
@@ -85,12 +96,14 @@ impl fmt::Display for Obstacle {
             Self::NoDatabase => "has no such database",
             Self::Refused => "refuses the connection",
             Self::Address => "is not named in a way that can be read",
-        })
+        };
+        f.write_str(told)
     }
 }
 
 /// Which Postgres: host, port and database, without the user and the password.
-pub(crate) fn address(options: &PgConnectOptions) -> String {
+#[must_use]
+pub fn address(options: &PgConnectOptions) -> String {
     let port = options.get_port();
     let database = options
         .get_database()

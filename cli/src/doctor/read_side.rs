@@ -43,7 +43,7 @@ pub(super) async fn look(
         Ok(looked) => looked,
         Err(unread) => {
             let check = match &unread {
-                Unread::Away(_) | Unread::Silent(_) => "postgres",
+                Unread::Unnamed(_) | Unread::Away { .. } | Unread::Silent { .. } => "postgres",
                 Unread::Refused(_) => {
                     findings.well("postgres", "answers");
                     "projections"
@@ -234,7 +234,8 @@ mod tests {
         let [("postgres", detail, _)] = wrong.as_slice() else {
             panic!("{wrong:?}");
         };
-        assert_eq!(detail, "Postgres did not answer within 100ms");
+        let expected = format!("postgres at {address}/offset_zero has not answered within 0.1 s");
+        assert_eq!(*detail, expected);
     }
 
     #[test]
