@@ -16,6 +16,8 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const NOT_MIGRATED: [&str; 3] = ["42P01", "42703", "3F000"];
 /// Whoever feeds a version shows it once a second; one that nobody has fed for so long is fed by nobody.
 pub(crate) const UNFED_SECONDS: f64 = 10.0;
+/// Whoever builds a version notes its pace once a second; one that was noted longer ago than this is nobody's any more.
+const PACE_SECONDS: f64 = 15.0;
 
 /// A version as people want to see it.
 #[derive(Debug, Serialize, sqlx::FromRow)]
@@ -153,10 +155,10 @@ async fn select(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow
                 case when v.state = 'live' then coalesce((
                         select sum((r.rates->>v.name)::double precision) from offset_zero.projectors r
                         where r.seen_at > now() - interval '3 seconds'), 0)
-                    when v.updated_at > now() - interval '15 seconds' then v.events_per_second
+                    when v.updated_at > now() - make_interval(secs => $1) then v.events_per_second
                     else 0 end as events_per_second,
                 case when v.state = 'building' then v.phase end as phase, v.records, v.of_records,
-                case when v.updated_at > now() - interval '15 seconds' then v.eta_seconds end as eta_seconds,
+                case when v.updated_at > now() - make_interval(secs => $1) then v.eta_seconds end as eta_seconds,
                 case when v.state in ('building', 'ready')
                         and not exists (select from rebuilt where rebuilt.objid = hashtext(v.name)::oid)
                     then extract(epoch from clock_timestamp() - v.updated_at)::double precision end as unbuilt_seconds,
@@ -171,6 +173,7 @@ async fn select(connection: &mut PgConnection) -> sqlx::Result<Vec<ProjectionRow
          group by v.name, v.version, p.name
          order by v.name, v.version",
     )
+    .bind(PACE_SECONDS)
     .fetch_all(connection)
     .await
 }

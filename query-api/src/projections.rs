@@ -85,6 +85,7 @@ pub(crate) async fn list_projections(
     let live = database.live();
     let items = detached(async move {
         let mut connection = live.acquire().await?;
+        // A rebuild notes its pace once a second: what was noted 15 seconds ago is of one that was killed, and `Projection` says so.
         let rows = sqlx::query!(
             r#"
             select v.name,
