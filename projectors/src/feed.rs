@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use self::{
     applied::Applied,
     moving::{Move, advance},
-    parked::{of_each_place, told, told_of_rehearsal, too_many},
+    parked::{of_each_place, told, told_of_dry_run, too_many},
 };
 use crate::{
     Projection, ProjectorError,
@@ -40,8 +40,8 @@ pub(crate) struct Feed<P: Projection> {
     moves: Vec<Move>,
     /// Whether events were read that were not asked for, and are lost to this feed.
     overrun: bool,
-    /// Whether nothing that it writes stays.
-    is_rehearsal: bool,
+    /// Whether it is that of a dry run, so that nothing that it writes stays.
+    is_dry_run: bool,
 }
 
 impl<P: Projection> Feed<P> {
@@ -71,13 +71,13 @@ impl<P: Projection> Feed<P> {
             written: None,
             moves: Vec::new(),
             overrun: false,
-            is_rehearsal: false,
+            is_dry_run: false,
         })
     }
 
-    /// Has it say of what it parks that a rebuild would: what it writes goes with its connection.
-    pub(crate) fn rehearse(&mut self) {
-        self.is_rehearsal = true;
+    /// Makes it that of a dry run: of what it parks it says that a rebuild would, and what it writes goes with its connection.
+    pub(crate) fn make_dry_run(&mut self) {
+        self.is_dry_run = true;
     }
 
     /// Remembers, in so many bytes, what it writes; if it begins with nothing, so that there is nothing else.
@@ -219,8 +219,8 @@ impl<P: Projection> Feed<P> {
                 }
             }
             tx.commit().await?;
-            match self.is_rehearsal {
-                true => told_of_rehearsal::<P>(&causes),
+            match self.is_dry_run {
+                true => told_of_dry_run::<P>(&causes),
                 false => told::<P>(self.version, &causes),
             }
             self.parking.clear();

@@ -36,7 +36,7 @@ pub(super) fn told<P: Projection>(version: i32, causes: &[&Letter]) {
 }
 
 /// Nothing is parked by a dry run.
-pub(super) fn told_of_rehearsal<P: Projection>(causes: &[&Letter]) {
+pub(super) fn told_of_dry_run<P: Projection>(causes: &[&Letter]) {
     for letter in causes {
         tracing::warn!(
             projection = P::NAME, position = %letter.position(), key = letter.key(), reason = letter.reason(),

@@ -284,7 +284,7 @@ async fn fold<P: Projection, S: Log>(
             LIMITS,
         )
         .await?;
-        feed.rehearse();
+        feed.make_dry_run();
         feed.remember_written(WRITTEN_KEYS_BYTES);
         feed.park(&mut refused);
         let read = filling.try_read_to(&mut feed, &goal, &mut unread).await;

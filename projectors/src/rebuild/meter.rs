@@ -234,7 +234,7 @@ pub(super) fn show<P: Projection>(
         let bar = bar::<P>(show);
         let doing = match version {
             Some(_) => "rebuilding",
-            None => "running dry",
+            None => "dry run",
         };
         let mut second = (Instant::now(), 0);
         let mut rate = 0.0;
