@@ -263,14 +263,7 @@ async fn events_are_shown_exported_and_followed() {
     let undone = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
     assert_eq!(undone.status.code(), Some(1), "it runs: {undone:?}");
     blocking(move || drop(server)).await;
-    for typed in [
-        &["policies", "reset", "nobody"][..],
-        &["projections", "drop", "nobody", "1"],
-        &["rebuild", "nobody"],
-    ] {
-        let unknown = offset_zero(&world, typed).await;
-        assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
-    }
+    names_that_there_are_not_are_usage_errors(&world).await;
     let reset = offset_zero(&world, &["policies", "reset", "order-workflow"]).await;
     assert!(reset.status.success(), "{reset:?}");
     // What it has done already has no second effect.
@@ -286,6 +279,17 @@ async fn events_are_shown_exported_and_followed() {
     let after = Journal::read(&world.log()).await.events.len();
     assert_eq!(after, before);
     blocking(move || drop(server)).await;
+}
+
+async fn names_that_there_are_not_are_usage_errors(world: &World) {
+    for typed in [
+        &["policies", "reset", "nobody"][..],
+        &["projections", "drop", "nobody", "1"],
+        &["rebuild", "nobody"],
+    ] {
+        let unknown = offset_zero(world, typed).await;
+        assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
+    }
 }
 
 /// What stands in an order's history is shown of it, whichever partition it lies in: that of the order, of a SKU or of a cart.
