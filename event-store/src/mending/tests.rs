@@ -1,9 +1,6 @@
 use domain::{
     cart::{CartCheckedOut, CartEvent, Carts},
     ids::{CartId, OrderId},
-    money::Money,
-    order::{OrderPersonal, Totals},
-    personal::{Personal, ShippingAddress},
     topics::{CART_EVENTS, ORDER_EVENTS},
 };
 
@@ -18,6 +15,7 @@ use crate::{
 };
 
 const PARTITIONS: i32 = 4;
+const EXAMPLE: &str = include_str!("../../../docs/events/golden/CartCheckedOut.1.json");
 /// Of a cart when it is checked out.
 const VERSION: u32 = 1;
 
@@ -46,28 +44,12 @@ fn checkout_at(
     id_of: impl Fn(Uuid, u16) -> Uuid,
 ) -> [OutgoingRecord; 2] {
     let cart_id = CartId::from(Uuid::from_u128(cart));
-    let nothing = Money::zero("EUR".parse().expect("a currency"));
+    let example: CartCheckedOut = serde_json::from_str(EXAMPLE).expect("a golden file");
     let checked_out = CartCheckedOut {
         cart_id,
         order_id: OrderId::of_cart(cart_id),
-        customer_id: "ada".parse().expect("a customer"),
-        lines: Vec::new(),
-        totals: Totals {
-            items: nothing,
-            total: nothing,
-        },
-        personal: Personal::clear(OrderPersonal {
-            shipping_address: ShippingAddress {
-                name: "Ada".parse().expect("a name"),
-                line1: "1 High Street".parse().expect("a line"),
-                line2: None,
-                postal_code: "1".parse().expect("a code"),
-                city: "London".parse().expect("a city"),
-                country: "GB".parse().expect("a country"),
-            },
-            contact: None,
-        }),
         checked_out_at: time,
+        ..example
     };
     let placed = CartEvent::OrderPlaced(Box::new(checked_out.order()));
     let checked_out = CartEvent::CheckedOut(Box::new(checked_out));
