@@ -137,6 +137,16 @@ pub enum ProjectorError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// It was asked to go back to a version that cannot go on.
+    #[error("{projection} cannot go back to version {version}: {reason}")]
+    NoWayBack {
+        /// Whose.
+        projection: &'static str,
+        /// Its number.
+        version: i32,
+        /// Why not.
+        reason: String,
+    },
     /// The live version's rows are of a shape that this program does not write.
     #[error(
         "the live version of {projection} is of shape {live}, and this program makes shape {made}: only one that makes shape {live} \
@@ -261,6 +271,7 @@ impl ProjectorError {
             | Self::NotFed { .. }
             | Self::UnknownProjection { .. }
             | Self::NotStarted { .. }
+            | Self::NoWayBack { .. }
             | Self::OtherShape { .. }
             | Self::NotCompared { .. }
             | Self::RebuildRunning { .. }

@@ -3,8 +3,9 @@
 //!
 //! Filling takes the partitions in parallel, folds in memory, and copies new rows into a table without secondary indexes.
 //! A crash loses what was held in memory; the next run of the same program goes on from the checkpoints. From [`swap`] on, the old version is
-//! not fed any more; it is kept until somebody drops it.
+//! not fed any more; it is kept until somebody drops it, and is the way [`back`].
 
+mod back;
 pub(crate) mod candidate;
 mod compare;
 mod dry_run;
@@ -28,24 +29,25 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 
-use self::{
-    candidate::Candidate,
-    fill::Goal,
-    meter::{Meter, Phase},
-};
 pub use self::{
+    back::go_back,
     compare::{Comparison, Difference, Differing},
     dry_run::{DryRun, dry_run},
     meter::Show,
     start::{InvalidStart, Start, may_begin},
     verify::Verification,
 };
+use self::{
+    candidate::Candidate,
+    fill::Goal,
+    meter::{Meter, Phase},
+};
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
     database::{processors, processors_to_use},
     live::origin_of,
     names::OnProjection,
-    registry,
+    registry::{self, Origin},
 };
 
 /// How to rebuild.
@@ -71,7 +73,7 @@ pub struct Report {
     pub replaced: i32,
     /// How many versions that were live once are kept, that one among them.
     pub retired: i64,
-    /// Whether an earlier run had begun it; the figures are of this run.
+    /// Whether an earlier run had begun it, or it was live before; the figures are of this run.
     pub resumed: bool,
     /// Events applied.
     pub events: u64,
@@ -223,6 +225,18 @@ async fn rebuild_locked<P: Projection, S: Log>(
 ) -> Result<Report, ProjectorError> {
     let origin = origin_of::<P, S>(source).await?;
     let candidate = Candidate::prepare::<P, S>(registry, source, &origin, &options.start).await?;
+    complete::<P, S>(registry, source, database, origin, candidate, options).await
+}
+
+/// Has a candidate come up to the log, and swaps it in.
+async fn complete<P: Projection, S: Log>(
+    registry: &mut PgConnection,
+    source: &S,
+    database: &Database,
+    origin: Origin,
+    candidate: Candidate,
+    options: Options,
+) -> Result<Report, ProjectorError> {
     let begun = Instant::now();
     let meter = Arc::new(Meter::default());
     let shown = meter::show::<P>(

@@ -23,6 +23,7 @@ mod parking;
 mod past;
 mod rebuilding;
 mod reporting;
+mod returning;
 mod running;
 mod shapes;
 mod shop;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::is_usage_error;
 use crate::{
     Database, ProjectionName, ProjectorError, rebuild,
-    rebuild::{Options, Show, Start, dry_run, may_begin},
+    rebuild::{Options, Show, Start, dry_run, go_back, may_begin},
 };
 
 /// What to rebuild, and how.
@@ -35,6 +35,10 @@ pub struct RebuildArgs {
     /// where that could not be found out.
     #[arg(long, conflicts_with = "verify")]
     pub dry_run: bool,
+    /// Make nothing anew: have a version that was live before, and is kept, come up to the log and take the live one's place. The way back
+    /// where a rebuild has made wrong rows. First start the projectors that made them right, or what comes next is wrong again.
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["all", "from", "verify", "dry_run"])]
+    pub back_to: Option<i32>,
     /// In a dry run, only what this partition number's events make; may be repeated. Rows that only the live version has are then no
     /// differences.
     #[arg(long = "partition", value_name = "PARTITION", requires = "dry_run")]
@@ -124,7 +128,10 @@ impl RebuildArgs {
                 text: found.to_string(),
             });
         }
-        let report = rebuild(name, source, database, self.options()).await?;
+        let report = match self.back_to {
+            Some(version) => go_back(name, source, database, version, Show::detect()).await?,
+            None => rebuild(name, source, database, self.options()).await?,
+        };
         Ok(Done {
             differs: false,
             report: as_json(&report),

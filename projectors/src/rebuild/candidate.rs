@@ -179,7 +179,7 @@ fn begun_with(start: &Start) -> String {
 
 /// How many checkpoints a version has that holds all partitions of its topics: one with fewer, or with more, was begun before the topics
 /// became what they are.
-fn places<P: Projection>(origin: &Origin) -> i64 {
+pub(super) fn places<P: Projection>(origin: &Origin) -> i64 {
     i64::from(origin.partitions) * i64::try_from(P::TOPICS.len()).expect("few")
 }
 
