@@ -170,7 +170,7 @@ impl<L: Log> Look<L> {
         let mut expected = Vec::new();
         let mut last = DateTime::<Utc>::MIN_UTC;
         self.read(&from, &ends, |record| {
-            if codec::source(record) == Some(&source) {
+            if self.was_there(record) && codec::source(record) == Some(&source) {
                 let fact: Recorded<C::Event> = codec::decode(record, &mut interned)?;
                 last = last.max(fact.metadata.time);
                 expected.extend(message::<C>(&fact, self.partitions));
@@ -179,6 +179,16 @@ impl<L: Log> Look<L> {
         })?;
         expected.retain(|message: &Expected| last - message.decided_at <= UNDER_WAY_FOR);
         Ok(expected)
+    }
+
+    /// Whether it lay there at the takeover. What was decided since may be far younger, and would have all that was under way look old.
+    fn was_there(&self, record: &RawRecord<'_>) -> bool {
+        let mut places = self.places.iter();
+        places.any(|place| {
+            *place.topic == *record.topic
+                && place.partition == record.partition
+                && record.offset < place.next_offset
+        })
     }
 
     /// Which of the wanted ids the log has, in the partitions where they belong.

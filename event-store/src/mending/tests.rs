@@ -90,11 +90,15 @@ fn ends(log: &MemoryLog) -> Vec<StartAt> {
 }
 
 fn missing_in(log: &MemoryLog, partitions: i32) -> Vec<OutgoingRecord> {
+    missing_before(log, partitions, ends(log))
+}
+
+fn missing_before(log: &MemoryLog, partitions: i32, places: Vec<StartAt>) -> Vec<OutgoingRecord> {
     let wanted = Arc::new(());
     let look = Look {
         log: log.clone(),
         partitions,
-        places: ends(log),
+        places,
         wanted: Arc::downgrade(&wanted),
     };
     look.missing::<Carts>().expect("in reach")
@@ -149,6 +153,18 @@ fn what_was_decided_long_before_the_last_is_left_alone() {
         append(&log, &checkout_at(later, 2, PARTITIONS, event_id));
         assert_eq!(missing_in(&log, PARTITIONS).len(), missing);
     }
+}
+
+/// Nobody may have served for long before, and whoever has taken over does so while it looks.
+#[test]
+fn what_was_decided_since_the_takeover_makes_nothing_older() {
+    let log = log(1);
+    let [fact, _] = checkout(1, 1, event_id);
+    append(&log, &[fact]);
+    let taken_over = ends(&log);
+    let later = DateTime::UNIX_EPOCH + UNDER_WAY_FOR + TimeDelta::microseconds(1);
+    append(&log, &checkout_at(later, 2, 1, event_id));
+    assert_eq!(missing_before(&log, 1, taken_over).len(), 1);
 }
 
 /// Whoever takes over looks where the last owner may have left something undone, and has let go before it was found out, too.
