@@ -21,10 +21,10 @@ use crate::{
 /// How often a message is sent before it is given up; about eight and a half minutes, and what the sending takes.
 pub(super) const MAX_TRIES: u32 = 10;
 /// Before it is sent for the second time. Doubles up to the most.
-/// Of a time, as events and Postgres hold it.
-const SUBSECOND_DIGITS: u16 = 6;
 const FIRST_PAUSE_SECONDS: i64 = 1;
 const MAX_PAUSE_SECONDS: i64 = 300;
+/// Of a time, as events and Postgres hold it.
+const SUBSECOND_DIGITS: u16 = 6;
 
 pub(super) fn decide(
     state: &Correspondence,
