@@ -91,11 +91,16 @@ pub(super) async fn read_newest(
     min: &MinPosition,
 ) -> Result<Past, Problem> {
     // Beside each other, so that it takes no longer.
-    let (kept, shown) = tokio::try_join!(read_kept(database, id, min), shown::find(database, id))?;
+    let (kept, shown) = tokio::join!(read_kept(database, id, min), shown::find(database, id));
+    let kept = kept?;
+    // Who follows a stream comes back to none that was refused.
+    let shown = match shown {
+        Err(_) if kept.is_some() => None,
+        shown => shown?,
+    };
     let past = match shown {
         Some(shown) if shown.version > newest(kept.as_ref()) => {
             match read_shown(database, id, shown.version, shown, min).await {
-                // Who follows a stream comes back to none that was refused.
                 Err(_) if kept.is_some() => None,
                 read => read?,
             }

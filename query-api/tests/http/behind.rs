@@ -189,3 +189,16 @@ async fn nobody_waits_for_orders_that_cannot_be_read() {
     let beyond = world.read(id, "?at_version=2", &PATIENT).await;
     beyond.problem(404, "version-not-found");
 }
+
+/// The stream is of what `history` keeps, and comes in its turn.
+#[tokio::test]
+async fn a_stream_begins_all_the_same_where_orders_do_not_answer() {
+    let world = World::of_orders().await;
+    let id = Uuid::now_v7();
+    world.walk(id, 0, 1).await;
+    world
+        .execute("alter table orders_1.orders rename to away")
+        .await;
+    let mut following = world.follow(id, &PATIENT).await;
+    assert_eq!(following.ids(1).await, ["1"]);
+}
