@@ -299,25 +299,28 @@ fn print(entry: &Entry, json: bool) -> Result<()> {
             output::printable_key(&record.key),
             output::printable(&record.reason)
         )),
-        (Ok(event), false) => {
-            let Recorded {
-                position,
-                metadata,
-                event,
-                ..
-            } = event;
-            output::print(format_args!(
-                "{}  {:<24} {} {} by {}  {}\n    {}",
-                metadata.time.format("%Y-%m-%dT%H:%M:%S%.3fZ"),
-                output::printable(&event.name),
-                output::printable(&metadata.stream),
-                metadata.stream_version,
-                output::printable(&metadata.actor),
-                position,
-                event.payload
-            ))
-        }
+        (Ok(event), false) => output::print(format_args!("{}", text(event))),
     }
+}
+
+/// For people. JSON escapes control characters up to U+001F; some terminals obey those from U+0080 on, too.
+fn text(event: &Recorded<RawEvent>) -> String {
+    let Recorded {
+        position,
+        metadata,
+        event,
+        ..
+    } = event;
+    format!(
+        "{}  {:<24} {} {} by {}  {}\n    {}",
+        metadata.time.format("%Y-%m-%dT%H:%M:%S%.3fZ"),
+        output::printable(&event.name),
+        output::printable(&metadata.stream),
+        metadata.stream_version,
+        output::printable(&metadata.actor),
+        position,
+        output::printable(&event.payload.to_string())
+    )
 }
 
 /// As the history of an order shows it, with the payload as it is stored.

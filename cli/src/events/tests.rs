@@ -192,6 +192,20 @@ async fn a_record_that_is_no_event_is_shown_in_its_place() {
     assert_eq!(findings.iter().filter(|found| unreadable(found)).count(), 1);
 }
 
+/// It could clear the terminal of who looks at it.
+#[tokio::test]
+async fn a_payload_is_shown_without_control_characters() {
+    let log = log();
+    let order_id = OrderId::from(Uuid::from_u128(7));
+    append_as(&log, &completed(order_id), |record| {
+        record.payload = "{\"note\": \"a\\u001b\u{9b}2J\"}".into();
+    });
+    let found = journey(&log, order_id.as_uuid()).await;
+    let found = found.expect("nothing holds it back");
+    let shown = text(&found[0]);
+    assert!(shown.ends_with(r#"{"note":"a\u001b\u{9b}2J"}"#), "{shown}");
+}
+
 /// As behind a transaction that nobody ends: there is more than can be read.
 #[tokio::test]
 async fn what_is_held_back_is_not_waited_for_for_ever() {
