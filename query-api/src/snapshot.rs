@@ -121,21 +121,22 @@ where
     let projection = R::PROJECTION;
     let mut looks = Looks::at(database, projection, shown);
     while looks.again().await {
-        // Which of the partitions it is in nobody says: it may be there long before all have come so far.
+        let looked = attempt(database, &read, shown).await?;
+        if let Snapshot::Answer(found) = looked {
+            return Ok(found);
+        }
+        // Which of the partitions it is in nobody says: it may be there long before all have come so far, and what is parked may be
+        // in another one.
         let found = attempt(database, &read, &MinPosition::none()).await?;
         if let Snapshot::Answer(found) = found
             && !found.is_empty()
         {
             return Ok(found);
         }
-        match attempt(database, &read, shown).await? {
-            Snapshot::Answer(found) => return Ok(found),
-            Snapshot::Behind => {}
-            Snapshot::Parked => {
-                return Err(parked(format_args!(
-                    "the projection {projection} could not apply an event of it that another has applied"
-                )));
-            }
+        if matches!(looked, Snapshot::Parked) {
+            return Err(parked(format_args!(
+                "the projection {projection} could not apply an event of it that another has applied"
+            )));
         }
     }
     Err(not_yet_visible(format_args!(
