@@ -186,7 +186,7 @@ pub enum ProjectorError {
     },
     /// The new version did not reach the live one while that was held still.
     #[error(
-        "the new version of {projection} did not catch up with the live one; run the rebuild again to resume it"
+        "the new version of {projection} did not catch up with the live one; type the command again to go on with it"
     )]
     NotCaughtUp {
         /// Whose.

@@ -73,8 +73,10 @@ pub struct Report {
     pub replaced: i32,
     /// How many versions that were live once are kept, that one among them.
     pub retired: i64,
-    /// Whether an earlier run had begun it, or it was live before; the figures are of this run.
+    /// Whether an earlier run had begun it; the figures are of this run.
     pub resumed: bool,
+    /// Whether it was live before: the figures are of what came since it was replaced.
+    pub went_back: bool,
     /// Events applied.
     pub events: u64,
     /// Rows that are new.
@@ -103,10 +105,15 @@ impl fmt::Display for Report {
             verification,
             ..
         } = self;
+        let done = if self.went_back {
+            "went back with"
+        } else {
+            "rebuilt"
+        };
         let resumed = if self.resumed { ", resumed" } else { "" };
         write!(
             f,
-            "rebuilt {projection}: version {version} replaces {replaced}{resumed}; \
+            "{done} {projection}: version {version} replaces {replaced}{resumed}; \
              {events} events into {rows} rows in {seconds:.2} s, {events_per_second:.0} events/s; {verification}\n\
              version {replaced} is kept"
         )?;
@@ -279,6 +286,7 @@ async fn complete<P: Projection, S: Log>(
         replaced: swapped.replaced,
         retired: swapped.retired,
         resumed: candidate.resumed,
+        went_back: false,
         events,
         rows: meter.rows.load(Ordering::Relaxed),
         seconds,

@@ -208,7 +208,8 @@ pub(crate) async fn fail<P: Projection>(
     Ok(ProjectorError::Failed(error))
 }
 
-/// Says in which state a version is and why; its feeds are stopped in the same transaction.
+/// Says in which state a version is and why; its feeds are stopped in the same transaction. One that was live once, and is gone back to,
+/// stays what it is: what could not be written was not, and with another program it may well come back.
 async fn set_aside(
     connection: &mut PgConnection,
     name: &str,
@@ -219,7 +220,7 @@ async fn set_aside(
     sqlx::query!(
         "update offset_zero.projection_versions
          set state = $4, error = $3, events_per_second = 0, phase = null, eta_seconds = null, updated_at = now()
-         where name = $1 and version = $2",
+         where name = $1 and version = $2 and state <> 'retired'",
         name,
         version,
         error,

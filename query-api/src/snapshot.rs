@@ -121,8 +121,8 @@ where
     let projection = R::PROJECTION;
     let mut looks = Looks::at(database, projection, shown);
     while looks.again().await {
-        let looked = attempt(database, &read, shown).await?;
-        if let Snapshot::Answer(found) = looked {
+        let looked = attempt(database, &read, shown).await;
+        if let Ok(Snapshot::Answer(found)) = looked {
             return Ok(found);
         }
         // Which of the partitions it is in nobody says: it may be there long before all have come so far, and what is parked may be
@@ -133,7 +133,7 @@ where
         {
             return Ok(found);
         }
-        if matches!(looked, Snapshot::Parked) {
+        if matches!(looked?, Snapshot::Parked) {
             return Err(parked(format_args!(
                 "the projection {projection} could not apply an event of it that another has applied"
             )));

@@ -36,7 +36,8 @@ pub struct RebuildArgs {
     #[arg(long, conflicts_with = "verify")]
     pub dry_run: bool,
     /// Make nothing anew: have a version that was live before, and is kept, come up to the log and take the live one's place. The way back
-    /// where a rebuild has made wrong rows. First start the projectors that made them right, or what comes next is wrong again.
+    /// where a program makes wrong rows. First start projectors that make them right, and type this with what is of the same release: it
+    /// makes the rows of what came since.
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["all", "from", "verify", "dry_run"])]
     pub back_to: Option<i32>,
     /// In a dry run, only what this partition number's events make; may be repeated. Rows that only the live version has are then no

@@ -17,7 +17,8 @@ use crate::{
     registry::{self, Origin, Version},
 };
 
-/// Has a version that was replaced, and is kept, take the place of the live one. Broken off, it is kept as before, only further on.
+/// Has a version that was replaced, and is kept, take the place of the live one. What came since it was replaced is made by this program.
+/// Broken off, or failed, it is kept as before, only further on. What it had parked stays parked.
 ///
 /// # Errors
 /// When there is no such version, or it cannot go on from where it is; and as [`rebuild`](super::rebuild).
@@ -66,24 +67,27 @@ impl<S: Log> Return<'_, S> {
     ) -> Result<Report, ProjectorError> {
         let origin = origin_of::<P, S>(self.source).await?;
         candidate::lock::<P>(registry).await?;
-        let live = registry::ensure_live::<P>(registry, &origin).await?;
+        let Some(live) = registry::live(registry, P::NAME).await? else {
+            return Err(no_way::<P>(self.version, "no version is live"));
+        };
         live.require_no_newer_shape::<P>()?;
         if live.number == self.version {
             return Err(no_way::<P>(live.number, "it is live"));
         }
         let version = kept::<P>(registry, &origin, self.version).await?;
+        keep_from_dropping(registry, &version).await?;
         // Somebody who lost his lock with his connection may still be bringing it up.
         registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
         let candidate = Candidate {
             version,
             live: live.number,
-            resumed: true,
+            resumed: false,
         };
         let options = Options {
             show: self.show,
             ..Options::default()
         };
-        complete::<P, S>(
+        let report = complete::<P, S>(
             registry,
             self.source,
             self.database,
@@ -91,8 +95,27 @@ impl<S: Log> Return<'_, S> {
             candidate,
             options,
         )
-        .await
+        .await?;
+        Ok(Report {
+            went_back: true,
+            ..report
+        })
     }
+}
+
+/// Has [`registry::drop_version`] refuse, for as long as the connection lives.
+async fn keep_from_dropping(
+    registry: &mut PgConnection,
+    version: &Version,
+) -> Result<(), ProjectorError> {
+    // By the time that it is there, it may have been dropped: the feeds then say so.
+    sqlx::query!(
+        "select pg_advisory_lock(hashtext('offset_zero.back'), hashtext($1))",
+        version.schema,
+    )
+    .execute(registry)
+    .await?;
+    Ok(())
 }
 
 /// The version, where it can go on from where it is.

@@ -41,7 +41,8 @@ pub(crate) async fn drop_version(
                    where c.name = v.name and c.version = v.version and c.updated_at > now() - interval '30 seconds'
                ) as "is_fed!",
                v.state in ('building', 'ready')
-                   and not pg_try_advisory_xact_lock(hashtext('offset_zero.rebuild'), hashtext($1)) as "is_building!"
+                   and not pg_try_advisory_xact_lock(hashtext('offset_zero.rebuild'), hashtext($1))
+                   or not pg_try_advisory_xact_lock(hashtext('offset_zero.back'), hashtext(v.schema_name)) as "is_building!"
            from offset_zero.projection_versions v
            join offset_zero.projections p on p.name = v.name
            where v.name = $1 and v.version = $2

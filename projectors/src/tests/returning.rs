@@ -1,15 +1,23 @@
 //! A version that was replaced is brought up to the log, and takes its place again.
 
+use sqlx::Connection;
+use uuid::Uuid;
+
 use super::{
-    World,
+    World, eventually,
+    parking::{append, records},
     rebuilding::{begun, rebuild_orders},
     running::{Runner, trade_reaches},
     shop::Shop,
 };
 use crate::{
-    Orders, ProjectionName, ProjectorError, Report,
+    NotDropped, Orders, Projection, ProjectionName, ProjectorError, Report,
+    operate::drop_version,
+    parking::MAX_CAUSES,
     rebuild::{Show, Verification, close, go_back},
 };
+
+const KEPT: &str = "select count(*) from offset_zero.projection_versions where state = 'retired' and error is null";
 
 async fn back_to(world: &World, shop: &Shop, version: i32) -> Result<Report, ProjectorError> {
     let (log, database) = (&shop.log, &world.database);
@@ -38,6 +46,7 @@ async fn what_was_replaced_catches_up_and_goes_live_again() {
 
     let report = back_to(&world, &shop, 1).await.expect("goes back");
     assert_eq!((report.version, report.replaced), (1, 2));
+    assert!(report.went_back && !report.resumed);
     assert_eq!(report.rows, 3, "nothing is made anew");
     match report.verification {
         Verification::Compared(found) => assert_eq!(found.differing, 9),
@@ -98,9 +107,58 @@ async fn where_there_is_no_way_back_it_says_why_and_changes_nothing() {
         );
         world.execute(undo).await;
     }
-    let kept = "select count(*) from offset_zero.projection_versions where state = 'retired'";
-    assert_eq!(world.number(kept).await, 1);
+    assert_eq!(world.number(KEPT).await, 1);
     back_to(&world, &shop, 1)
         .await
         .expect("nothing is in the way");
+}
+
+/// Another program may well be able to go back to it.
+#[tokio::test]
+async fn what_cannot_be_brought_up_is_kept() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    rebuild_orders(&world, &shop).await.expect("rebuilds");
+    for _ in 0..=MAX_CAUSES {
+        let mut records = records(Uuid::now_v7());
+        records[1].payload = b"{".to_vec();
+        append(&shop, &records);
+    }
+    for go in ["once", "and again"] {
+        let error = back_to(&world, &shop, 1).await.expect_err(go);
+        assert!(matches!(error, ProjectorError::Failed(_)), "{error}");
+        assert_eq!(world.number(KEPT).await, 1, "{go}");
+    }
+    rebuild_orders(&world, &shop).await.expect_err("fails, too");
+    assert_eq!(world.number(KEPT).await, 1, "a rebuild clears it away");
+}
+
+#[tokio::test]
+async fn what_is_brought_up_is_not_dropped_meanwhile() {
+    let (world, shop) = (World::new().await, Shop::open(1));
+    shop.trade(3).await;
+    rebuild_orders(&world, &shop).await.expect("rebuilds");
+    let mut other = world.connect().await;
+    let mut holding = other.begin().await.expect("begins");
+    let hold =
+        "select from offset_zero.checkpoints where name = 'orders' and version = 2 for update";
+    let held = sqlx::raw_sql(hold).execute(&mut *holding).await;
+    held.expect("holds the swap up");
+    let dropping = async {
+        let locked = "select count(*) from pg_locks
+            where locktype = 'advisory' and classid = hashtext('offset_zero.back')::oid
+                and database = (select oid from pg_database where datname = current_database())";
+        eventually("on the way", async || world.number(locked).await == 1).await;
+        let refused = drop_version(&world.database, Orders::NAME, 1).await;
+        holding.rollback().await.expect("lets go");
+        refused.expect_err("refused").to_string()
+    };
+    let (returned, refused) = tokio::join!(back_to(&world, &shop, 1), dropping);
+    assert!(
+        refused.contains(&NotDropped::Building.to_string()),
+        "{refused}"
+    );
+    returned.expect("goes back");
+    drop_version(&world.database, Orders::NAME, 2)
+        .await
+        .expect("drops what was replaced");
 }
