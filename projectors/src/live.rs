@@ -127,7 +127,7 @@ impl<S: Log> Live<S> {
         self.readiness.set(self.name.as_str(), Ok(()));
     }
 
-    /// Readiness logs it, once for each trouble.
+    /// Readiness logs it, each reason once.
     fn ails(&self, reason: String) {
         self.readiness.set(self.name.as_str(), Err(reason));
     }
