@@ -29,25 +29,24 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 
+use self::{
+    candidate::Candidate,
+    fill::Goal,
+    meter::{Meter, Phase},
+};
 pub use self::{
-    back::go_back,
     compare::{Comparison, Difference, Differing},
     dry_run::{DryRun, dry_run},
     meter::Show,
     start::{InvalidStart, Start, may_begin},
     verify::Verification,
 };
-use self::{
-    candidate::Candidate,
-    fill::Goal,
-    meter::{Meter, Phase},
-};
 use crate::{
     Database, Projection, ProjectionName, ProjectorError,
     database::{processors, processors_to_use},
     live::origin_of,
     names::OnProjection,
-    registry::{self, Origin},
+    registry,
 };
 
 /// How to rebuild.
@@ -55,6 +54,8 @@ use crate::{
 pub struct Options {
     /// From where.
     pub start: Start,
+    /// Instead: with a version of this number that was replaced, and is kept. What came since is made by this program.
+    pub back_to: Option<i32>,
     /// Who is told of the progress.
     pub show: Show,
     /// Swap in nothing but what was proven equal to the live version. Unless told, differences are reported and swapped in: a
@@ -231,19 +232,10 @@ async fn rebuild_locked<P: Projection, S: Log>(
     options: Options,
 ) -> Result<Report, ProjectorError> {
     let origin = origin_of::<P, S>(source).await?;
-    let candidate = Candidate::prepare::<P, S>(registry, source, &origin, &options.start).await?;
-    complete::<P, S>(registry, source, database, origin, candidate, options).await
-}
-
-/// Has a candidate come up to the log, and swaps it in.
-async fn complete<P: Projection, S: Log>(
-    registry: &mut PgConnection,
-    source: &S,
-    database: &Database,
-    origin: Origin,
-    candidate: Candidate,
-    options: Options,
-) -> Result<Report, ProjectorError> {
+    let candidate = match options.back_to {
+        Some(number) => back::prepare::<P>(registry, &origin, number).await?,
+        None => Candidate::prepare::<P, S>(registry, source, &origin, &options.start).await?,
+    };
     let begun = Instant::now();
     let meter = Arc::new(Meter::default());
     let shown = meter::show::<P>(
@@ -286,7 +278,7 @@ async fn complete<P: Projection, S: Log>(
         replaced: swapped.replaced,
         retired: swapped.retired,
         resumed: candidate.resumed,
-        went_back: false,
+        went_back: options.back_to.is_some(),
         events,
         rows: meter.rows.load(Ordering::Relaxed),
         seconds,

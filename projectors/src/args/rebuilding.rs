@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::is_usage_error;
 use crate::{
     Database, ProjectionName, ProjectorError, rebuild,
-    rebuild::{Options, Show, Start, dry_run, go_back, may_begin},
+    rebuild::{Options, Show, Start, dry_run, may_begin},
 };
 
 /// What to rebuild, and how.
@@ -129,10 +129,7 @@ impl RebuildArgs {
                 text: found.to_string(),
             });
         }
-        let report = match self.back_to {
-            Some(version) => go_back(name, source, database, version, Show::detect()).await?,
-            None => rebuild(name, source, database, self.options()).await?,
-        };
+        let report = rebuild(name, source, database, self.options()).await?;
         Ok(Done {
             differs: false,
             report: as_json(&report),
@@ -183,6 +180,7 @@ impl RebuildArgs {
     fn options(&self) -> Options {
         Options {
             start: self.from.clone(),
+            back_to: self.back_to,
             show: Show::detect(),
             require_equal: self.verify,
         }

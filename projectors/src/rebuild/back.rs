@@ -1,106 +1,38 @@
 //! Back to a version that was live before. Nothing is made anew: it comes up to the log from where it was replaced, is compared with the
 //! live one, and takes its place.
 
-use event_store::log::Log;
-use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgConnection;
 
-use super::{
-    Options, Report, Show,
-    candidate::{self, Candidate, places},
-    close, complete,
-};
+use super::candidate::{self, Candidate, places};
 use crate::{
-    Database, Projection, ProjectionName, ProjectorError,
-    live::origin_of,
-    names::OnProjection,
+    Projection, ProjectorError,
     registry::{self, Origin, Version},
 };
 
-/// Has a version that was replaced, and is kept, take the place of the live one. What came since it was replaced is made by this program.
-/// Broken off, or failed, it is kept as before, only further on. What it had parked stays parked.
-///
-/// # Errors
-/// When there is no such version, or it cannot go on from where it is; and as [`rebuild`](super::rebuild).
-pub async fn go_back<S: Log>(
-    name: ProjectionName,
-    source: &S,
-    database: &Database,
-    version: i32,
-    show: Show,
-) -> Result<Report, ProjectorError> {
-    let return_to = Return {
-        source,
-        database,
-        version,
-        show,
+/// Makes a version that was replaced, and is kept, the candidate. Broken off, or failed, it is kept as before, only further on. What it had
+/// parked stays parked.
+pub(super) async fn prepare<P: Projection>(
+    registry: &mut PgConnection,
+    origin: &Origin,
+    number: i32,
+) -> Result<Candidate, ProjectorError> {
+    candidate::lock::<P>(registry).await?;
+    let Some(live) = registry::live(registry, P::NAME).await? else {
+        return Err(no_way::<P>(number, "no version is live"));
     };
-    name.on(return_to).await
-}
-
-struct Return<'a, S> {
-    source: &'a S,
-    database: &'a Database,
-    version: i32,
-    show: Show,
-}
-
-impl<'a, S: Log> OnProjection for Return<'a, S> {
-    type Output = BoxFuture<'a, Result<Report, ProjectorError>>;
-
-    fn on<P: Projection>(self) -> Self::Output {
-        let database = self.database;
-        let returning = async move {
-            let mut registry = database.connect().await?;
-            let returned = self.with_lock::<P>(&mut registry).await;
-            close(registry).await;
-            returned
-        };
-        database.while_it_answers(returning).boxed()
+    live.require_no_newer_shape::<P>()?;
+    if live.number == number {
+        return Err(no_way::<P>(number, "it is live"));
     }
-}
-
-impl<S: Log> Return<'_, S> {
-    async fn with_lock<P: Projection>(
-        self,
-        registry: &mut PgConnection,
-    ) -> Result<Report, ProjectorError> {
-        let origin = origin_of::<P, S>(self.source).await?;
-        candidate::lock::<P>(registry).await?;
-        let Some(live) = registry::live(registry, P::NAME).await? else {
-            return Err(no_way::<P>(self.version, "no version is live"));
-        };
-        live.require_no_newer_shape::<P>()?;
-        if live.number == self.version {
-            return Err(no_way::<P>(live.number, "it is live"));
-        }
-        let version = kept::<P>(registry, &origin, self.version).await?;
-        keep_from_dropping(registry, &version).await?;
-        // Somebody who lost his lock with his connection may still be bringing it up.
-        registry::bump_epochs(registry, P::NAME, &[version.number]).await?;
-        let candidate = Candidate {
-            version,
-            live: live.number,
-            resumed: false,
-        };
-        let options = Options {
-            show: self.show,
-            ..Options::default()
-        };
-        let report = complete::<P, S>(
-            registry,
-            self.source,
-            self.database,
-            origin,
-            candidate,
-            options,
-        )
-        .await?;
-        Ok(Report {
-            went_back: true,
-            ..report
-        })
-    }
+    let version = kept::<P>(registry, origin, number).await?;
+    keep_from_dropping(registry, &version).await?;
+    // One that lost its lock with its connection may still be running.
+    registry::bump_epochs(registry, P::NAME, &[number]).await?;
+    Ok(Candidate {
+        version,
+        live: live.number,
+        resumed: false,
+    })
 }
 
 /// Has [`registry::drop_version`] refuse, for as long as the connection lives.

@@ -14,21 +14,18 @@ use crate::{
     NotDropped, Orders, Projection, ProjectionName, ProjectorError, Report,
     operate::drop_version,
     parking::MAX_CAUSES,
-    rebuild::{Show, Verification, close, go_back},
+    rebuild,
+    rebuild::{Options, Verification, close},
 };
 
 const KEPT: &str = "select count(*) from offset_zero.projection_versions where state = 'retired' and error is null";
 
 async fn back_to(world: &World, shop: &Shop, version: i32) -> Result<Report, ProjectorError> {
-    let (log, database) = (&shop.log, &world.database);
-    go_back(
-        ProjectionName::Orders,
-        log,
-        database,
-        version,
-        Show::default(),
-    )
-    .await
+    let options = Options {
+        back_to: Some(version),
+        ..Options::default()
+    };
+    rebuild(ProjectionName::Orders, &shop.log, &world.database, options).await
 }
 
 #[tokio::test]
